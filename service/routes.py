@@ -20,6 +20,7 @@ from service.dialects.stripe_draft import create_admin_invoice, create_pending_i
 from service.docs.endpoints import docs, docs_viewer, openapi
 from service.http.cors import answer_preflight
 from service.invoices.action_endpoints import (
+    capture_invoice,
     finalize_invoice,
     refund_invoice,
     retry_invoice,
@@ -102,6 +103,7 @@ ROUTES: Final = [
     _route(_INVOICE + "/void", POST=void_invoice),
     _route(_INVOICE + "/finalize", POST=finalize_invoice),
     _route(_INVOICE + "/mark-uncollectible", POST=write_off_invoice),
+    _route(_INVOICE + "/capture", POST=capture_invoice),
     _route(_INVOICE + "/refunds", POST=refund_invoice),
     _route(_APP + "/subscriptions", GET=list_app_subscriptions, browsers=_READ),
     _route(_TENANT + "/subscriptions", GET=list_tenant_subscriptions, browsers=_READ),

@@ -55,6 +55,11 @@ def _plain(interval: str, count: int) -> tuple[str, int]:
 # Providers' times.
 
 
+def to_unix(moment: datetime | None) -> int | None:
+    """Convert a moment to Unix seconds, as providers give them."""
+    return None if moment is None else int(moment.timestamp())
+
+
 def from_unix(seconds: int | None) -> datetime | None:
     """Convert a provider's time; None if it is out of range, because a fold never raises."""
     try:

@@ -16,6 +16,7 @@ INVOICE: Final = "billhook_invoice"
 LINE: Final = "billhook_line"
 SUBSCRIPTION: Final = "billhook_subscription"
 REFUND: Final = "billhook_refund"
+CAPTURE: Final = "billhook_capture"
 SETUP: Final = "billhook_setup"
 ENDPOINT_MARK: Final = "billhook_secret"
 

@@ -11,6 +11,7 @@ PaymentState = Literal["requires_action", "processing", "succeeded", "failed", "
 InvoiceState = Literal[
     "draft", "open", "paid", "void", "uncollectible", "deleted", "canceled", "expired"
 ]
+CaptureState = Literal["pending", "succeeded", "failed"]
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
 CreditNoteState = Literal["issued", "void"]
@@ -82,6 +83,8 @@ class ProviderInvoice:
     balance and partial payments. `part_paid_at`: when the newest payment of a part came in.
     `credit_notes_minor`: the sum of the invoice's credit notes.
     `revision_of`, `latest_revision`: the invoice that it replaces, and the one that replaces it.
+    `amount_capturable_minor`: what an authorized payment (`capturable_payment`) still holds until
+    `capture_before`; None where the provider's object does not tell.
     `dashboard_url`: where whoever runs the shop sees it.
     `raw` is the provider's JSON with secrets cut.
     """
@@ -108,6 +111,9 @@ class ProviderInvoice:
     revision_of: str | None = None
     latest_revision: str | None = None
     amount_overpaid_minor: int = 0
+    amount_capturable_minor: int | None = None
+    capture_before: int | None = None
+    capturable_payment: str | None = None
     object_type: Literal["invoice", "payment"] = "invoice"
     created_at: int | None = None
     issued_at: int | None = None
@@ -179,6 +185,25 @@ class ProviderMandate:
     id: str
     state: MandateState
     method: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureDraft:
+    """A part of an authorized payment to capture. `reference` is ours, sent in the metadata."""
+
+    payment_id: str
+    amount_minor: int
+    currency: str
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderCapture:
+    """A capture as the provider has it."""
+
+    id: str
+    state: CaptureState
+    amount_minor: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,11 @@ from typing import Any, Protocol
 
 from domain.catalogue.pricing import Charge
 from domain.gateway.objects import (
+    CaptureDraft,
     InvoiceDraft,
     LineDraft,
     PaymentDraft,
+    ProviderCapture,
     ProviderCustomer,
     ProviderInvoice,
     ProviderLine,
@@ -50,6 +52,12 @@ class ProviderGateway(Protocol):
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
         """Fetch what stands for an invoice, together with its payment and all its lines."""
+
+    def capture(self, draft: CaptureDraft, *, key: str) -> ProviderCapture:
+        """Capture a part of an authorized payment, or all of it."""
+
+    def find_capture(self, payment_id: str, *, reference: str) -> ProviderCapture | None:
+        """Find our capture `reference` of a payment; None where it was not made."""
 
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
         """Refund a payment: the only call that returns money."""

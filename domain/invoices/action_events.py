@@ -45,10 +45,30 @@ class UncollectibleRequested(InvoiceEvent):
     app_id: UUID | None = None
 
 
+class CaptureRequested(InvoiceEvent):
+    """Capturing an authorized payment was requested; `amount_minor` None: all that is held."""
+
+    TOPIC: ClassVar[str] = "invoice.capture_requested"
+    amount_minor: int | None
+    request_hash: str | None
+    request_id: UUID | None = None
+    app_id: UUID | None = None
+
+
+class CaptureAccepted(InvoiceEvent):
+    """The provider accepted the capture `capture_id`; a pending one may take it days."""
+
+    TOPIC: ClassVar[str] = "invoice.capture_accepted"
+    request_id: UUID | None
+    capture_id: str
+    amount_minor: int
+    pending: bool
+
+
 class RequestRefused(InvoiceEvent):
     """The provider refused a requested action; the invoice is unchanged.
 
-    `action`: retry, void, finalize or uncollectible.
+    `action`: retry, void, finalize, uncollectible or capture.
     """
 
     TOPIC: ClassVar[str] = "invoice.request_refused"

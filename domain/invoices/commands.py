@@ -78,6 +78,13 @@ class RequestUncollectible(InvoiceCommand):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequestCapture(InvoiceCommand):
+    """Request to capture an authorized payment. `amount_minor` None: all that is held."""
+
+    amount_minor: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequestRefund(InvoiceCommand):
     """Request a refund; `request_id` is the refund's id.
 

@@ -19,6 +19,7 @@ from domain.invoices import refund_events as m
 from domain.invoices import refunds, status
 from domain.invoices.payment_fold import (
     apply_amount_due,
+    apply_authorization,
     apply_overpayment,
     apply_payment,
     apply_provider_state,
@@ -30,6 +31,9 @@ from domain.invoices.view import (
     PendingRequest,
     RequestedLine,
 )
+
+# An authorization ends with them; they may come without the payment that had it.
+_NOTHING_IS_HELD: Final = frozenset({status.PAID, status.CANCELED, status.EXPIRED, status.VOID})
 
 
 def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
@@ -46,6 +50,8 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             refunds.apply_refund(view, event)
         case pe.AmountDueChanged():
             apply_amount_due(view, event)
+        case pe.AuthorizationChanged():
+            apply_authorization(view, event)
         case m.DisputeEvent():
             refunds.apply_dispute(view, event)
         case m.CreditNoteEvent():
@@ -59,9 +65,16 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             view.next_action, view.failure, view.in_progress = None, None, False
         case _:
             _apply_progress(view, event)
+    _clear_ended(view)
+    return view
+
+
+def _clear_ended(view: InvoiceView) -> None:
+    """Clear what ends with an invoice's status or with its step."""
+    if view.status in _NOTHING_IS_HELD:
+        view.amount_capturable_minor, view.capture_before = 0, None
     if not view.in_progress:
         view.pending_request = None
-    return view
 
 
 def _first_view(event: e.InvoiceEvent) -> InvoiceView:
@@ -227,6 +240,7 @@ _ACTIONS: Final[dict[type[e.InvoiceEvent], str]] = {
     ae.VoidRequested: "void",
     ae.FinalizeRequested: "finalize",
     ae.UncollectibleRequested: "uncollectible",
+    ae.CaptureRequested: "capture",
 }
 
 
@@ -240,13 +254,13 @@ def _apply_step(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.attempt = max(view.attempt, event.attempt)
         case e.StepGaveUp() | e.StepResent():
             _apply_gave_up(view, event)
-        case ae.RequestRefused():
+        case ae.RequestRefused() | ae.CaptureAccepted():
             view.in_progress = False
         case _ if type(event) in _ACTIONS:
             _apply_request(view, event)
 
 
-def _apply_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one of the four above
+def _apply_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one of the five above
     """Store a requested action until an outcome ends it."""
     step = STEP_OF[_ACTIONS[type(event)]]
     before = view.steps.get(step)
@@ -256,6 +270,7 @@ def _apply_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one
         step=step,
         attempt=1 if before is None else before.attempt + 1,
         payment_method=getattr(event, "payment_method", None),
+        amount_minor=getattr(event, "amount_minor", None),
     )
     view.in_progress, view.gave_up = True, None
 

@@ -11,7 +11,7 @@ from domain.core.aggregate import AggregateRoot
 from domain.core.effects import WORKER, Effect
 from domain.core.metadata import without_ours
 from domain.core.steps import StepRecord, step_age, step_key
-from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.objects import ProviderCapture, ProviderInvoice, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices import action_events as ae
 from domain.invoices import events as e
@@ -252,6 +252,20 @@ class Invoice(AggregateRoot):
             message=message,
             path=path,
             provider_code=provider_code,
+        )
+
+    def record_capture(
+        self, made: ProviderCapture, *, request_id: UUID | None, occurred_at: datetime
+    ) -> None:
+        """Record that the provider accepted a requested capture."""
+        self.record_event(
+            ae.CaptureAccepted,
+            occurred_at=occurred_at,
+            actor=WORKER,
+            request_id=request_id,
+            capture_id=made.id,
+            amount_minor=made.amount_minor,
+            pending=made.state == "pending",
         )
 
     def fail_refund(

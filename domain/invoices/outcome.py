@@ -33,7 +33,7 @@ PAYMENT_DECLINED: Final = "payment_declined"
 _REFUNDED: Final = (m.RefundPending, m.RefundSucceeded, m.RefundFailed)
 
 WAKING_TOPICS: Final = tuple(fact.TOPIC for fact in (*_ALWAYS, e.InvoiceIssued))
-REQUEST_TOPICS: Final = (*WAKING_TOPICS, ae.RequestRefused.TOPIC)
+REQUEST_TOPICS: Final = (*WAKING_TOPICS, ae.RequestRefused.TOPIC, ae.CaptureAccepted.TOPIC)
 REFUND_TOPICS: Final = tuple(fact.TOPIC for fact in _REFUNDED)
 
 
@@ -75,7 +75,7 @@ def outcome_of(events: Iterable[e.InvoiceEvent], request_id: UUID) -> InvoiceVie
 
 def ends_request(event: e.InvoiceEvent) -> bool:
     """Return whether an event ends a requested action other than a refund."""
-    return is_outcome(event) or isinstance(event, ae.RequestRefused)
+    return is_outcome(event) or isinstance(event, ae.RequestRefused | ae.CaptureAccepted)
 
 
 def _is_answer_to(request: e.InvoiceEvent, event: e.InvoiceEvent) -> bool:

@@ -81,6 +81,18 @@ class AmountDueChanged(InvoiceEvent):
     body: str | None
 
 
+class AuthorizationChanged(InvoiceEvent):
+    """An authorized payment holds another amount; `capture_before`: when the provider releases it.
+
+    An amount of 0: nothing is held any more.
+    """
+
+    TOPIC: ClassVar[str] = "invoice.authorization_changed"
+    amount_capturable_minor: int
+    capture_before: int | None
+    source: str
+
+
 class UnexpectedPayment(InvoiceEvent):
     """Another provider object for this invoice was paid as well; an operator must check."""
 

@@ -71,6 +71,12 @@ def apply_amount_due(view: InvoiceView, event: pe.AmountDueChanged) -> None:
     _apply_paid(view, event.amount_paid_minor, paid_at=event.paid_at or event.as_of)
 
 
+def apply_authorization(view: InvoiceView, event: pe.AuthorizationChanged) -> None:
+    """Store what an authorized payment holds, and until when."""
+    view.amount_capturable_minor = event.amount_capturable_minor
+    view.capture_before = from_unix(event.capture_before)
+
+
 def _apply_paid(view: InvoiceView, amount_minor: int, *, paid_at: int) -> None:
     """Set the amount paid; what was added to it counts at `paid_at`."""
     added = amount_minor - sum(part.amount_minor for part in view.paid_parts)

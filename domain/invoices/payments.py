@@ -10,6 +10,7 @@ from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from domain.invoices.view import InvoiceView
 
 
 def record_payment_created(
@@ -56,7 +57,7 @@ def record_payment_state(
     effect = known.record_provider_state(
         seen, source="answer", actor=actor, occurred_at=occurred_at, body=body, provider_type=kind
     )
-    if known.view.paid_by_object != seen.id:
+    if not _is_invoices_payment(known.view, seen):
         returned = record_overpayment_returned(
             known, seen.id, back, source="webhook", actor=actor, occurred_at=occurred_at
         )
@@ -65,6 +66,13 @@ def record_payment_state(
         back, source="webhook", actor=actor, occurred_at=occurred_at
     )
     return moved if moved is Effect.CHANGED else effect
+
+
+def _is_invoices_payment(view: InvoiceView, seen: ProviderInvoice) -> bool:
+    """Return whether a payment paid the invoice, or a captured part of it so far."""
+    if view.paid_by_object is not None:
+        return view.paid_by_object == seen.id
+    return view.amount_paid_minor > 0 and view.provider_object_id == seen.id
 
 
 def returned_minor(back: RefundsAndDisputes) -> int:

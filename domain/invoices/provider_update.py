@@ -15,11 +15,12 @@ from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices import first_payment, status
-from domain.invoices.staleness import Age, age_of, owes_otherwise
+from domain.invoices.staleness import Age, age_of, holds_otherwise, owes_otherwise
 from domain.invoices.steps import UNSUBSCRIBE_STEP
 from domain.invoices.update_events import (
     UpdateSource,
     amount_due_changed,
+    authorization_changed,
     closed,
     drafted,
     issued,
@@ -71,6 +72,11 @@ def decide(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -
         # An earlier payment of ours, superseded by another one.
         return Decision(Effect.STALE)
     decision = _decide_by_age(view, snapshot, update)
+    counts = decision.effect in (Effect.CHANGED, Effect.CONFIRMED)
+    if counts and holds_otherwise(view, snapshot):
+        # Before the state, which may be the outcome of a capture.
+        events = (authorization_changed(snapshot, update), *decision.events)
+        decision = Decision(Effect.CHANGED, events)
     if decision.effect not in (Effect.STALE, Effect.FETCH, Effect.DEFERRED):
         links = revised(view, snapshot, update)
         if links:

@@ -15,6 +15,7 @@ from domain.invoices import refund_events as m
 from domain.invoices import status
 from domain.invoices.commands import (
     InvoiceCommand,
+    RequestCapture,
     RequestFinalize,
     RequestRefund,
     RequestRetry,
@@ -53,6 +54,8 @@ def decide_request(view: InvoiceView, command: InvoiceCommand) -> list[NewEvent]
     """Decide the events of a requested action. Raises NotPossible where the status forbids it."""
     if isinstance(command, RequestRefund):
         return _decide_refund(view, command)
+    if isinstance(command, RequestCapture):
+        return _decide_capture(view, command)
     action = _ACTIONS[type(command)]
     if view.provider_object_type == "payment" and action.name in _NOT_OF_PAYMENTS:
         raise NotPossible(action=action.name, reason=_NOT_OF_PAYMENTS[action.name])
@@ -69,6 +72,28 @@ def decide_request(view: InvoiceView, command: InvoiceCommand) -> list[NewEvent]
     if isinstance(command, RequestRetry):
         fields["payment_method"] = command.payment_method
     return [NewEvent(action.kind, fields)]
+
+
+def _decide_capture(view: InvoiceView, command: RequestCapture) -> list[NewEvent]:
+    held, amount = view.amount_capturable_minor, command.amount_minor
+    if is_running(view):
+        raise NotPossible(action="capture", reason="something else is being done with it")
+    if view.provider_object_id is None or held <= 0:
+        raise NotPossible(action="capture", reason="no authorized payment holds an amount")
+    if amount is not None and amount > held:
+        reason = f"only {held} can still be captured"
+        raise NotPossible(action="capture", reason=reason, path="amountMinor")
+    provider = cast("Provider", view.provider)
+    fault = None if amount is None else step_fault(amount, provider, view.currency or "eur")
+    if fault is not None:
+        raise NotPossible(action="capture", reason=f"its amount {fault}", path="amountMinor")
+    fields = {
+        "amount_minor": amount,
+        "app_id": view.app_id,
+        "request_hash": command.request_hash,
+        "request_id": command.request_id,
+    }
+    return [NewEvent(ae.CaptureRequested, fields)]
 
 
 def _decide_refund(view: InvoiceView, command: RequestRefund) -> list[NewEvent]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
+from domain.core.calendar import to_unix
 from domain.gateway.objects import PaymentState, ProviderInvoice, ProviderLine
 from domain.invoices import status
 from domain.invoices.view import InvoiceView, Progress, RequestedLine
@@ -86,6 +87,18 @@ def owes_otherwise(view: InvoiceView, snapshot: ProviderInvoice) -> bool:
     if snapshot.state not in ("open", "uncollectible") or view.status not in status.PAYABLE:
         return False
     return view.amount_due_minor != snapshot.amount_due_minor
+
+
+def holds_otherwise(view: InvoiceView, snapshot: ProviderInvoice) -> bool:
+    """Return whether an authorized payment holds another amount than in the view, or longer.
+
+    A webhook does not carry the payment, and only a fetch tells its deadline.
+    """
+    if snapshot.amount_capturable_minor is None or snapshot.as_of < view.as_of:
+        return False
+    if snapshot.amount_capturable_minor != view.amount_capturable_minor:
+        return True
+    return snapshot.capture_before not in (None, to_unix(view.capture_before))
 
 
 def _age_by_event(view: InvoiceView, known: Progress, snapshot: ProviderInvoice) -> Age:

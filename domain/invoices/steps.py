@@ -10,6 +10,7 @@ STEP_OF: Final = {
     "void": "void",
     "finalize": "finalize",
     "uncollectible": "write_off",
+    "capture": "capture",
 }
 
 REFUND_STEP: Final = "refund:"

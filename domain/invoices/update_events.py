@@ -131,6 +131,18 @@ def amount_due_changed(snapshot: ProviderInvoice, update: UpdateSource) -> NewEv
     )
 
 
+def authorization_changed(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
+    """Build AuthorizationChanged."""
+    return NewEvent(
+        pe.AuthorizationChanged,
+        {
+            "amount_capturable_minor": snapshot.amount_capturable_minor or 0,
+            "capture_before": snapshot.capture_before,
+            "source": update.source,
+        },
+    )
+
+
 def paid_minor(snapshot: ProviderInvoice) -> int:
     """Return the amount paid towards the invoice, without what was paid beyond it."""
     return snapshot.amount_paid_minor - snapshot.amount_overpaid_minor

@@ -73,6 +73,7 @@ class PendingRequest:
     step: str
     attempt: int
     payment_method: str | None = None
+    amount_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +166,7 @@ class InvoiceView:
     tax_minor: int | None = None
     amount_paid_minor: int = 0
     amount_due_minor: int | None = None
+    amount_capturable_minor: int = 0
     amount_refunded_minor: int = 0
     amount_disputed_minor: int = 0
     amount_overpaid_minor: int = 0
@@ -180,6 +182,7 @@ class InvoiceView:
     period_start: datetime | None = None
     period_end: datetime | None = None
     due_at: datetime | None = None
+    capture_before: datetime | None = None
     issued_at: datetime | None = None
     paid_at: datetime | None = None
     description: str | None = None

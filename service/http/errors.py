@@ -228,6 +228,7 @@ ACTION_PARTICIPLES: Final[Mapping[str, str]] = {
     "void": "voided",
     "finalize": "finalized",
     "uncollectible": "written off",
+    "capture": "captured",
     "refund": "refunded",
     "cancel": "canceled",
     "change": "changed",

@@ -10,6 +10,7 @@ from service.http.responses import answer, error_response
 from service.http.validation import validate
 from service.invoices import action_render
 from service.invoices.actions import (
+    CAPTURE,
     FINALIZE,
     REFUND,
     RETRY,
@@ -41,6 +42,11 @@ async def finalize_invoice(request: Request) -> Response:
 async def write_off_invoice(request: Request) -> Response:
     """Mark an invoice as uncollectible."""
     return await _request(request, UNCOLLECTIBLE)
+
+
+async def capture_invoice(request: Request) -> Response:
+    """Capture an authorized payment, in full or in part."""
+    return await _request(request, CAPTURE)
 
 
 async def refund_invoice(request: Request) -> Response:

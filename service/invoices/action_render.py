@@ -36,6 +36,7 @@ _SUCCEEDED: Final = {
         status.UNCOLLECTIBLE,
     },
     "uncollectible": {status.UNCOLLECTIBLE},
+    "capture": set(status.ALL) - {status.CANCELED, status.EXPIRED, status.VOID},
     "refund": set(status.ALL),
 }
 

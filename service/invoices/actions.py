@@ -11,6 +11,7 @@ from starlette.requests import Request
 from domain.core.idempotency import CreateIdempotencyRecord
 from domain.invoices.commands import (
     InvoiceCommand,
+    RequestCapture,
     RequestFinalize,
     RequestRefund,
     RequestRetry,
@@ -21,7 +22,7 @@ from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
 from service.http.caller import Caller
 from service.http.errors import NotFound
 from service.invoices.context import InvoicesContext, context_of
-from service.invoices.schemas import ActionBody, RefundBody, RetryBody
+from service.invoices.schemas import ActionBody, CaptureBody, RefundBody, RetryBody
 from service.recording.idempotency import record_once
 from service.recording.record import Recorded, RecordedInvoice, find_outcome, request_hash
 
@@ -40,6 +41,7 @@ RETRY: Final = Action(name="retry", body=RetryBody, command=RequestRetry)
 VOID: Final = Action(name="void", body=ActionBody, command=RequestVoid)
 FINALIZE: Final = Action(name="finalize", body=ActionBody, command=RequestFinalize)
 UNCOLLECTIBLE: Final = Action(name="uncollectible", body=ActionBody, command=RequestUncollectible)
+CAPTURE: Final = Action(name="capture", body=CaptureBody, command=RequestCapture)
 REFUND: Final = Action(name="refund", body=RefundBody, command=RequestRefund, topics=REFUND_TOPICS)
 
 

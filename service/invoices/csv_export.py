@@ -16,10 +16,11 @@ from service.invoices.documents import Links
 
 COLUMNS: Final = (
     "id", "tenantUuid", "userId", "provider", "connection", "mode", "status", "type", "origin",
-    "number", "currency", "totalMinor", "amountPaidMinor", "amountDueMinor", "amountRefundedMinor",
+    "number", "currency", "totalMinor", "amountPaidMinor", "amountDueMinor",
+    "amountCapturableMinor", "amountRefundedMinor",
     "amountDisputedMinor", "amountOverpaidMinor", "disputeStatus", "taxMinor", "customer",
     "revisionOf", "revisedBy", "subscriptionId", "periodStart", "periodEnd", "dueAt",
-    "description", "footer", "metadata",
+    "captureBefore", "description", "footer", "metadata",
     "attempt", "providerObjectType", "providerObjectId", "documentUrl", "failureCode",
     "failureDeclineCode", "failureMessage", "createdAt", "updatedAt", "paidAt", "position",
 )  # fmt: skip

@@ -44,6 +44,10 @@ RETRYING: Final = _standing("failed")
 VOIDED: Final = _standing("void", amountDueMinor=0)
 FINALIZED: Final = _standing("open", attempt=0)
 FINALIZING: Final = _standing("draft", attempt=0, number=None)
+CAPTURE_BODY: Final[Json] = {"amountMinor": 1500}
+_HELD: Final[Json] = {"captureBefore": "2026-02-10T14:00:00.000Z"}
+CAPTURED: Final = one("invoices", _PAID | {"totalMinor": 1999, "amountPaidMinor": 1500})
+CAPTURING: Final = _standing("processing", amountCapturableMinor=1999, **_HELD)
 WRITTEN_OFF: Final = _standing("uncollectible")
 REFUNDED: Final = _refunded(_REFUND, amount_minor=500)
 REFUNDING: Final = _refunded(_REFUND | _NOT_YET, amount_minor=0)

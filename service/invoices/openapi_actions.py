@@ -7,7 +7,7 @@ from service.http.response_model import ResponseModel
 from service.invoices import openapi_action_examples as examples
 from service.invoices.openapi import TAG
 from service.invoices.response_schemas import RefundedInvoices, RequestedInvoices
-from service.invoices.schemas import ActionBody, RefundBody, RetryBody
+from service.invoices.schemas import ActionBody, CaptureBody, RefundBody, RetryBody
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -123,6 +123,18 @@ OPERATIONS: Final = (
         about="It no longer counts as outstanding; it can still be paid, retried or voided.",
         succeeded=examples.WRITTEN_OFF,
         pending=examples.RETRYING,
+    ),
+    _action(
+        "/capture",
+        "captureInvoice",
+        "Capture an authorized payment, or a part of it",
+        about="All that it holds (`amountCapturableMinor`) where `amountMinor` does not say how "
+        "much. Payments are captured by the provider at once unless they were made otherwise; one "
+        "that is not captured until `captureBefore` is released by the provider.",
+        body=CaptureBody,
+        example=examples.CAPTURE_BODY,
+        succeeded=examples.CAPTURED,
+        pending=examples.CAPTURING,
     ),
     _action(
         "/refunds",

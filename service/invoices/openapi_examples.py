@@ -43,6 +43,7 @@ _KNOWN: Final[Json] = {
     "totalMinor": 1999,
     "amountPaidMinor": 1999,
     "amountDueMinor": 0,
+    "amountCapturableMinor": 0,
     "amountRefundedMinor": 0,
     "amountDisputedMinor": 0,
     "amountOverpaidMinor": 0,

@@ -122,6 +122,8 @@ class Invoice(ResponseModel):
     amount_paid_minor: Minor
     amount_due_minor: Minor | None
     """Remaining amount at the provider; null before the invoice exists there."""
+    amount_capturable_minor: Minor
+    """Amount of an authorized payment that can be captured, until `captureBefore`."""
     amount_refunded_minor: Minor
     amount_disputed_minor: Minor
     amount_overpaid_minor: Minor
@@ -137,6 +139,7 @@ class Invoice(ResponseModel):
     period_start: Moment | None
     period_end: Moment | None
     due_at: Moment | None
+    capture_before: Moment | None
     description: str | None
     footer: str | None
     metadata: dict[str, str]

@@ -158,6 +158,12 @@ class RetryBody(ActionBody):
     payment_method: Token | None = None
 
 
+class CaptureBody(ActionBody):
+    """Body of a capture: an amount, or all that the authorized payment holds."""
+
+    amount_minor: int | None = Field(None, ge=1, le=money.MAX_AMOUNT_MINOR)
+
+
 class RefundBody(ActionBody):
     """Body of a refund: an amount, or all that remains; with or without a credit note."""
 

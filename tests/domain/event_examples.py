@@ -175,6 +175,23 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "paid_at": 100,
         "progress": [1, 0, 500, 0],
     },
+    pe.AuthorizationChanged: {
+        "amount_capturable_minor": 1500,
+        "capture_before": 2_419_300,
+        "source": "answer",
+    },
+    ae.CaptureRequested: {
+        "amount_minor": 1000,
+        "request_hash": "4a5h",
+        "request_id": REFUND_ID,
+        "app_id": APP_ID,
+    },
+    ae.CaptureAccepted: {
+        "request_id": REFUND_ID,
+        "capture_id": "cpt_1",
+        "amount_minor": 1000,
+        "pending": False,
+    },
     e.InvoiceRejected: {
         "code": "provider_rejected",
         "message": "No such price.",

@@ -49,6 +49,7 @@ _PAYMENTS = {
     ),
     "requires_action": replace(_PAYMENT, state="requires_action"),
     "processing": replace(_PAYMENT, state="processing"),
+    "authorized": replace(_PAYMENT, state="processing"),
 }
 _STATES: Final[dict[str, InvoiceState]] = {
     "paid": "paid",
@@ -63,6 +64,7 @@ _THEN: Final = {
     ae.VoidRequested.TOPIC: "void",
     ae.FinalizeRequested.TOPIC: "open",
     ae.UncollectibleRequested.TOPIC: "uncollectible",
+    ae.CaptureRequested.TOPIC: "paid",
     RefundRequested.TOPIC: "succeeded",
 }
 _INSISTENCE: Final = 50
@@ -71,7 +73,7 @@ _REFUND_STATES: Final[dict[str, RefundState]] = {"succeeded": "succeeded", "pend
 
 def provider_invoice(outcome: str, *, attempts: int = 1) -> ProviderInvoice:
     """Build the provider's invoice after the steps that lead to an outcome."""
-    paid = outcome == "paid"
+    paid, held = outcome == "paid", outcome == "authorized"
     return ProviderInvoice(
         id="in_1",
         state=_STATES.get(outcome, "open"),
@@ -90,6 +92,9 @@ def provider_invoice(outcome: str, *, attempts: int = 1) -> ProviderInvoice:
         period_start=None,
         period_end=None,
         paid_at=int(time.time()) if paid else None,
+        amount_capturable_minor=1999 if held else 0,
+        capture_before=int(time.time()) + 604_800 if held else None,
+        capturable_payment="pi_1" if held else None,
         payment=_PAYMENTS.get(outcome),
         raw=orjson.dumps({"id": "in_1", "confirmation_secret": {"client_secret": SECRET}}),
     )

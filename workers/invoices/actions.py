@@ -1,4 +1,4 @@
-"""Perform a requested action on an existing invoice: retry, void, finalise, write off.
+"""Perform a requested action on an existing invoice: retry, void, finalise, write off, capture.
 
 The step and its key are recorded before its first call, so the job may crash between
 any two lines. After a rejection the invoice is fetched: the rejected change may have been made
@@ -16,6 +16,7 @@ from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from workers.invoices.capture import capture_payment
 from workers.invoices.job import (
     InvoicingDeps,
     object_id,
@@ -177,4 +178,5 @@ _ACTIONS: Final[dict[str, Callable[[Invoice, InvoicingDeps], Invoice]]] = {
     "void": _void,
     "finalize": _finalize,
     "uncollectible": _write_off,
+    "capture": capture_payment,
 }

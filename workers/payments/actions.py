@@ -1,4 +1,4 @@
-"""Perform a requested action on an invoice that has payments: retry, void.
+"""Perform a requested action on an invoice that has payments: retry, void, capture.
 
 A retry is another payment for the same invoice. It is created before the last one is canceled, so
 that a rejection leaves the customer a payment; the first one that is paid counts.
@@ -6,14 +6,16 @@ that a rejection leaves the customer a payment; the first one that is paid count
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
+from workers.invoices.capture import capture_payment
 from workers.invoices.job import object_id, record_answer, record_rejection, start_step
 from workers.invoices.rejections import RequestRejected
 from workers.payments.checkout import (
@@ -40,7 +42,7 @@ def charge_or_perform_action(invoice_id: UUID, deps: CheckoutDeps) -> None:
 def _perform_action(invoice: Invoice, deps: CheckoutDeps) -> None:
     pending = invoice.view.pending_request
     assert pending is not None, "called for a pending request"  # noqa: S101 - STYLE: assert what must hold
-    after = (_retry if pending.action == "retry" else _void)(invoice, deps)
+    after = _ACTIONS[pending.action](invoice, deps)
     if after.view.pending_request is not None and after.view.in_progress:
         raise GatewayUnavailable(f"{pending.action} has no outcome yet")
 
@@ -105,6 +107,13 @@ def _not_cancelable() -> RequestRejected:
         code="not_cancelable",
         message="Mollie cancels no open payment by this method; it expires if nobody pays it.",
     )
+
+
+_ACTIONS: Final[dict[str, Callable[[Invoice, CheckoutDeps], Invoice]]] = {
+    "retry": _retry,
+    "void": _void,
+    "capture": capture_payment,
+}
 
 
 def cancel_if_possible(payments: Iterable[str], deps: CheckoutDeps) -> None:

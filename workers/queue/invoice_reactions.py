@@ -24,6 +24,7 @@ InvoiceRequest = (
     | ae.VoidRequested
     | ae.FinalizeRequested
     | ae.UncollectibleRequested
+    | ae.CaptureRequested
 )
 
 
@@ -105,10 +106,12 @@ INVOICE_REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]
     ae.RetryRequested: _open_invoice,
     ae.VoidRequested: _open_invoice,
     ae.FinalizeRequested: _open_invoice,
+    ae.CaptureRequested: _open_invoice,
     ae.UncollectibleRequested: _open_invoice,
     e.InvoiceIssued: _close_invoice,
     e.InvoiceDrafted: _close_invoice,
     e.InvoiceRejected: _close_invoice,
+    ae.CaptureAccepted: _close_invoice,
     e.CheckoutOpened: _close_invoice,
     pe.PaymentActionRequired: _close_invoice,
     pe.PaymentProcessing: _close_invoice,

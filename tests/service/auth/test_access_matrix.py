@@ -94,6 +94,7 @@ TABLE = [
     Row("POST", APP + "/invoices/{invoice}/void", WRITE, needs="open"),
     Row("POST", APP + "/invoices/{invoice}/finalize", WRITE, needs="draft"),
     Row("POST", APP + "/invoices/{invoice}/mark-uncollectible", WRITE, needs="open"),
+    Row("POST", APP + "/invoices/{invoice}/capture", WRITE, needs="authorized"),
     Row("POST", APP + "/invoices/{invoice}/refunds", WRITE, needs="paid"),
     Row("GET", APP + "/subscriptions", OUR_READ),
     Row("GET", APP + "/subscriptions/{subscription}", OUR_READ),

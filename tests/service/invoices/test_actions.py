@@ -44,6 +44,7 @@ def item(response: httpx.Response) -> dict[str, Any]:
         ("void", "declined", "void"),
         ("void", "draft", "canceled"),
         ("finalize", "draft", "open"),
+        ("capture", "authorized", "paid"),
         ("mark-uncollectible", "declined", "uncollectible"),
     ],
 )
@@ -106,6 +107,8 @@ def test_a_rejection_by_the_provider_is_400_with_its_message(shop: Shop) -> None
         ("paid", "retry", "it is paid"),
         ("declined", "finalize", "it is failed"),
         ("draft", "mark-uncollectible", "it is draft"),
+        ("processing", "capture", "no authorized payment holds an amount"),
+        ("paid", "capture", "no authorized payment holds an amount"),
         ("rejected", "void", "it is rejected"),
         ("declined", "refunds", "nothing was paid"),
     ],
@@ -256,6 +259,7 @@ def test_a_failed_refund_is_400_and_can_be_repeated(service: Service, shop: Shop
         ("void", {"reason": "duplicate"}, "reason"),
         ("finalize", {"more": 1}, "more"),
         ("mark-uncollectible", {"more": 1}, "more"),
+        ("capture", {"amountMinor": 0}, "amountMinor"),
     ],
 )
 def test_a_wrong_body_is_400_with_the_field(
@@ -344,7 +348,9 @@ def test_a_rejection_before_recording_does_not_use_up_the_key(service: Service, 
     assert act(shop, target["url"] + "/refunds", **key, **NEVER).status_code == 202
 
 
-@pytest.mark.parametrize("action", ["retry", "void", "finalize", "mark-uncollectible", "refunds"])
+@pytest.mark.parametrize(
+    "action", ["retry", "void", "finalize", "mark-uncollectible", "capture", "refunds"]
+)
 def test_another_apps_invoice_does_not_exist(shop: Shop, other_shop: Shop, action: str) -> None:
     theirs = invoice(other_shop, "declined")["id"]
     response = act(shop, f"{shop.url}/invoices/{theirs}/{action}")

@@ -11,6 +11,7 @@ from uuid import UUID
 from domain.core import ids
 from domain.invoices.commands import (
     InvoiceCommand,
+    RequestCapture,
     RequestFinalize,
     RequestRefund,
     RequestRetry,
@@ -160,6 +161,19 @@ def _refund(*, credit_note: bool) -> Callable[[Bench], Job]:
     return prepare
 
 
+def _capture(bench: Bench) -> Job:
+    tenant_id = bench.add_tenant(None)
+    job = Job(bench.request(tenant_id), _linked(bench, tenant_id))
+    job.run(bench)
+    at_provider = bench.invoice(job.invoice_id).view.provider_object_id or ""
+    held = bench.account.admin.pay_part(at_provider, 1500, capture="manual")["payment_intent"]
+    for event in bench.events("payment_intent.amount_capturable_updated"):
+        if event["data"]["object"]["id"] == held["id"]:
+            bench.ask(bench.receive(event))
+    bench.ask_for(job.invoice_id, RequestCapture, amount_minor=700)
+    return job
+
+
 def _declined(bench: Bench) -> Job:
     return _charged(bench, "declined")
 
@@ -212,6 +226,7 @@ FLOWS: Final = (
         _asked(_WRITE_OFF, _declined),
         replace(_DECLINED_ONCE, status="uncollectible"),
     ),
+    Flow("capture a part", _capture, End("open", 1999, (("charge", 700),), 1)),
     Flow("refund by credit note", _refund(credit_note=True), _REFUNDED),
     Flow("plain refund", _refund(credit_note=False), _REFUNDED),
 )

@@ -150,6 +150,14 @@ STEPS: Final[dict[str, list[str]]] = {
         "post /v1/invoices/*/mark_uncollectible",
         "append",
     ],
+    "capture a part": [
+        "get /v1/invoices/*",
+        "get /v1/payment_intents/*",
+        "append",
+        "post /v1/payment_intents/*/capture",
+        "get /v1/invoices/*",
+        "append",
+    ],
     "refund by credit note": [
         "append",
         "post /v1/credit_notes",

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.invoices.commands import RequestRefund, RequestRetry, RequestVoid
+from domain.invoices.commands import RequestCapture, RequestRefund, RequestRetry, RequestVoid
 from domain.invoices.view import InvoiceView
 from tests.workers.crash_grids.mollie_subscription_flows import arm, die_at, disarm
 from tests.workers.crash_points import APPEND, MOLLIE_GAPS, Death, death_points
@@ -81,6 +81,15 @@ def refund(mollie: MollieBench) -> tuple[UUID, Run]:
     return invoice_id, lambda: mollie.refund(invoice_id, refund_id)
 
 
+def capture(mollie: MollieBench) -> tuple[UUID, Run]:
+    invoice_id = standing(mollie, "klarna")
+    payment_id = mollie.invoice(invoice_id).view.provider_object_id
+    mollie.pay(payment_id, "authorized")
+    mollie.hear(payment_id)
+    mollie.ask_for(invoice_id, RequestCapture, amount_minor=700)
+    return invoice_id, lambda: mollie.settle(invoice_id)
+
+
 CREATE = (APPEND, "post /v2/customers", APPEND, APPEND, "post /v2/payments", APPEND)
 FLOWS: Final = (
     Flow("checkout", charge(None), CREATE, "open"),
@@ -95,6 +104,18 @@ FLOWS: Final = (
     ),
     Flow("void", void, (APPEND, "get /v2/payments/*", "delete /v2/payments/*", APPEND), "canceled"),
     Flow("hint", receive_webhook, (APPEND, "get /v2/payments/*", APPEND, APPEND), "paid"),
+    Flow(
+        "capture",
+        capture,
+        (
+            "get /v2/payments/*",
+            APPEND,
+            "post /v2/payments/*/captures",
+            "get /v2/payments/*",
+            APPEND,
+        ),
+        "processing",
+    ),
     Flow("refund", refund, (APPEND, "post /v2/payments/*/refunds", APPEND), "paid", "7.00"),
 )
 
@@ -146,5 +167,8 @@ def test_death_at_any_point_leaves_one_payment_that_counts(
             assert [payment["id"] for payment in paid] == [view.paid_by_object], row
             refunded = (paid[0].get("amountRefunded") or {"value": "0.00"})["value"]
             assert (payable, refunded) == ([], flow.refunded), row
+        elif flow.status == "processing":
+            captured = [payment["amountCaptured"]["value"] for payment in found]
+            assert (captured, view.amount_paid_minor) == (["7.00"], 700), row
         else:
             assert (payable, paid) == ([], []), row

@@ -25,6 +25,7 @@ from domain.gateway.objects import (
     RefundsAndDisputes,
 )
 from workers.providers.mollie import objects
+from workers.providers.mollie.captures import CaptureCalls
 from workers.providers.mollie.client import (
     PAGE,
     READ_TIMEOUT_S,
@@ -41,7 +42,7 @@ from workers.providers.mollie.setups import SetupCalls
 LONGEST_DESCRIPTION: Final = 255
 
 
-class MollieGateway(SubscriptionCalls, SetupCalls):
+class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
     """Gateway to a Mollie account in one mode. Each call first waits for the rate limit."""
 
     def __init__(

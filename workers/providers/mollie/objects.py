@@ -62,8 +62,8 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
     data = without_secrets(dict(data))
     read = read_as(MolliePayment, data, kind="payment")
     state, _ = _STATES[read.status]
-    total = read.amount.minor
-    paid = total if state == "paid" else 0
+    total, paid = read.amount.minor, _paid_minor(read)
+    is_authorized = read.status == "authorized"
     return ProviderInvoice(
         id=read.id,
         state=state,
@@ -75,7 +75,8 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         total_minor=total,
         tax_minor=sum(line.vat_amount.minor for line in read.lines or () if line.vat_amount),
         amount_paid_minor=paid,
-        amount_due_minor=total - paid,
+        # What an authorization released is not owed any more.
+        amount_due_minor=0 if state == "paid" else total - paid,
         # A failure is final: what says less of the same payment is older, whenever it was asked.
         attempt_count=int(read.status == "failed"),
         hosted_url=_link(read, "checkout"),
@@ -83,6 +84,9 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         period_start=None,
         period_end=None,
         paid_at=read.paid_at,
+        amount_capturable_minor=total - paid if is_authorized else 0,
+        capture_before=read.capture_before if is_authorized else None,
+        capturable_payment=read.id if is_authorized else None,
         object_type="payment",
         created_at=read.created_at,
         issued_at=read.created_at,
@@ -91,11 +95,18 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         description=read.description,
         dashboard_url=_link(read, "dashboard"),
         metadata=read.metadata,
-        payment=_to_payment(read, total),
+        payment=_to_payment(read, paid if state == "paid" else total),
         raw=raw_json(
             {name: value for name, value in data.items() if name != "_embedded"}, kind="payment"
         ),
     )
+
+
+def _paid_minor(payment: MolliePayment) -> int:
+    """Read the amount taken from the payer: what was captured, or all of a paid payment."""
+    if payment.amount_captured is not None:
+        return payment.amount_captured.minor
+    return payment.amount.minor if payment.status == "paid" else 0
 
 
 def _to_payment(payment: MolliePayment, total: int) -> ProviderPayment:

@@ -126,6 +126,8 @@ class MolliePayment(MollieObject):
     status: MolliePaymentStatus
     mode: Literal["live", "test"]
     amount: MollieAmount
+    amount_captured: MollieAmount | None = None
+    capture_before: MollieTime | None = None
     customer_id: Token | None = None
     subscription_id: Token | None = None
     lines: list[_Line] | None = None
@@ -137,6 +139,15 @@ class MolliePayment(MollieObject):
     method: Token | None = None
     details: _Details | None = None
     status_reason: _StatusReason | None = None
+    metadata: AnyMetadata = Field(default_factory=dict)
+
+
+class MollieCapture(MollieObject):
+    """A capture of an authorized payment."""
+
+    id: Token
+    status: Literal["pending", "succeeded", "failed"]
+    amount: MollieAmount
     metadata: AnyMetadata = Field(default_factory=dict)
 
 

@@ -25,7 +25,9 @@ SETUP_TYPES: Final = ("checkout.session.completed", "checkout.session.expired")
 # Their objects name a payment or a credit note; the invoice is fetched.
 FETCH_TYPES: Final = (
     "payment_intent.processing",
+    "payment_intent.amount_capturable_updated",
     "invoice_payment.paid",
+    "charge.expired",
     "charge.refunded",
     "refund.created",
     "refund.updated",

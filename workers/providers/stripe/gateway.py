@@ -23,6 +23,7 @@ from domain.gateway.objects import (
 )
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe import objects
+from workers.providers.stripe.captures import CaptureCalls
 from workers.providers.stripe.client import (
     Answer,
     AwaitRateLimit,
@@ -43,7 +44,7 @@ _PAGE: Final = 100
 _WITH_PRICES: Final = ["data.pricing.price_details.price"]
 
 
-class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
+class StripeGateway(IssuedInvoiceCalls, CaptureCalls, SubscriptionCalls, SetupCalls):
     """Gateway to a Stripe account in one mode. Each call first waits for the rate limit."""
 
     def __init__(
@@ -146,13 +147,10 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
         """Fetch an invoice with its payment and lines. Stripe docs: retrieve an invoice."""
-        return self._with_all_lines(
-            self._invoice(
-                lambda: self._client.v1.invoices.retrieve(
-                    invoice_id, {"expand": objects.WITH_PAYMENT}
-                )
-            )
+        found = self._invoice(
+            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
         )
+        return self.with_deadline(self._with_all_lines(found))
 
     def _with_all_lines(self, invoice: ProviderInvoice) -> ProviderInvoice:
         """Return the invoice with every line: Stripe embeds the first ten."""

@@ -70,7 +70,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
     """
     data = without_secrets(dict(data))
     read = read_as(StripeInvoice, data, kind="invoice")
-    lines = read.lines
+    lines, held = read.lines, _held_payment(read)
     return ProviderInvoice(
         id=read.id,
         state=_state_of(read, event_type),
@@ -95,6 +95,8 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         period_end=read.period_end,
         paid_at=read.status_transitions.paid_at,
         amount_overpaid_minor=read.amount_overpaid or 0,
+        amount_capturable_minor=_capturable_minor(read, held),
+        capturable_payment=None if held is None else held.id,
         created_at=read.created,
         issued_at=read.status_transitions.finalized_at,
         subscription_id=_subscription_of(read),
@@ -163,6 +165,21 @@ def _to_payment(invoice: StripeInvoice) -> ProviderPayment | None:
         chosen = max(entries, key=lambda entry: entry.paid_at or 0)
     intent = None if chosen is None else chosen.payment.payment_intent
     return None if intent is None else _payment(intent)
+
+
+def _held_payment(invoice: StripeInvoice) -> StripePaymentIntent | None:
+    """Return the first payment of an invoice that waits for its capture."""
+    entries = () if invoice.payments is None else invoice.payments.data
+    intents = (entry.payment.payment_intent for entry in entries)
+    waiting = (one for one in intents if one is not None and one.status == "requires_capture")
+    return next(waiting, None)
+
+
+def _capturable_minor(invoice: StripeInvoice, held: StripePaymentIntent | None) -> int | None:
+    """Return the held amount; None where the payments were not expanded."""
+    if invoice.payments is None:
+        return None
+    return 0 if held is None else held.amount_capturable or 0
 
 
 def _part_paid_at(invoice: StripeInvoice) -> int | None:

@@ -41,9 +41,46 @@ class StripePaymentIntent(ProviderObject):
     id: Token
     status: Token
     amount: Amount
+    amount_capturable: Amount | None = None
     payment_method: TokenOrObject | None = None
     latest_charge: TokenOrObject | None = None
     last_payment_error: StripePaymentError | None = None
+
+
+class StripeCapturedIntent(ProviderObject):
+    """A PaymentIntent of which an amount may have been captured."""
+
+    id: Token
+    status: Token
+    amount_received: Amount | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class _HeldCard(ProviderObject):
+    capture_before: Time | None = None
+
+
+class _HeldMethod(ProviderObject):
+    card: _HeldCard | None = None
+    card_present: _HeldCard | None = None
+
+
+class _HeldCharge(ProviderObject):
+    payment_method_details: _HeldMethod | None = None
+
+
+class StripeHeldIntent(ProviderObject):
+    """A PaymentIntent with its charge expanded, which has the deadline of its capture."""
+
+    latest_charge: Annotated[_HeldCharge | None, EXPANDED] = None
+
+    @property
+    def capture_before(self) -> int | None:
+        """Return when the held amount is released; None where the method does not tell."""
+        charge = self.latest_charge
+        method = None if charge is None else charge.payment_method_details
+        held = None if method is None else method.card or method.card_present
+        return None if held is None else held.capture_before
 
 
 class _PriceDetails(ProviderObject):
