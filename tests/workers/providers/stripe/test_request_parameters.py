@@ -11,9 +11,10 @@ import orjson
 import pytest
 
 from domain.core.metadata import INVOICE
-from domain.gateway.objects import InvoiceDraft, LineDraft, RefundDraft
+from domain.gateway.objects import CaptureDraft, InvoiceDraft, LineDraft, RefundDraft
 from domain.gateway.setups import SetupDraft
 from domain.gateway.subscriptions import SubscriptionDraft
+from tests.domain.invoices.provider_updates import snapshot
 from tests.support.canned_server import Canned, serve_canned
 from tests.support.stripe_types import UnknownField, require_param
 from workers.providers.stripe.client import endpoint_of
@@ -56,6 +57,10 @@ LINES = [
 CONTACT = {"name": "Ada", "email": "ada@example.com", "address": {"country": "NL"}}
 
 
+CAPTURE = CaptureDraft(payment_id="pi_1", amount_minor=5, currency="eur", reference="r")
+HELD = replace(snapshot(), capturable_payment="pi_1")
+
+
 def refund_draft(*, credit_note: bool) -> RefundDraft:
     return RefundDraft(
         invoice_id="in_1",
@@ -93,6 +98,9 @@ VERBS: dict[str, list[Callable[[StripeGateway], object]]] = {
     "find_invoices": [lambda g: g.find_invoices(customer="c", reference="r", created_after=1)],
     "delete_draft": [lambda g: g.delete_draft("in_1")],
     "void_invoice": [lambda g: g.void_invoice("in_1", key="k")],
+    "capture": [lambda g: g.capture(CAPTURE, key="k")],
+    "find_capture": [lambda g: g.find_capture("pi_1", reference="r")],
+    "with_deadline": [lambda g: g.with_deadline(HELD)],
     "write_off_invoice": [lambda g: g.write_off_invoice("in_1", key="k")],
     "refund": [
         lambda g: g.refund(refund_draft(credit_note=True), key="k"),
@@ -154,6 +162,7 @@ PARAMS = {
     "post /v1/invoices/*/mark_uncollectible": "InvoiceMarkUncollectibleParams",
     "post /v1/invoices/*/pay": "InvoicePayParams",
     "post /v1/invoices/*/void": "InvoiceVoidInvoiceParams",
+    "post /v1/payment_intents/*/capture": "PaymentIntentCaptureParams",
     "post /v1/refunds": "RefundCreateParams",
     "delete /v1/subscriptions/*": "SubscriptionCancelParams",
     "get /v1/subscription_schedules/*": "SubscriptionScheduleRetrieveParams",
