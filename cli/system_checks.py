@@ -51,6 +51,10 @@ def results(state: SystemState) -> Iterator[Result]:
         *("the oldest provider event not applied", state.oldest_unapplied_s, OLDEST_UNAPPLIED_S),
         "apply, workers and the provider",
     )
+    yield (
+        f"{state.captures_due} authorized payments lapse within 48 hours",
+        "capture or void them: GET …/invoices shows captureBefore" if state.captures_due else None,
+    )
     for kind, jobs in state.gave_up.items():
         yield f"{jobs} jobs of kind {kind} used up their attempts", "see: billhook work list"
     for reason, events in state.dead_letters.items():

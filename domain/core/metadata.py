@@ -17,6 +17,7 @@ LINE: Final = "billhook_line"
 SUBSCRIPTION: Final = "billhook_subscription"
 REFUND: Final = "billhook_refund"
 CAPTURE: Final = "billhook_capture"
+SCHEDULE: Final = "billhook_schedule"
 SETUP: Final = "billhook_setup"
 ENDPOINT_MARK: Final = "billhook_secret"
 

@@ -50,10 +50,19 @@ class SubscriptionItem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScheduledPhase:
+    """Items of a subscription from `starts_at` on. `items`: (price, quantity), None for usage."""
+
+    starts_at: int
+    items: tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderSubscription:
     """A provider's subscription at one moment, as ProviderInvoice is an invoice.
 
-    `cancel_at`: when it will end, if it will. `latest_invoice`: the provider's id of its newest.
+    `cancel_at`: when it will end, if it will. `scheduled_phases`: what a schedule that is not ours
+    changes later. `latest_invoice`: the provider's id of its newest.
     `is_incomplete`: it has items, discounts or amounts that the snapshot does not list, as in
     webhooks.
     """
@@ -74,6 +83,7 @@ class ProviderSubscription:
     ended_at: int | None
     percent_off_ppm: int = 0
     amount_off_minor: int = 0
+    scheduled_phases: tuple[ScheduledPhase, ...] = ()
     is_incomplete: bool = False
     latest_invoice: str | None = None
     description: str | None = None

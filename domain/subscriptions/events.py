@@ -47,7 +47,8 @@ class SubscriptionStateEvent(SubscriptionEvent):
 
     `items`: {id, price, name, quantity, amount_minor, amount_decimal, currency, interval,
     interval_count, usage_based}. `monthly_minor`: what it brings in a month, net of tax and
-    discounts; None where the amount of an item is unknown.
+    discounts; None where the amount of an item is unknown. `scheduled_phases`: {starts_at, items:
+    [{price, quantity}]}, changes by a schedule that is not ours.
     """
 
     source: str
@@ -62,6 +63,7 @@ class SubscriptionStateEvent(SubscriptionEvent):
     cancel_at: int | None
     canceled_at: int | None
     ended_at: int | None
+    scheduled_phases: list[dict[str, Any]]
 
 
 class SubscriptionIncomplete(SubscriptionStateEvent):
@@ -125,7 +127,7 @@ class SubscriptionPlanChanged(SubscriptionStateEvent):
 
 
 class SubscriptionEndChanged(SubscriptionStateEvent):
-    """The planned end was set (`cancel_at`), moved or withdrawn (None)."""
+    """The planned end was set (`cancel_at`), moved or withdrawn (None), or a schedule changed."""
 
     TOPIC: ClassVar[str] = "subscription.end_changed"
 

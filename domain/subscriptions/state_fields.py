@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
+from domain.gateway.subscriptions import ProviderSubscription, ScheduledPhase, SubscriptionState
 from domain.subscriptions import events as s
 from domain.subscriptions.recurring_revenue import monthly_minor
 from domain.subscriptions.view import INCOMPLETE
@@ -62,4 +62,10 @@ def state_fields(seen: ProviderSubscription) -> dict[str, Any]:
         "cancel_at": seen.cancel_at,
         "canceled_at": seen.canceled_at,
         "ended_at": seen.ended_at,
+        "scheduled_phases": [_phase(phase) for phase in seen.scheduled_phases],
     }
+
+
+def _phase(phase: ScheduledPhase) -> dict[str, Any]:
+    items = [{"price": price, "quantity": quantity} for price, quantity in phase.items]
+    return {"starts_at": phase.starts_at, "items": items}

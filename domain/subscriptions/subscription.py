@@ -157,8 +157,15 @@ class Subscription(AggregateRoot):
 
     def _has(self, lines: list[dict[str, Any]]) -> bool:
         """Return whether the subscription already has these items."""
-        has = sorted((item["price"], item["quantity"]) for item in self.view.items)
-        return has == sorted((line["price"], line["quantity"]) for line in lines)
+        usage_based = {item["price"] for item in self.view.items if item.get("usage_based")}
+        has = sorted(
+            (item["price"], 0 if item["price"] in usage_based else item["quantity"] or 0)
+            for item in self.view.items
+        )
+        return has == sorted(
+            (line["price"], 0 if line["price"] in usage_based else line["quantity"])
+            for line in lines
+        )
 
     def refuse_request(
         self,

@@ -77,6 +77,7 @@ class SubscriptionView:
     canceled_at: datetime | None = None
     ended_at: datetime | None = None
     scheduled: dict[str, Any] | None = None
+    scheduled_phases: list[dict[str, Any]] = field(default_factory=list)
     failure: Failure | None = None
     as_of: int = 0
     provider_fields: dict[str, Any] = field(default_factory=dict)
@@ -157,7 +158,7 @@ def _first_view(event: s.SubscriptionEvent) -> SubscriptionView:
 
 _PROVIDER_FIELDS: Final = (
     "currency", "items", "monthly_minor", "period_start", "period_end", "trial_end", "cancel_at",
-    "canceled_at", "ended_at",
+    "canceled_at", "ended_at", "scheduled_phases",
 )  # fmt: skip
 
 
@@ -172,6 +173,7 @@ def _apply_provider_fields(view: SubscriptionView, event: s.SubscriptionStateEve
     view.period_start, view.period_end = from_unix(event.period_start), from_unix(event.period_end)
     view.trial_end, view.cancel_at = from_unix(event.trial_end), from_unix(event.cancel_at)
     view.canceled_at, view.ended_at = from_unix(event.canceled_at), from_unix(event.ended_at)
+    view.scheduled_phases = [dict(phase) for phase in event.scheduled_phases]
     if isinstance(event, s.SubscriptionPlanChanged) or view.status in ENDED:
         view.scheduled = None
     upcoming = view.next_terms

@@ -292,6 +292,7 @@ BEGIN
             origin             text        NOT NULL,
             created_at         timestamptz NOT NULL,
             paid_at            timestamptz,
+            capture_before     timestamptz,
             connection         text        NOT NULL,
             provider_object_id text,
             at_provider        boolean     NOT NULL,
@@ -383,6 +384,8 @@ BEGIN
         CREATE INDEX ON %1$I.invoices (app_id, subscription_id, created_at, invoice_id)
             WHERE subscription_id IS NOT NULL;
         CREATE INDEX ON %1$I.invoices (app_id, paid_at) WHERE paid_at IS NOT NULL;
+        -- The authorized payments of all apps that must be captured soon.
+        CREATE INDEX ON %1$I.invoices (capture_before) WHERE capture_before IS NOT NULL;
         -- An invoice without a total is listed as 0.
         CREATE INDEX ON %1$I.invoices (app_id, coalesce(total_minor, 0), invoice_id);
         CREATE INDEX ON %1$I.invoices (app_id, currency, coalesce(total_minor, 0), invoice_id);

@@ -29,8 +29,9 @@ class SystemState:
 
     `oldest_due_s`: work that is due, not finished and not given up. `oldest_retried_s`: since when
     the oldest job that failed at least once is open. `oldest_unapplied_s`: provider events that
-    are neither applied nor a dead letter. `leaders`: whether a process holds the leader's lock.
-    `dead_letters`: by the reason without its details, the 20 most frequent ones and `other`.
+    are neither applied nor a dead letter. `captures_due`: authorized payments that the provider
+    releases within 48 h unless they are captured. `leaders`: whether a process holds the leader's
+    lock. `dead_letters`: by the reason without its details, the 20 most frequent ones and `other`.
     """
 
     is_writable: bool
@@ -39,6 +40,7 @@ class SystemState:
     oldest_due_s: float
     oldest_retried_s: float
     oldest_unapplied_s: float
+    captures_due: int
     dead_letters: Mapping[str, int]
     gave_up: Mapping[str, int]
     skipped_events: int
@@ -73,6 +75,8 @@ SELECT
         FROM read.deliveries WHERE state IN ('received', 'parked')
         ORDER BY received_at LIMIT 1
     ), 0)::float AS oldest_unapplied_s,
+    (SELECT count(*) FROM read.invoices
+        WHERE capture_before < clock_timestamp() + interval '48 h') AS captures_due,
     (SELECT coalesce(jsonb_object_agg(reason, events), '{{}}') FROM dead) AS dead_letters,
     (SELECT coalesce(jsonb_object_agg(kind, jobs), '{{}}') FROM gave_up) AS gave_up,
     (SELECT count(*) FROM eventlog.events WHERE topic = 'follower.event_skipped') AS skipped_events
@@ -93,6 +97,7 @@ async def read_state(pool: ReadPool) -> SystemState:
         oldest_due_s=row["oldest_due_s"],
         oldest_retried_s=row["oldest_retried_s"],
         oldest_unapplied_s=row["oldest_unapplied_s"],
+        captures_due=row["captures_due"],
         dead_letters=_most_frequent(row["dead_letters"]),
         gave_up=row["gave_up"],
         skipped_events=row["skipped_events"],

@@ -71,6 +71,11 @@ def _work_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
             state.oldest_unapplied_s,
         ),
         (
+            "captures_due",
+            "Authorized payments that the provider releases within 48 hours unless captured.",
+            state.captures_due,
+        ),
+        (
             "skipped_events",
             "Events that operators had a follower skip.",
             state.skipped_events,

@@ -5,6 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from domain.core.calendar import from_unix
 from domain.core.failures import Failure
 from domain.subscriptions.events import SubscriptionRequestRefused
 from domain.subscriptions.view import SubscriptionView
@@ -66,6 +67,7 @@ def _item(view: SubscriptionView, *, position: int) -> schemas.Subscription:
         canceled_at=view.canceled_at,
         ended_at=view.ended_at,
         scheduled_change=None if view.scheduled is None else _scheduled(view.scheduled),
+        scheduled_phases=[_phase(phase) for phase in view.scheduled_phases],
         failure=_failure(view.failure or _start_failure(view)),
         metadata=view.metadata,
         description=view.description,
@@ -98,6 +100,13 @@ def _scheduled(change: Mapping[str, Any]) -> schemas.ScheduledChange:
     return schemas.ScheduledChange(
         line_items=lines, at=None if at is None else datetime.fromisoformat(at)
     )
+
+
+def _phase(phase: Mapping[str, Any]) -> schemas.ScheduledPhase:
+    lines = [
+        schemas.PhaseLine(price=item["price"], quantity=item["quantity"]) for item in phase["items"]
+    ]
+    return schemas.ScheduledPhase(line_items=lines, starts_at=from_unix(phase["starts_at"]))
 
 
 def _start_failure(view: SubscriptionView) -> Failure | None:

@@ -52,6 +52,21 @@ class ScheduledChange(ResponseModel):
     at: Moment | None
 
 
+class PhaseLine(ResponseModel):
+    """A line of a later phase."""
+
+    price: str
+    quantity: int | None
+    """Null where it is billed by usage."""
+
+
+class ScheduledPhase(ResponseModel):
+    """Lines from a later time on, by a schedule made at the provider."""
+
+    line_items: list[PhaseLine]
+    starts_at: Moment | None
+
+
 class Refused(ResponseModel):
     """The reason why the last requested action failed."""
 
@@ -89,6 +104,8 @@ class Subscription(ResponseModel):
     canceled_at: Moment | None
     ended_at: Moment | None
     scheduled_change: ScheduledChange | None
+    scheduled_phases: list[ScheduledPhase]
+    """Later changes by a schedule that was made at the provider."""
     failure: Refused | None
     metadata: dict[str, str]
     description: str | None

@@ -13,7 +13,8 @@ from domain.invoices.commands import RequestInvoice
 from domain.invoices.invoice import Invoice
 from eventlog import persistence
 from eventlog.log import Log
-from tests.support.system import Caller, System, eventually
+from tests.support.mollie_admin import MollieAdmin
+from tests.support.system import DEMO_MOLLIE_KEY, Caller, System, eventually
 
 Json = dict[str, Any]
 _AT_ONCE: Final = 12
@@ -23,6 +24,7 @@ _STANDS: Final = {
     "markInvoiceUncollectible": "failed",
     "finalizeInvoice": "draft",
     "refundInvoice": "paid",
+    "captureInvoice": "authorized",
     "cancelSubscription": "subscribed",
     "changeSubscription": "subscribed",
 }
@@ -83,6 +85,8 @@ class Stock:
 
     def _made(self, stands: str) -> list[str]:
         """Request several at once, and wait for each."""
+        if stands == "authorized":
+            return self._authorized()
         if stands == "draft":
             return [_id_in(self._gather(str(uuid4()), "wait=30")) for _ in range(_AT_ONCE)]
         more: Json = {}
@@ -98,6 +102,28 @@ class Stock:
         if stands == "subscribed":
             return [answer.json()["items"][0]["subscriptionId"] for answer in answers]
         return [_id_in(answer) for answer in answers]
+
+    def _authorized(self) -> list[str]:
+        """Let payments on account at Mollie be authorized, and wait until each is known."""
+        tenant = self._demo["tenant_id"]
+        line = {"name": "Boots", "amountMinor": 5000, "currency": "eur"}
+        body: Json = self._caller.body(tenant) | {"lineItems": [line], "paymentMethod": "klarna"}
+        found: list[str] = []
+        with MollieAdmin(self._demo["sandbox_url"], DEMO_MOLLIE_KEY) as admin:
+            for _ in range(_AT_ONCE):
+                answer = self._caller.http.post(
+                    f"{self._caller.app_path}/tenants/{tenant}/payment-providers/mollie/invoices",
+                    json=body,
+                    headers=self._caller.headers("write") | {"prefer": "wait=30"},
+                )
+                (item,) = answer.json()["items"]
+                admin.outcome(item["providerObjectId"], "authorized")
+                found.append(item["id"])
+        eventually(lambda: all(map(self._is_authorized, found)))
+        return found
+
+    def _is_authorized(self, invoice_id: str) -> bool:
+        return bool(self._caller.invoice(invoice_id)["amountCapturableMinor"])
 
     def _post(self, key: str, prefer: str, **more: Any) -> httpx.Response:
         return self._caller.post_invoice(self._demo["tenant_id"], key=key, prefer=prefer, **more)

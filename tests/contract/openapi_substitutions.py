@@ -121,6 +121,7 @@ class Things:
             "createPaymentMethodSetup": self._setup,
             "retryInvoice": self._retry,
             "refundInvoice": self._refund,
+            "captureInvoice": self._refund,
             "changeSubscription": self._change,
         }.get(operation_id)
         return given if fill is None else fill(dict(given))

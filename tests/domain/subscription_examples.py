@@ -40,6 +40,7 @@ _SNAPSHOT: Final[dict[str, Any]] = {
     "period_end": PERIOD[1],
     "trial_end": None,
     "cancel_at": None,
+    "scheduled_phases": [],
     "canceled_at": None,
     "ended_at": None,
 }
@@ -96,7 +97,13 @@ EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     s.SubscriptionExpired: _SNAPSHOT | _ENDED,
     s.SubscriptionRenewed: _SNAPSHOT | {"period_start": PERIOD[1], "period_end": 1772323200},
     s.SubscriptionPlanChanged: _SNAPSHOT | {"monthly_minor": 999},
-    s.SubscriptionEndChanged: _SNAPSHOT | {"cancel_at": PERIOD[1]},
+    s.SubscriptionEndChanged: _SNAPSHOT
+    | {
+        "cancel_at": PERIOD[1],
+        "scheduled_phases": [
+            {"starts_at": PERIOD[1], "items": [{"price": "price_yearly", "quantity": 2}]}
+        ],
+    },
     s.SubscriptionStateConfirmed: {"source": "webhook", "as_of": PERIOD[0] + 1},
     s.SubscriptionAssigned: {"tenant_id": TENANT_ID},
     s.SubscriptionCancelRequested: _REQUEST,

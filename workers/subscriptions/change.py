@@ -66,11 +66,23 @@ def _carry_out(known: Subscription, deps: SubscriptionDeps) -> None:
         )
         end(at_provider, key=key)
         return
+    seen = deps.gateway.fetch_subscription(at_provider)
+    _require_no_other_schedule(seen)
     if pending.at_period_end:
-        _require_another_period(deps.gateway.fetch_subscription(at_provider))
+        _require_another_period(seen)
     items = [(line["price"], line["quantity"]) for line in pending.lines or ()]
     change = deps.gateway.schedule_plan if pending.at_period_end else deps.gateway.change_plan
     change(at_provider, items, key=key)
+
+
+def _require_no_other_schedule(seen: ProviderSubscription) -> None:
+    """Raise RequestRejected if a schedule of others changes it later: ours would replace it."""
+    if seen.scheduled_phases:
+        message = (
+            "A schedule made at the provider changes it later; change that schedule there, or "
+            "release the subscription from it."
+        )
+        raise RequestRejected(code="scheduled_elsewhere", message=message, path="lineItems")
 
 
 def _require_another_period(seen: ProviderSubscription) -> None:

@@ -131,8 +131,10 @@ def _items(call: Call, phase: Phase, *, where: str) -> tuple[list[Json], Json]:
         refuse_quantity(price, item.quantity, where=param)
         rates = chosen(call, item.tax_rates or [], param=f"{param}[tax_rates]")
         metadata = merged_metadata({}, item.metadata)
-        found.append(phase_item(price["id"], item.quantity, rates, metadata))
         recurring = price["recurring"]
+        is_licensed = recurring["usage_type"] == "licensed"
+        quantity = 1 if item.quantity is None and is_licensed else item.quantity
+        found.append(phase_item(price["id"], quantity, rates, metadata))
     if not found:
         raise BadParameters("A phase needs an item.", param=f"{where}[items]")
     return found, recurring
@@ -172,11 +174,13 @@ def listing(call: Call, params: ListSchedules) -> Json:
     return page(call, "subscription_schedule", params, url=url, owner=owner)
 
 
-def release(call: Call, _: ReleaseSchedule) -> Json:
-    """Releases the subscription from its schedule, unchanged."""
+def release(call: Call, params: ReleaseSchedule) -> Json:
+    """Releases the subscription from its schedule, unchanged but for the end that it may keep."""
     schedule = _active(call)
     subscription = call.load("subscription", schedule["subscription"])
     with changing(call, subscription):
+        if params.preserve_cancel_date and schedule["end_behavior"] == "cancel":
+            subscription["cancel_at"] = schedule["phases"][-1]["end_date"]
         phases.release(call, subscription, schedule)
     return view(call, schedule)
 

@@ -130,11 +130,13 @@ def assert_columns_follow_the_view(database: str) -> None:
         differing = connection.execute(
             "SELECT invoice_id FROM read.invoices WHERE (invoice_id::text, app_id::text,"
             " tenant_id::text, provider, mode, type, status, currency, total_minor::text, user_id,"
-            " customer, subscription_id, origin, created_at, paid_at) IS DISTINCT FROM"
+            " customer, subscription_id, origin, created_at, paid_at, capture_before)"
+            " IS DISTINCT FROM"
             " (view->>'id', view->>'app_id', view->>'tenant_id', view->>'provider', view->>'mode',"
             " view->>'type', view->>'status', view->>'currency', view->>'total_minor',"
             " view->>'user_id', view->>'customer', view->>'subscription_id', view->>'origin',"
-            " (view->>'created_at')::timestamptz, (view->>'paid_at')::timestamptz)"
+            " (view->>'created_at')::timestamptz, (view->>'paid_at')::timestamptz,"
+            " (view->>'capture_before')::timestamptz)"
         ).fetchall()
     assert differing == []
 

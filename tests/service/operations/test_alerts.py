@@ -119,6 +119,7 @@ def fault_table(watched: Watched, shop: Shop) -> dict[str, Callable[[], None]]:
         "BillhookProviderEventsWait": lambda: leave_delivery(shop, "parked", None),
         "BillhookDeadLetters": lambda: leave_delivery(shop, "dead", "unreadable: invoice.id"),
         "BillhookWebhooksRejected": lambda: forge(shop),
+        "BillhookCapturesDue": lambda: let_a_capture_be_due(watched, shop),
         "BillhookEventSkipped": lambda: skip(watched.service),
         "BillhookDriftUnresolved": lambda: leave_drift(shop),
         "BillhookCatchUpBehind": lambda: sql(
@@ -181,6 +182,12 @@ def leave_delivery(shop: Shop, state: str, reason: str | None) -> None:
         " received_at = received_at - interval '1 hour'",
         *(state, reason),
     )
+
+
+def let_a_capture_be_due(watched: Watched, shop: Shop) -> None:
+    shop.post("open")
+    shop.service.folded("invoices")
+    watched.sql("UPDATE read.invoices SET capture_before = now() + interval '47 h'")
 
 
 def forge(shop: Shop) -> None:

@@ -88,6 +88,7 @@ def test_a_subscription_is_shown_by_our_id_and_the_providers(shop: Shop) -> None
         "canceledAt": None,
         "endedAt": None,
         "scheduledChange": None,
+        "scheduledPhases": [],
         "failure": None,
         "metadata": {},
         "description": None,

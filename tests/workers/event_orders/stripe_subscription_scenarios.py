@@ -178,7 +178,7 @@ def _subscription_row(subscription: Subscription) -> dict[str, Any]:
     shown = (
         "status", "tenant_id", "origin", "invoice_id", "customer", "monthly_minor", "items",
         "period_start", "period_end", "trial_end", "cancel_at", "canceled_at", "ended_at",
-        "scheduled", "failure", "pending_request", "recurring_minor",
+        "scheduled", "scheduled_phases", "failure", "pending_request", "recurring_minor",
     )  # fmt: skip
     return {name: getattr(view, name) for name in shown}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from domain.core.calendar import from_unix
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.stripe_harness import Bench
@@ -115,3 +116,80 @@ def test_a_change_with_the_next_period_is_refused_for_one_that_ends_with_its_per
     assert (refused.cancel_at, refused.scheduled) == (ending.period_end, None)
     assert renewals(bench, invoice_id, months=2) == [1999]
     assert bench.subscription(invoice_id).view.status == "canceled"
+
+
+def put_under_schedule(bench: Bench, invoice_id: UUID, price: str, *, end_behavior: str) -> str:
+    """Put the subscription under a schedule of the dashboard: one more period with a price."""
+    named = bench.invoice(invoice_id).view.subscription_id or ""
+    bench.account.admin.schedule(named, price=price, end_behavior=end_behavior)
+    for event in bench.events("customer.subscription."):
+        received = bench.receive(event)
+        bench.apply(received)
+        bench.ask(received)
+    return named
+
+
+def test_a_schedule_of_others_is_shown_and_no_change_of_ours_replaces_it(bench: Bench) -> None:
+    invoice_id, dearer = subscribed(bench), monthly(bench, 2999)
+    named = put_under_schedule(bench, invoice_id, dearer, end_behavior="cancel")
+    shown = bench.subscription(invoice_id).view
+    (phase,) = shown.scheduled_phases
+    assert phase["items"] == [{"price": dearer, "quantity": 1}]
+    assert from_unix(phase["starts_at"]) == shown.period_end
+    assert shown.cancel_at is not None
+    assert shown.period_end is not None
+    assert shown.cancel_at > shown.period_end
+    for at_period_end in (False, True):
+        refused = change(bench, invoice_id, monthly(bench, 4999), at_period_end=at_period_end)
+        assert refused.failure is not None
+        assert refused.failure.code == "scheduled_elsewhere"
+        assert (refused.cancel_at, refused.scheduled) == (shown.cancel_at, None)
+    assert bench.account.v1.subscriptions.retrieve(named).schedule is not None
+    assert renewals(bench, invoice_id, months=3) == [1999, 2999]
+    assert bench.subscription(invoice_id).view.status == "canceled"
+
+
+def test_changes_keep_the_end_that_a_schedule_of_others_has(bench: Bench) -> None:
+    for at_period_end in (False, True):
+        invoice_id = subscribed(bench)
+        named = bench.invoice(invoice_id).view.subscription_id or ""
+        schedules = bench.account.v1.subscription_schedules
+        made = schedules.create({"from_subscription": named})
+        (phase,) = made.phases
+        term: Any = {
+            "items": [{"price": str(phase["items"][0].price)}],
+            "start_date": phase.start_date,
+            "end_date": phase.end_date + 60 * 86400,
+        }
+        schedules.update(made.id, {"end_behavior": "cancel", "phases": [term]})
+        changed = change(bench, invoice_id, monthly(bench, 4999), at_period_end=at_period_end)
+        assert changed.failure is None
+        assert changed.cancel_at == from_unix(term["end_date"])
+        assert (changed.scheduled is not None, changed.scheduled_phases) == (at_period_end, [])
+        billed = renewals(bench, invoice_id, months=4)
+        assert bench.subscription(invoice_id).view.status == "canceled"
+        assert (len(billed), billed[0], billed[2]) == (3, 1999, 4999)
+        assert (billed[1] == 4999) is at_period_end, "a change now is prorated"
+
+
+def test_a_change_with_the_next_period_keeps_quantities_of_nothing_and_usage(bench: Bench) -> None:
+    invoice_id, cheaper = subscribed(bench), monthly(bench, 999)
+    named = bench.invoice(invoice_id).view.subscription_id or ""
+    metered = bench.account.add_price(500, recurring={"interval": "month", "usage_type": "metered"})
+    (item,) = bench.account.v1.subscription_items.list({"subscription": named}).data
+    items: Any = [{"id": item.id, "quantity": 0}, {"price": metered}]
+    bench.account.v1.subscriptions.update(named, {"items": items})
+    lines = [{"price": metered, "quantity": 1}, {"price": cheaper, "quantity": 2}]
+    kind: Any = ChangeSubscription
+    changed = ask(bench, invoice_id, kind, at_period_end=True, lines=lines).view
+    assert changed.failure is None
+    schedule = bench.account.v1.subscriptions.retrieve(named).schedule
+    phases = bench.account.v1.subscription_schedules.retrieve(str(schedule)).phases
+    planned = [
+        {str(one.price): getattr(one, "quantity", None) for one in phase["items"]}
+        for phase in phases
+    ]
+    assert planned == [
+        {str(item.price.id): 0, metered: None},
+        {metered: None, cheaper: 2},
+    ]

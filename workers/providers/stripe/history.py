@@ -98,7 +98,7 @@ class StripeHistory:
         params: dict[str, Any] = {
             "status": "all",
             "limit": PAGE,
-            "expand": ["data.discounts.source.coupon"],
+            "expand": ["data.discounts.source.coupon", "data.schedule"],
         }
         answer = self._get("subscriptions", params | _beyond(after))
         found, last = page_of(answer)

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
+from domain.core import metadata as metadata_keys
 from domain.gateway.subscriptions import (
     PriceTier,
     ProviderSubscription,
+    ScheduledPhase,
     SubscriptionItem,
     SubscriptionState,
 )
@@ -17,6 +19,7 @@ from workers.providers.bounded_fields import raw_json, read_as
 from workers.providers.stripe.objects import Json
 from workers.providers.stripe.subscription_schemas import (
     StripeAmounts,
+    StripeSchedule,
     StripeSubscription,
     StripeSubscriptionItem,
     StripeSubscriptionStatus,
@@ -28,6 +31,7 @@ WITH_AMOUNTS: Final = [
     "discounts.source.coupon",
     "items.data.price.tiers",
     "items.data.price.currency_options",
+    "schedule",
 ]
 
 _MILLION: Final = 1_000_000
@@ -52,6 +56,7 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
     data = without_secrets(dict(data))
     read = read_as(StripeSubscription, data, kind="subscription")
     items, state = read.items.data, _STATES[read.status]
+    schedule = read.schedule if isinstance(read.schedule, StripeSchedule) else None
     paused = read.pause_collection is not None and state == "active"
     period_end = max((item.current_period_end for item in items), default=None)
     percent_off_ppm, amount_off_minor = _discounts(read)
@@ -67,11 +72,12 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
         period_start=max((item.current_period_start for item in items), default=None),
         period_end=period_end,
         trial_end=read.trial_end,
-        cancel_at=period_end if read.cancel_at_period_end else read.cancel_at,
+        cancel_at=period_end if read.cancel_at_period_end else _cancel_at(read, schedule),
         canceled_at=read.canceled_at,
         ended_at=read.ended_at,
         percent_off_ppm=percent_off_ppm,
         amount_off_minor=amount_off_minor,
+        scheduled_phases=() if schedule is None else _foreign_phases(schedule),
         is_incomplete=_is_incomplete(read),
         latest_invoice=read.latest_invoice,
         description=read.description,
@@ -81,13 +87,33 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
 
 
 def _is_incomplete(subscription: StripeSubscription) -> bool:
-    """Return whether items, discounts or amounts are missing, as they can be in webhooks."""
-    if subscription.items.has_more:
+    """Return whether items, amounts or a schedule are missing, as they can be in webhooks."""
+    if subscription.items.has_more or isinstance(subscription.schedule, str):
         return True
     if any(discount is None for discount in subscription.discounts or ()):
         return True
     prices = [item.price for item in subscription.items.data]
     return any(not one.is_complete_in(subscription.currency or one.currency) for one in prices)
+
+
+def _cancel_at(subscription: StripeSubscription, schedule: StripeSchedule | None) -> int | None:
+    """Return when a subscription ends, by itself or by its schedule."""
+    ends = (subscription.cancel_at, None if schedule is None else schedule.cancel_at)
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _foreign_phases(schedule: StripeSchedule) -> tuple[ScheduledPhase, ...]:
+    """Return the later phases, unless they are the one that we scheduled."""
+    later = schedule.later_phases
+    if metadata_keys.SCHEDULE in schedule.metadata and len(later) <= 1:
+        return ()
+    return tuple(
+        ScheduledPhase(
+            starts_at=phase.start_date,
+            items=tuple((item.price, item.quantity) for item in phase.items),
+        )
+        for phase in later
+    )
 
 
 def _to_item(item: StripeSubscriptionItem, subscription: StripeSubscription) -> SubscriptionItem:

@@ -127,8 +127,48 @@ class StripeDiscount(ProviderObject):
     source: _DiscountSource
 
 
+class _PhaseItem(ProviderObject):
+    price: TokenOrObject
+    quantity: Count | None = None
+
+
+class StripePhase(ProviderObject):
+    """A phase of a schedule."""
+
+    start_date: Time
+    end_date: Time
+    items: list[_PhaseItem]
+
+
+class _CurrentPhase(ProviderObject):
+    start_date: Time
+    end_date: Time
+
+
+class StripeSchedule(ProviderObject):
+    """The schedule that a subscription follows; `phases` has the past ones too."""
+
+    id: Token
+    end_behavior: Token
+    current_phase: _CurrentPhase | None = None
+    phases: list[StripePhase]
+    metadata: Metadata = Field(default_factory=dict)
+
+    @property
+    def later_phases(self) -> list[StripePhase]:
+        """Return the phases after the current one."""
+        begun = 0 if self.current_phase is None else self.current_phase.end_date
+        return [phase for phase in self.phases if phase.start_date >= begun]
+
+    @property
+    def cancel_at(self) -> int | None:
+        """Return when the schedule ends the subscription; None where it releases it."""
+        ends = self.end_behavior == "cancel" and self.phases
+        return max(phase.end_date for phase in self.phases) if ends else None
+
+
 class StripeSubscription(ProviderObject):
-    """A subscription; a discount that is not expanded is None."""
+    """A subscription; a discount that is not expanded is None, a schedule is its id."""
 
     id: Token
     status: StripeSubscriptionStatus
@@ -145,6 +185,7 @@ class StripeSubscription(ProviderObject):
     pause_collection: dict[str, Any] | None = None
     default_tax_rates: list[StripeTaxRate] | None = None
     discounts: list[Annotated[StripeDiscount | None, EXPANDED]] | None = None
+    schedule: Token | StripeSchedule | None = None
     latest_invoice: TokenOrObject | None = None
     description: Text | None = None
     metadata: Metadata = Field(default_factory=dict)

@@ -62,9 +62,7 @@ class SubscriptionCalls:
 
     def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
         """Fetch a subscription with its discounts. Stripe docs: retrieve a subscription."""
-        return self._read(
-            call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id, _EXPANDED))
-        )
+        return self._read(self._retrieve(subscription_id))
 
     def end_subscription(self, subscription_id: str, *, key: str) -> ProviderSubscription:
         """End a subscription now, without a last invoice. Stripe docs: cancel a subscription."""
@@ -88,7 +86,7 @@ class SubscriptionCalls:
 
         A scheduled change is released first: Stripe rejects this for one with a schedule.
         """
-        self._release(subscription_id, key=key)
+        self._release(json_of(self._retrieve(subscription_id)), key=key)
         params: Any = {"cancel_at_period_end": True, **_EXPANDED}
         return self._update(subscription_id, params, key=key)
 
@@ -96,10 +94,11 @@ class SubscriptionCalls:
         """Change items now, prorated on the next invoice. Stripe docs: update a subscription.
 
         A change in place is not repeated: it would name items that the first call created. A
-        scheduled change is released: it would undo this one.
+        scheduled change is released, as it would undo this one; the end of a schedule is kept.
         """
-        self._release(subscription_id, key=key)
-        known = self.fetch_subscription(subscription_id)
+        answer = self._retrieve(subscription_id)
+        self._release(json_of(answer), key=key, keep_end=True)
+        known = self._read(answer)
         if _same(known, items):
             return known
         params: Any = {
@@ -112,57 +111,46 @@ class SubscriptionCalls:
     def schedule_plan(
         self, subscription_id: str, items: Items, *, key: str
     ) -> ProviderSubscription:
-        """Change items with the next period. Stripe docs: subscription schedules."""
-        schedule = self._schedule_of(subscription_id, key=key)
-        present = _present_phase(schedule)
-        kept = _kept(present)
-        current: Json = {
-            "items": [
-                {
-                    "price": objects.id_of(item["price"]),
-                    "quantity": item.get("quantity") or 1,
-                    **_kept(item),
-                }
-                for item in present["items"]
-            ],
-            "start_date": present["start_date"],
-            "end_date": present["end_date"],
-            **kept,
+        """Change items with the next period, until the end that the subscription has.
+
+        Stripe docs: subscription schedules. An update replaces all later phases.
+        """
+        answer = self._retrieve(subscription_id)
+        known = self._read(answer)
+        schedule = self._schedule_of(json_of(answer), key=key)
+        params: Any = {
+            "phases": _phases(known, schedule, items),
+            "end_behavior": "release" if known.cancel_at is None else "cancel",
+            "metadata": {metadata_keys.SCHEDULE: key},
         }
-        then: Json = {
-            "items": [{"price": price, "quantity": quantity} for price, quantity in items],
-            "proration_behavior": "none",
-            **kept,
-        }
-        params: Any = {"phases": [current, then], "end_behavior": "release"}
         schedules = self._client.v1.subscription_schedules
         call_stripe(
             lambda: schedules.update(schedule["id"], params, {"idempotency_key": f"{key}:phases"})
         )
         return self.fetch_subscription(subscription_id)
 
-    def _schedule_of(self, subscription_id: str, *, key: str) -> Json:
-        """Return the subscription's schedule; create one if there is none."""
-        schedules = self._client.v1.subscription_schedules
-        found = json_of(
-            call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id))
-        )
-        known = objects.id_of(found.get("schedule"))
+    def _schedule_of(self, subscription: Json, *, key: str) -> Json:
+        """Return the subscription's expanded schedule; create one if there is none."""
+        known: Json | None = subscription.get("schedule")
         if known is not None:
-            return json_of(call_stripe(lambda: schedules.retrieve(known)))
-        params: Any = {"from_subscription": subscription_id}
+            return known
+        params: Any = {"from_subscription": subscription["id"]}
+        schedules = self._client.v1.subscription_schedules
         return json_of(call_stripe(lambda: schedules.create(params, {"idempotency_key": key})))
 
-    def _release(self, subscription_id: str, *, key: str) -> None:
-        """Release the schedule of the next period's change, if there is one."""
-        found = json_of(
-            call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id))
-        )
-        known = objects.id_of(found.get("schedule"))
+    def _release(self, subscription: Json, *, key: str, keep_end: bool = False) -> None:
+        """Release a subscription from its schedule, if there is one."""
+        known = objects.id_of(subscription.get("schedule"))
         if known is not None:
             schedules = self._client.v1.subscription_schedules
+            params: Any = {"preserve_cancel_date": True} if keep_end else {}
             options: Any = {"idempotency_key": f"{key}:release"}
-            call_stripe(lambda: schedules.release(known, {}, options))
+            call_stripe(lambda: schedules.release(known, params, options))
+
+    def _retrieve(self, subscription_id: str) -> Answer:
+        return call_stripe(
+            lambda: self._client.v1.subscriptions.retrieve(subscription_id, _EXPANDED)
+        )
 
     def _read(self, answer: Answer) -> ProviderSubscription:
         """Read a subscription with all its items: Stripe embeds the first ones."""
@@ -207,6 +195,43 @@ def _create_params(draft: SubscriptionDraft) -> Json:
     return params
 
 
+def _phases(known: ProviderSubscription, schedule: Json, items: Items) -> list[Json]:
+    """Return the rest of the period as it is, and a phase with other items after it."""
+    present = _present_phase(schedule)
+    kept = _kept(present)
+    starts_at = min(present["end_date"], known.period_end or present["end_date"])
+    current: Json = {
+        "items": [
+            {"price": objects.id_of(one["price"]), **_quantity(one.get("quantity")), **_kept(one)}
+            for one in present["items"]
+        ],
+        "start_date": present["start_date"],
+        "end_date": starts_at,
+        **kept,
+    }
+    usage_based = _usage_based(known)
+    then: Json = {
+        "items": [
+            {"price": price, **_quantity(None if price in usage_based else quantity)}
+            for price, quantity in items
+        ],
+        "proration_behavior": "none",
+        **kept,
+    }
+    if known.cancel_at is not None:
+        then["end_date"] = known.cancel_at
+    return [current, then]
+
+
+def _quantity(quantity: int | None) -> Json:
+    """Return the parameter of a quantity; prices billed by usage have none, and 0 is one."""
+    return {} if quantity is None else {"quantity": quantity}
+
+
+def _usage_based(known: ProviderSubscription) -> set[str]:
+    return {item.price for item in known.items if item.is_usage_based}
+
+
 def _present_phase(schedule: Json) -> Json:
     """Find the current phase; earlier ones stay in a schedule's list."""
     phases: list[Json] = schedule["phases"]
@@ -234,16 +259,33 @@ def _discount(entry: Json) -> Json:
 
 
 def _same(known: ProviderSubscription, items: Items) -> bool:
-    there = sorted((item.price, item.quantity) for item in known.items)
-    return there == sorted(tuple(item) for item in items)
+    """Return whether a subscription has these items; a quantity of usage counts for nothing."""
+    usage_based = _usage_based(known)
+    there = sorted(
+        (item.price, 0 if item.is_usage_based else item.quantity or 0) for item in known.items
+    )
+    return there == sorted(
+        (price, 0 if price in usage_based else quantity) for price, quantity in items
+    )
 
 
 def _replaced(known: ProviderSubscription, items: Items) -> list[Json]:
-    """Set the new prices on existing items in order; add or delete the difference."""
-    wanted: list[Json] = [{"price": price, "quantity": quantity} for price, quantity in items]
-    for index, item in enumerate(known.items):
-        if index < len(wanted):
-            wanted[index]["id"] = item.id
-        else:
-            wanted.append({"id": item.id, "deleted": True})
-    return wanted
+    """Set the new prices on existing items, the same price first; add or delete the difference.
+
+    An item billed by usage keeps its id with its price: another price would lose what was used.
+    """
+    free = {item.id: item for item in known.items}
+    wanted: list[Json] = []
+    for price, quantity in items:
+        same = next((item for item in free.values() if item.price == price), None)
+        entry: Json = {"price": price}
+        if same is not None:
+            entry["id"] = free.pop(same.id).id
+        if same is None or not same.is_usage_based:
+            entry["quantity"] = quantity
+        wanted.append(entry)
+    for entry in wanted:
+        other = next((item for item in free.values() if not item.is_usage_based), None)
+        if "id" not in entry and other is not None:
+            entry["id"] = free.pop(other.id).id
+    return wanted + [{"id": item, "deleted": True} for item in free]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -170,6 +171,7 @@ PARAMS = {
     "get /v1/subscriptions/*": "SubscriptionRetrieveParams",
     "post /v1/subscription_schedules": "SubscriptionScheduleCreateParams",
     "post /v1/subscription_schedules/*": "SubscriptionScheduleUpdateParams",
+    "post /v1/subscription_schedules/*/release": "SubscriptionScheduleReleaseParams",
     "post /v1/subscriptions": "SubscriptionCreateParams",
     "post /v1/subscriptions/*": "SubscriptionUpdateParams",
     "get /v1/checkout/sessions": "checkout.SessionListParams",
@@ -210,6 +212,14 @@ _PRICE = {
     "recurring": {"interval": "month", "interval_count": 1},
 }
 _ITEM = {"id": "si_1", "price": _PRICE, "current_period_start": 1, "current_period_end": 2}
+_PHASES: list[dict[str, Any]] = [{"items": [{"price": "price_1"}], "start_date": 1, "end_date": 2}]
+_SCHEDULE: dict[str, Any] = {
+    "id": "sub_sched_1",
+    "end_behavior": "cancel",
+    "current_phase": None,
+    "phases": _PHASES,
+    "metadata": {},
+}
 SUBSCRIPTION = {
     "id": "sub_1",
     "object": "subscription",
@@ -221,7 +231,7 @@ SUBSCRIPTION = {
     "cancel_at_period_end": False,
     "items": {"data": [_ITEM]},
     "metadata": {INVOICE: "b"},
-    "phases": [{"items": [{"price": "price_1"}], "start_date": 1, "end_date": 2}],
+    "phases": _PHASES,
     "has_more": False,
 }
 SESSION = {
@@ -235,7 +245,7 @@ SESSION = {
     "has_more": False,
 }
 # With and without a schedule of its own.
-SUBSCRIPTIONS = [SUBSCRIPTION | {"schedule": schedule} for schedule in ("sub_sched_1", None)]
+SUBSCRIPTIONS = [SUBSCRIPTION | {"schedule": schedule} for schedule in (_SCHEDULE, None)]
 CALLS = [
     *((verb, call, ANSWER) for verb, calls in VERBS.items() for call in calls),
     *((verb, call, SESSION) for verb, calls in OF_SETUPS.items() for call in calls),
