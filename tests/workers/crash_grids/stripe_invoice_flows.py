@@ -170,7 +170,7 @@ def _capture(bench: Bench) -> Job:
     for event in bench.events("payment_intent.amount_capturable_updated"):
         if event["data"]["object"]["id"] == held["id"]:
             bench.ask(bench.receive(event))
-    bench.ask_for(job.invoice_id, RequestCapture, amount_minor=700)
+    bench.request_action(job.invoice_id, RequestCapture, amount_minor=700)
     return job
 
 

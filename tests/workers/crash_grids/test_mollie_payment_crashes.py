@@ -85,9 +85,9 @@ def capture(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id = standing(mollie, "klarna")
     payment_id = mollie.invoice(invoice_id).view.provider_object_id
     mollie.pay(payment_id, "authorized")
-    mollie.hear(payment_id)
-    mollie.ask_for(invoice_id, RequestCapture, amount_minor=700)
-    return invoice_id, lambda: mollie.settle(invoice_id)
+    mollie.receive_webhook(payment_id)
+    mollie.request_action(invoice_id, RequestCapture, amount_minor=700)
+    return invoice_id, lambda: mollie.charge(invoice_id)
 
 
 CREATE = (APPEND, "post /v2/customers", APPEND, APPEND, "post /v2/payments", APPEND)

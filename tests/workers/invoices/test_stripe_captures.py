@@ -19,7 +19,7 @@ WEEK_S = 604_800
 def held(bench: Bench, amount_minor: int) -> InvoiceView:
     """Return an open invoice of 1999 to which others attached a payment that holds an amount."""
     invoice_id = bench.request(bench.add_tenant(None))
-    at_provider = bench.settle(invoice_id).view.provider_object_id or ""
+    at_provider = bench.charge(invoice_id).view.provider_object_id or ""
     bench.account.admin.pay_part(at_provider, amount_minor, capture="manual")
     return delivered(bench, invoice_id)
 
@@ -30,8 +30,8 @@ def delivered(bench: Bench, invoice_id: UUID) -> InvoiceView:
 
 
 def capture(bench: Bench, view: InvoiceView, amount_minor: int | None = None) -> InvoiceView:
-    bench.ask_for(view.id, RequestCapture, amount_minor=amount_minor)
-    return bench.settle(view.id).view
+    bench.request_action(view.id, RequestCapture, amount_minor=amount_minor)
+    return bench.charge(view.id).view
 
 
 def amounts(view: InvoiceView) -> tuple[str, int, int | None, int]:
@@ -58,7 +58,7 @@ def test_a_part_is_captured_and_the_rest_of_the_invoice_stays_due(bench: Bench) 
     view = held(bench, 1500)
     assert amounts(view) == ("open", 0, 1999, 1500)
     with pytest.raises(NotPossible, match="only 1500"):
-        bench.ask_for(view.id, RequestCapture, amount_minor=1501)
+        bench.request_action(view.id, RequestCapture, amount_minor=1501)
 
     view = capture(bench, view, 1000)
     assert amounts(view) == ("open", 1000, 999, 0)
@@ -67,15 +67,15 @@ def test_a_part_is_captured_and_the_rest_of_the_invoice_stays_due(bench: Bench) 
     assert [(one.amount_minor, one.pending) for one in accepted] == [(1000, False)]
     assert bench.account.charged() == [1000]
     with pytest.raises(NotPossible, match="no authorized payment"):
-        bench.ask_for(view.id, RequestCapture)
+        bench.request_action(view.id, RequestCapture)
 
 
 def test_a_hold_that_lapsed_is_shown_and_can_not_be_captured(bench: Bench) -> None:
     view = held(bench, 1999)
-    bench.ask_for(view.id, RequestCapture)
+    bench.request_action(view.id, RequestCapture)
     bench.account.admin.set_clock(advance_s=WEEK_S + 60)
     bench.clock.added += timedelta(days=8)
-    view = bench.settle(view.id).view
+    view = bench.charge(view.id).view
     assert amounts(view) == ("open", 0, 1999, 0)
     assert view.pending_request is None
     assert bench.account.charged() == []

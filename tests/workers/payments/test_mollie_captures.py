@@ -20,19 +20,19 @@ DAY_S = 86_400
 
 def authorized(mollie: MollieBench) -> InvoiceView:
     """Return an invoice of 50.00 whose payment on account is authorized."""
-    view = mollie.settled(FIFTY, payment_method="klarna").view
+    view = mollie.charged(FIFTY, payment_method="klarna").view
     mollie.pay(view.provider_object_id, "authorized")
     return heard(mollie, view.id)
 
 
 def heard(mollie: MollieBench, invoice_id: UUID) -> InvoiceView:
-    mollie.hear(mollie.invoice(invoice_id).view.provider_object_id)
+    mollie.receive_webhook(mollie.invoice(invoice_id).view.provider_object_id)
     return mollie.invoice(invoice_id).view
 
 
 def capture(mollie: MollieBench, view: InvoiceView, amount_minor: int | None = None) -> InvoiceView:
-    mollie.ask_for(view.id, RequestCapture, amount_minor=amount_minor)
-    return mollie.settle(view.id).view
+    mollie.request_action(view.id, RequestCapture, amount_minor=amount_minor)
+    return mollie.charge(view.id).view
 
 
 def amounts(view: InvoiceView) -> tuple[str, int, int | None, int]:
@@ -57,7 +57,7 @@ def test_an_authorized_payment_shows_what_it_holds_and_until_when(mollie: Mollie
     shown = view.capture_before.strftime("%Y-%m-%dT%H:%M:%S+00:00")
     assert payment["captureBefore"] == shown
     with pytest.raises(NotPossible, match="nothing was paid"):
-        mollie.ask_for(view.id, RequestRefund)
+        mollie.request_action(view.id, RequestRefund)
 
 
 def test_a_part_that_is_captured_is_paid_and_the_released_rest_is_not_owed(
@@ -79,14 +79,16 @@ def test_a_part_that_is_captured_is_paid_and_the_released_rest_is_not_owed(
     assert mollie.account.charged() == [3000]
 
     with pytest.raises(NotPossible, match="only 3000"):
-        mollie.ask_for(view.id, RequestRefund, amount_minor=3001)
-    refund = mollie.refund(view.id, mollie.ask_for(view.id, RequestRefund))
+        mollie.request_action(view.id, RequestRefund, amount_minor=3001)
+    refund = mollie.refund(view.id, mollie.request_action(view.id, RequestRefund))
     assert (refund.amount_minor, refund.status) == (3000, "pending")
 
 
 def test_a_captured_part_can_be_refunded_before_the_rest_is_captured(mollie: MollieBench) -> None:
     view = capture(mollie, authorized(mollie), 3000)
-    refund = mollie.refund(view.id, mollie.ask_for(view.id, RequestRefund, amount_minor=1000))
+    refund = mollie.refund(
+        view.id, mollie.request_action(view.id, RequestRefund, amount_minor=1000)
+    )
     assert refund.amount_minor == 1000
     mollie.account.admin.set_clock(advance_s=2 * DAY_S)
     view = heard(mollie, view.id)
@@ -114,12 +116,12 @@ def test_a_capture_is_refused_beyond_what_is_held_and_without_an_authorization(
 ) -> None:
     view = authorized(mollie)
     with pytest.raises(NotPossible, match="only 5000") as refusal:
-        mollie.ask_for(view.id, RequestCapture, amount_minor=5001)
+        mollie.request_action(view.id, RequestCapture, amount_minor=5001)
     assert refusal.value.path == "amountMinor"
 
-    open_view = mollie.settled(payment_method="ideal").view
+    open_view = mollie.charged(payment_method="ideal").view
     with pytest.raises(NotPossible, match="no authorized payment"):
-        mollie.ask_for(open_view.id, RequestCapture)
+        mollie.request_action(open_view.id, RequestCapture)
 
 
 @pytest.mark.parametrize("amount_minor", [None, 5000])
@@ -127,12 +129,12 @@ def test_a_capture_of_what_was_released_meanwhile_is_an_outcome(
     mollie: MollieBench, amount_minor: int | None
 ) -> None:
     view = authorized(mollie)
-    mollie.ask_for(view.id, RequestCapture, amount_minor=amount_minor)
+    mollie.request_action(view.id, RequestCapture, amount_minor=amount_minor)
     mollie.account.admin.capture(
         view.provider_object_id or "", amount={"currency": "EUR", "value": "10.00"}
     )
     mollie.account.admin.release_authorization(view.provider_object_id or "")
-    view = mollie.settle(view.id).view
+    view = mollie.charge(view.id).view
     assert amounts(view) == ("paid", 1000, 0, 0)
     assert view.pending_request is None
     assert mollie.account.charged() == [1000]

@@ -125,7 +125,7 @@ def put_under_schedule(bench: Bench, invoice_id: UUID, price: str, *, end_behavi
     for event in bench.events("customer.subscription."):
         received = bench.receive(event)
         bench.apply(received)
-        bench.ask(received)
+        bench.fetch(received)
     return named
 
 
