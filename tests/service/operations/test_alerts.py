@@ -186,7 +186,7 @@ def leave_delivery(shop: Shop, state: str, reason: str | None) -> None:
 
 def let_a_capture_be_due(watched: Watched, shop: Shop) -> None:
     shop.post("open")
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     watched.sql("UPDATE read.invoices SET capture_before = now() + interval '47 h'")
 
 

@@ -169,7 +169,7 @@ def _capture(bench: Bench) -> Job:
     held = bench.account.admin.pay_part(at_provider, 1500, capture="manual")["payment_intent"]
     for event in bench.events("payment_intent.amount_capturable_updated"):
         if event["data"]["object"]["id"] == held["id"]:
-            bench.ask(bench.receive(event))
+            bench.fetch(bench.receive(event))
     bench.request_action(job.invoice_id, RequestCapture, amount_minor=700)
     return job
 

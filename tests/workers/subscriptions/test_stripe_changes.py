@@ -181,7 +181,7 @@ def test_a_change_with_the_next_period_keeps_quantities_of_nothing_and_usage(ben
     bench.account.v1.subscriptions.update(named, {"items": items})
     lines = [{"price": metered, "quantity": 1}, {"price": cheaper, "quantity": 2}]
     kind: Any = ChangeSubscription
-    changed = ask(bench, invoice_id, kind, at_period_end=True, lines=lines).view
+    changed = change_subscription(bench, invoice_id, kind, at_period_end=True, lines=lines).view
     assert changed.failure is None
     schedule = bench.account.v1.subscriptions.retrieve(named).schedule
     phases = bench.account.v1.subscription_schedules.retrieve(str(schedule)).phases
