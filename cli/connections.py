@@ -42,7 +42,7 @@ def set_connection(
     *,
     provider: Annotated[Provider, typer.Option(help="The provider.")] = "stripe",
     redirect_url: Annotated[
-        str | None, typer.Option(help="Where customers are sent after paying.")
+        str | None, typer.Option(help="URL to which customers return after paying.")
     ] = None,
     default: Annotated[
         bool, typer.Option("--default", help="Use it for requests that name no connection.")

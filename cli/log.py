@@ -61,7 +61,7 @@ def skip_event(
             fail(f"--follower: there is no {follower!r}; followers: {', '.join(sorted(known))}")
         if state.failed_position != position:
             stands = state.failed_position or "no event"
-            fail(f"POSITION: {follower} stands before {stands}, not before {position}")
+            fail(f"POSITION: the next event of {follower} is at {stands}, not at {position}")
         command = SkipEvent(follower=follower, position=position, reason=reason, actor=BY)
         operator.billing.make(
             SkippedEvent,

@@ -45,9 +45,7 @@ COMMANDS: Final = {
     "connections": Command(
         "cli.connections", "connections", "Manage an app's credentials at its providers."
     ),
-    "work": Command(
-        "cli.work", "work", "List unfinished work and dead letters, and send them again."
-    ),
+    "work": Command("cli.work", "work", "List unfinished work and dead letters, and resend them."),
     "reconcile": Command(
         "cli.reconcile", "reconcile", "Compare with the providers, and report what differed."
     ),

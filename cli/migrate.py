@@ -12,7 +12,7 @@ RuntimeRole = Annotated[
     str | None,
     typer.Option(
         envvar="BILLHOOK_RUNTIME_ROLE",
-        help="Database role of the other processes: gets the rights that they need, no more.",
+        help="Database role of the other processes; gets only the rights that they need.",
     ),
 ]
 

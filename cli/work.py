@@ -17,7 +17,7 @@ from service.http.envelope import Json
 from service.work.work import item, resend
 
 work = typer.Typer(
-    no_args_is_help=True, help="List unfinished work and dead letters, and send them again."
+    no_args_is_help=True, help="List unfinished work and dead letters, and resend them."
 )
 
 App = Annotated[str, typer.Option("--app", help="The app: slug or id.")]
@@ -33,7 +33,7 @@ def list_work(
     state: Annotated[State | None, typer.Option(help="Only work in this state.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List an app's unfinished work; work that used up its retries can be sent again."""
+    """List an app's unfinished work; work that used up its retries can be resent."""
     with operating() as operator:
         app_id = app_named(operator, app)
     rows = [item(row).to_json() for row in _query(lambda queries: _all(queries, app_id, state))]
@@ -51,7 +51,7 @@ def resend_work(
     *,
     app: App,
 ) -> None:
-    """Send work again that used up its retries; the retries start anew."""
+    """Resend work that used up its retries; it gets a new set of retries."""
     with operating() as operator:
         app_id = app_named(operator, app)
         row = _query(lambda queries: queries.get_work(app_id, work_id))

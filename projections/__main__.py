@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m projections", description=__doc__)
     parser.set_defaults(run=_follow)
     commands = parser.add_subparsers(metavar="rebuild")
-    rebuilding = commands.add_parser("rebuild", help="fill a projection anew while it answers")
+    rebuilding = commands.add_parser("rebuild", help="rebuild a projection while it serves reads")
     rebuilding.add_argument("name", choices=sorted(PROJECTIONS))
     rebuilding.add_argument(
         "--accept-changes",

@@ -64,7 +64,7 @@ def open_vault(settings: Settings) -> Vault:
 
 def _master_keys(settings: Settings) -> list[str]:
     if settings.master_keys is None:
-        raise OperatorError("BILLHOOK_MASTER_KEYS is not set: this process opens stored secrets")
+        raise OperatorError("BILLHOOK_MASTER_KEYS is not set: this process decrypts stored secrets")
     return settings.master_keys.get_secret_value().replace(" ", "").split(",")
 
 

@@ -37,7 +37,7 @@ def tasks(settings: Settings, work: WorkTable) -> list[Task]:
     return [
         Task("watch_work", timedelta(minutes=1), lambda: watch_work(work)),
         Task(
-            "sweep_asks",
+            "delete_expired_lookups",
             timedelta(minutes=1),
             lambda: delete_expired_lookups(settings.database_url),
         ),

@@ -126,7 +126,7 @@ class GroupCommit:
             try:
                 await self._commit(batch)
             except Exception as error:  # noqa: BLE001 - the writer outlives whatever a batch does
-                _log.exception("a batch failed in an unforeseen way")
+                _log.exception("a batch failed unexpectedly")
                 for append in batch:
                     append.fail(error)
 

@@ -153,7 +153,7 @@ def _apply(connection: psycopg.Connection[TupleRow], migration: Migration) -> No
                 )
         except psycopg.errors.LockNotAvailable as error:
             if attempt == _LOCK_TIMEOUT_ATTEMPTS:
-                raise MigrationError(f"{migration}: a lock could not be had in 3 s") from error
+                raise MigrationError(f"{migration}: could not acquire a lock within 3 s") from error
         except psycopg.Error as error:
             raise MigrationError(f"{migration}: {error}") from error
         else:

@@ -147,7 +147,7 @@ class _Access:
                     "position": position,
                 }
             case _:
-                raise AssertionError(f"{type(event).__name__} was not asked for")
+                raise AssertionError(f"{type(event).__name__} is not an event of this projection")
 
     def _change_app(self, event: AppChanged, *, position: int) -> None:
         changes = {

@@ -48,7 +48,9 @@ def handler(schema: str) -> Handle:
                 case TaxRateCreated() | TaxRateChanged():
                     _take(tax_rates, event, _TAX_RATE, position=position)
                 case _:
-                    raise AssertionError(f"{type(event).__name__} was not asked for")
+                    raise AssertionError(
+                        f"{type(event).__name__} is not an event of this projection"
+                    )
         await upsert(cursor, PRICES, list(prices.values()), schema=schema)
         await upsert(cursor, TAX_RATES, list(tax_rates.values()), schema=schema)
 

@@ -96,7 +96,7 @@ class Cutover:
 
     async def run(self, *, keep_old_for_s: float) -> int:
         """Do it, following the new generation meanwhile; return how many rows differ."""
-        connection = await connect_async(self._dsn, application_name="billhook take over")
+        connection = await connect_async(self._dsn, application_name="billhook cutover")
         async with connection:
             new, old = await self._generations(connection)
             following = RunningFollower(follower_of(self._dsn, new))
@@ -128,7 +128,7 @@ class Cutover:
             if not await self._is_behind(connection, new):
                 return
         await following.task
-        raise RebuildError("the new generation is followed no more")
+        raise RebuildError("the new generation has no follower any more")
 
     async def _is_behind(self, connection: Connection, new: Generation) -> bool:
         cursor = await connection.execute(_STUCK, [new.follower])

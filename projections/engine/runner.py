@@ -142,7 +142,7 @@ async def _end(name: str, running: RunningFollower) -> None:
     try:
         await running.end()
     except Exception as error:  # noqa: BLE001 - its tables may be gone already
-        _log.warning("ended badly", generation=name, error=type(error).__name__)
+        _log.warning("generation.failed", generation=name, error=type(error).__name__)
     else:
         _log.info("ended", generation=name)
 
@@ -151,6 +151,6 @@ async def _drop(connection: Connection, generation: Generation) -> None:
     try:
         await drop(connection, generation)
     except LockNotAvailable:
-        _log.info("still being read", generation=generation.follower)
+        _log.info("generation.in_use", generation=generation.follower)
     else:
         _log.info("dropped", generation=generation.follower)

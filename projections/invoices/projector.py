@@ -111,7 +111,9 @@ def handler(schema: str) -> Handle:
                 case TenantEvent():
                     timeline.extend(tenant_entry_of(event, position=position))
                 case _:
-                    raise AssertionError(f"{type(event).__name__} was not asked for")
+                    raise AssertionError(
+                        f"{type(event).__name__} is not an event of this projection"
+                    )
         await upsert(cursor, INVOICES, rows_of(accumulated.values()), schema=schema)
         await insert(cursor, TIMELINE, timeline, schema=schema)
         await insert_new(

@@ -55,13 +55,13 @@ def _time_zones() -> frozenset[str]:
 
 def _time_zone(name: str) -> str:
     if name not in _time_zones():
-        raise invalid("is no time zone of the IANA's list")
+        raise invalid("is not an IANA time zone")
     return name
 
 
 def _unregistered(claim: str) -> str:
     if claim in _REGISTERED:
-        raise invalid("is a claim with a meaning of its own")
+        raise invalid("is a reserved claim")
     return claim
 
 
@@ -71,7 +71,7 @@ Claim = Annotated[Name, AfterValidator(_unregistered)]
 
 def _each_once(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
-        raise invalid("names something twice")
+        raise invalid("has duplicate entries")
     return values
 
 

@@ -35,7 +35,7 @@ class Jwk(BaseModel):
     @classmethod
     def _public(cls, given: Any) -> Any:  # noqa: ANN401 - any JSON
         if isinstance(given, dict) and _PRIVATE & given.keys():
-            raise invalid("is not public: it has a private part")
+            raise invalid("has a private part: give the public key only")
         return given
 
     @model_validator(mode="after")
@@ -45,11 +45,11 @@ class Jwk(BaseModel):
         try:
             key = jwt.PyJWK(self.stored()).key
         except (PyJWTError, ValueError, TypeError):
-            raise invalid("is no public key") from None
+            raise invalid("is not a public key") from None
         if isinstance(key, RSAPublicKey) and key.key_size not in _RSA_BITS:
             raise invalid("must have 2048 to 8192 bits")
         if not isinstance(key, RSAPublicKey | EllipticCurvePublicKey):
-            raise invalid("is no public key")
+            raise invalid("is not a public key")
         return self
 
     def stored(self) -> dict[str, str]:
@@ -67,5 +67,5 @@ class Jwks(RequestModel):
     @classmethod
     def _unique_kids(cls, keys: list[Jwk]) -> list[Jwk]:
         if len({key.kid for key in keys}) < len(keys):
-            raise invalid("has a kid twice")
+            raise invalid("has a duplicate kid")
         return keys

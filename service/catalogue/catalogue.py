@@ -37,9 +37,9 @@ class PriceBody(RequestModel):
         if (fault := money.step_fault(self.amount_minor, "mollie", self.currency)) is not None:
             raise invalid(f"amountMinor {fault}")
         if self.interval is None and self.interval_count is not None:
-            raise invalid("intervalCount counts intervals: give interval, too")
+            raise invalid("intervalCount requires interval")
         if self.interval is not None and (self.interval_count or 1) > _MOST[self.interval]:
-            raise invalid("intervalCount: an interval is one year at most")
+            raise invalid("intervalCount: an interval is at most one year")
         return self
 
     def command(self, app_id: UUID, price_id: str, *, actor: str) -> SetPrice:
@@ -67,7 +67,7 @@ class TaxRateBody(RequestModel):
     @classmethod
     def _exact(cls, percentage: float) -> float:
         if _scaled(percentage) != int(_scaled(percentage)):
-            raise invalid("must have four decimals at most")
+            raise invalid("must have at most four decimals")
         return percentage
 
     def command(self, app_id: UUID, tax_rate_id: str, *, actor: str) -> SetTaxRate:

@@ -60,7 +60,7 @@ def action(act: Action) -> Endpoint:
 
     async def serve(request: Request, visitor: Visitor, form: Form) -> Response:
         if not visitor.acts:
-            raise Forbidden(FieldError(message="A read key sees; an admin key acts."))
+            raise Forbidden(FieldError(message="A read key can only read: use an admin key."))
         return await act(request, visitor, form)
 
     return action_of_reader(serve)

@@ -164,8 +164,8 @@ async def _form_or_json(request: Request, settings: Settings) -> object:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
-        raise BadRequest(FieldError(message="the body is no form")) from None
+        raise BadRequest(FieldError(message="the body is not a form")) from None
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise BadRequest(FieldError(message="the body names a field twice"))
+        raise BadRequest(FieldError(message="the body has a duplicate field"))
     return fields

@@ -76,7 +76,7 @@ def _work_state(text: str) -> str:
 
 def _search_query(fields: str) -> str:
     if not 1 <= len(query_terms(fields)) <= MOST_TERMS:
-        raise invalid(f"must be 1 to {MOST_TERMS} words")
+        raise invalid(f"must have 1 to {MOST_TERMS} terms")
     return fields
 
 
@@ -179,7 +179,8 @@ def read_query(kind: type[Query], params: QueryParams) -> Query:
         values = params.getlist(name)
         given[name] = values if name in _MANY else values[-1]
         if len(values) > 1 and name not in _MANY:
-            raise BadRequest(FieldError(message=f"{name[:200]}: is given twice", path=name[:200]))
+            path = name[:200]
+            raise BadRequest(FieldError(message=f"{path}: must be given once", path=path))
     return validate(kind, given)
 
 

@@ -48,7 +48,7 @@ async def read_json(request: Request, settings: Settings, *, default: object = N
         given = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadRequest(
-            FieldError(message=f"the body is no JSON at character {error.pos}")
+            FieldError(message=f"the body is not JSON at character {error.pos}")
         ) from None
     require_shape(given, deepest=settings.json_depth_limit, most_fields=settings.json_fields_limit)
     return given

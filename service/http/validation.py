@@ -85,7 +85,7 @@ def _currency(text: str) -> str:
     try:
         money.exponent(text.lower())
     except UnknownCurrency:
-        raise invalid("is no currency that we bill in") from None
+        raise invalid("is not a supported currency") from None
     return text.lower()
 
 
@@ -126,7 +126,7 @@ def _faults(error: ValidationError) -> list[FieldError]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     faults = [_field_error(detail) for detail in found[:_MOST_FAULTS]]
     if len(found) > _MOST_FAULTS:
-        faults.append(FieldError(message=f"and {len(found) - _MOST_FAULTS} more faults"))
+        faults.append(FieldError(message=f"and {len(found) - _MOST_FAULTS} more errors"))
     return faults
 
 

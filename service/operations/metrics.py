@@ -18,11 +18,11 @@ class Metrics:
         self._folder = folder
         self._registry = registry = CollectorRegistry()
         self.requests = Counter(
-            "billhook_requests", "Answers.", ["method", "route", "status"], registry=registry
+            "billhook_requests", "Responses.", ["method", "route", "status"], registry=registry
         )
         self.latency_s = Histogram(
             "billhook_request_seconds",
-            "Time to the answer, waiting included.",
+            "Time until the response, including the wait for an outcome.",
             ["method", "route"],
             buckets=_FAST_S,
             registry=registry,
@@ -47,7 +47,7 @@ class Metrics:
             registry=registry,
         )
         self.webhooks = Counter(
-            "billhook_webhooks", "Deliveries.", ["provider", "result"], registry=registry
+            "billhook_webhooks", "Webhook deliveries.", ["provider", "result"], registry=registry
         )
 
         # The library finds a child under a lock; each is kept here once it is found.

@@ -62,7 +62,7 @@ def _work_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
         ("work_oldest_due_seconds", "Age of the oldest due job.", state.oldest_due_s),
         (
             "work_oldest_retried_seconds",
-            "Time since the oldest job was requested that failed and is still tried.",
+            "Time since the request of the oldest job that failed and is being retried.",
             state.oldest_retried_s,
         ),
         (
@@ -77,7 +77,7 @@ def _work_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
         ),
         (
             "skipped_events",
-            "Events that operators had a follower skip.",
+            "Events skipped by operators.",
             state.skipped_events,
         ),
     ):

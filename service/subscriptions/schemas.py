@@ -18,7 +18,7 @@ class SubscriptionLine(RequestModel):
 
 def _each_price_once(lines: list[SubscriptionLine]) -> list[SubscriptionLine]:
     if len({line.price for line in lines}) < len(lines):
-        raise invalid("name a price twice; give it once, with its quantity")
+        raise invalid("must not repeat a price: give it once, with its quantity")
     return lines
 
 

@@ -47,7 +47,7 @@ class TenantBody(RequestModel):
     @classmethod
     def _one_each(cls, customers: list[ProviderCustomer]) -> list[ProviderCustomer]:
         if len({customer.connection for customer in customers}) < len(customers):
-            raise invalid("names a connection twice")
+            raise invalid("has a duplicate connection")
         return customers
 
     def customers(self) -> dict[str, str]:

@@ -54,7 +54,7 @@ class RejectionLog:
         try:
             await self._book.add(batch)
         except ReadModelUnavailable as error:
-            _log.warning("refused_deliveries.not_written", count=len(batch), error=str(error))
+            _log.warning("rejected_deliveries.not_written", count=len(batch), error=str(error))
             newer, self._waiting = self._waiting, taken
             for rejected in (one for queue in newer.values() for one in queue):
                 self.add(rejected)

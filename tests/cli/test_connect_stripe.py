@@ -97,7 +97,7 @@ def test_a_key_that_stripe_refuses_leaves_nothing(
         admin_again.refuse_keys()
         admin_again.close()
     assert ended.exit_code == 1
-    assert "Stripe refuses our credentials" in ended.stderr
+    assert "Stripe rejects our credentials" in ended.stderr
     assert key not in ended.stdout + ended.stderr
     assert stored(service, app) is None
 

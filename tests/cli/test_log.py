@@ -97,7 +97,7 @@ def test_a_skip_is_recorded_as_an_event(database: str) -> None:
     ("arguments", "message"),
     [
         (["2", "--follower", "nobody", "--reason", "x"], "there is no 'nobody'"),
-        (["1", "--follower", "rows", "--reason", "x"], "rows stands before 2, not before 1"),
+        (["1", "--follower", "rows", "--reason", "x"], "the next event of rows is at 2, not at 1"),
         (["2", "--follower", "rows", "--reason", " "], "--reason"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_key_that_mollie_refuses_is_not_kept(
     ended = connected(environment, app, refused)
 
     assert ended.exit_code == 1
-    assert "refuses our credentials" in ended.output
+    assert "rejects our credentials" in ended.output
 
 
 def test_the_history_of_the_account_is_imported_once(

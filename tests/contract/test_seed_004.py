@@ -118,11 +118,11 @@ def test_objects_of_another_app_are_404(gathering: Gathering, foreign: str) -> N
     ("content", "message"),
     [
         ("", "customer: is required"),
-        ("customer=a&customer=b", "the body names a field twice"),
+        ("customer=a&customer=b", "the body has a duplicate field"),
         ("customer=cus_unknown", "customer: No such customer: 'cus_unknown'"),
         ("customer=c&colour=red", "colour: is not known here"),
         ("customer=a%20b", "customer: "),
-        (b"customer=\xff", "the body is no form"),
+        (b"customer=\xff", "the body is not a form"),
     ],
 )
 def test_a_wrong_form_is_named(gathering: Gathering, content: str | bytes, message: str) -> None:

@@ -33,7 +33,7 @@ def credentials_rejected(connection: str) -> RequestRejected:
     """Return the rejection for credentials that the provider refuses."""
     return RequestRejected(
         code="provider_credentials_refused",
-        message=f"The provider refuses the credentials of connection {connection!r}.",
+        message=f"The provider rejects the credentials of connection {connection!r}.",
         path="connection",
     )
 

@@ -69,7 +69,7 @@ def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
     customer = invoice.view.steps["create"].plan["customer"]
     if not deps.billing.acquire_pending_items_lock(invoice, customer, occurred_at=deps.now()):
         raise GatewayUnavailable(
-            f"another invoice gathers the items of {customer}",
+            f"another invoice includes the pending items of {customer}",
             retry_after_s=_WAIT_FOR_SLOT_S,
             counted=False,
         )
@@ -89,4 +89,4 @@ def _record_draft_state(invoice: Invoice, deps: InvoicingDeps) -> None:
         raise RequestRejected.from_gateway(error) from error
     after = record_draft(invoice, answer, deps)
     if after.view.in_progress:
-        raise GatewayUnavailable(f"{at_provider} is {answer.state}, which ends nothing")
+        raise GatewayUnavailable(f"{at_provider} is {answer.state}, not in a final state")

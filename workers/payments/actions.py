@@ -72,7 +72,7 @@ def _plan(invoice: Invoice, method: str | None) -> Plan:
     if first is None:
         raise RequestRejected(
             code="not_asked_for_here",
-            message="Its payment was not requested here, so that it cannot be repeated.",
+            message="The payment was not requested here and cannot be repeated.",
         )
     kept = {name: value for name, value in first.plan.items() if name not in _OF_METHOD}
     return first.plan if method is None else kept | payment_method_fields(method)
@@ -105,7 +105,7 @@ def _not_cancelable() -> RequestRejected:
     """Return a rejection with a code of ours: Mollie has one code for all."""
     return RequestRejected(
         code="not_cancelable",
-        message="Mollie cancels no open payment by this method; it expires if nobody pays it.",
+        message="Mollie cannot cancel an open payment of this method; it expires if it is not paid.",
     )
 
 

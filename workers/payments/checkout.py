@@ -177,6 +177,6 @@ def _pending_subscription(
 def _credentials_refused(view: InvoiceView) -> RequestRejected:
     return RequestRejected(
         code="provider_credentials_refused",
-        message=f"The provider refuses the credentials of connection {view.connection!r}.",
+        message=f"The provider rejects the credentials of connection {view.connection!r}.",
         path="connection",
     )

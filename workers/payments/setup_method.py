@@ -144,7 +144,7 @@ def _make_default(setup: MethodSetup, deps: SetupDeps) -> None:
     assert view.customer is not None, "a page has a customer"  # noqa: S101 - as above
     method = deps.gateway.fetch_setup(view.session_id).method
     if method is None:
-        raise GatewayUnavailable(f"what was left on {view.session_id} is not known yet")
+        raise GatewayUnavailable(f"the payment method of {view.session_id} is not available yet")
     before = deps.gateway.find_customer(view.customer).default_method or ""
     begun = deps.start(setup, DEFAULTING, plan={"method": method.id, "before": before})
     if before in (begun.plan["before"], "") and before != method.id:

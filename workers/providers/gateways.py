@@ -113,7 +113,7 @@ class Gateways:
                     mode=mode,
                     await_rate_limit=await_rate_limit,
                 )
-        raise GatewayMisconfigured(f"no gateway speaks with {connection.provider!r}")
+        raise GatewayMisconfigured(f"no gateway for {connection.provider!r}")
 
     def rate_limit_for(self, connection: Connection) -> Callable[[str], None] | None:
         """Return the function that waits for the rate limit before a call; None: no limit."""

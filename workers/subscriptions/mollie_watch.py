@@ -47,7 +47,7 @@ def check_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> 
             return
         due = max(_due(known.view, now=now), now + RECHECK_AFTER)
     raise GatewayUnavailable(
-        f"it is looked at again at {due.isoformat()}",
+        f"the next check is at {due.isoformat()}",
         retry_after_s=(due - now).total_seconds(),
         counted=False,
     )

@@ -97,7 +97,9 @@ def apply_payment_hint(hint_id: UUID, deps: MolliePaymentDeps) -> None:
             hint.received, hint.received.payment_id, deps, actor=actor, discovery=found
         )
         _record_fetched(hint.received, applied, deps, actor=actor, discovery=found)
-    raise GatewayUnavailable("hints keep coming", retry_after_s=_WAIT_FOR_STEP_S, counted=False)
+    raise GatewayUnavailable(
+        "further hints arrived during the fetch", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+    )
 
 
 def _claim_hint(hint_id: UUID, deps: MolliePaymentDeps, *, actor: str) -> PaymentHint:

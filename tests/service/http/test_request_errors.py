@@ -107,7 +107,7 @@ def test_all_errors_are_returned_at_once(untouched: Shop) -> None:
 def test_a_flood_of_faults_is_answered_shortly(untouched: Shop) -> None:
     response = untouched.post("paid", headers=None, **{f"unknown{i}": 1 for i in range(4_000)})
     assert len(errors(response)) == 101
-    assert errors(response)[-1]["message"] == "and 3900 more faults"
+    assert errors(response)[-1]["message"] == "and 3900 more errors"
 
 
 @pytest.mark.parametrize(

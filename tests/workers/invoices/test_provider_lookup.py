@@ -240,11 +240,12 @@ def test_lost_sessions_are_replaced_without_an_error(database: str) -> None:
                 args = CONNECTION | {"payment_id": payment_id}
                 answers.append(await lookups.request(uuid4(), "client_secret", args))
                 with psycopg.connect(database) as connection:
-                    connection.execute(
+                    ended = connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                         " WHERE datname = current_database()"
-                        " AND application_name IN ('billhook asks', 'billhook answers')"
-                    )
+                        " AND application_name LIKE 'billhook provider lookup%'"
+                    ).fetchall()
+                assert len(ended) >= 2, "the service's sessions and the worker's"
             return answers
 
     with lookup_worker(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it

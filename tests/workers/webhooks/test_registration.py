@@ -212,7 +212,7 @@ def test_the_check_reports_a_refused_key(
     bench.account.admin.refuse_keys(key)
     (found,) = registration(key=key).check()
     bench.account.admin.refuse_keys()
-    assert "refuses our credentials" in found.text
+    assert "rejects our credentials" in found.text
     assert found.remedy is not None
 
 

@@ -134,7 +134,7 @@ class MollieClients:
         """
         named = _KEY.fullmatch(api_key)
         if named is None:
-            raise GatewayMisconfigured("the connection's key is no API key of Mollie")
+            raise GatewayMisconfigured("the connection's key is not an API key of Mollie")
         if mode and named[1] != mode:
             raise GatewayMisconfigured(
                 f"the key is of {named[1]} mode, the connection of {mode} mode"
@@ -208,4 +208,4 @@ def _answered_at(response: requests.Response) -> int:
     try:
         return int(parsedate_to_datetime(response.headers["Date"]).timestamp())
     except (KeyError, ValueError) as error:
-        raise GatewayUnavailable("an answer without its time") from error
+        raise GatewayUnavailable("a response without its time") from error

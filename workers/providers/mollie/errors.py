@@ -33,7 +33,7 @@ def raise_port_error(status: int, body: Mapping[str, Any], headers: Mapping[str,
     """
     detail, named = body.get("detail"), body.get("field")
     if status in _UNACCEPTED:
-        raise GatewayMisconfigured(f"Mollie refuses our credentials ({status})")
+        raise GatewayMisconfigured(f"Mollie rejects our credentials ({status})")
     if status in _FINAL and isinstance(detail, str):
         raise GatewayRejected(
             cleaned(detail),

@@ -139,7 +139,7 @@ def _sum(charge: Charge) -> dict[str, Any]:
     """Build the parameters for amount and interval. Raises GatewayRejected."""
     written = None if charge.interval is None else calendar.to_mollie(*charge.interval)
     if written is None:
-        raise GatewayRejected("Mollie knows no such interval.", code="interval_unsupported")
+        raise GatewayRejected("Mollie does not support this interval.", code="interval_unsupported")
     value = to_mollie(charge.total_minor, charge.currency)
     return {
         "amount": {"currency": charge.currency.upper(), "value": value},

@@ -154,7 +154,7 @@ def answered_at(answer: Answer) -> int:
     try:
         return int(parsedate_to_datetime(headers["Date"]).timestamp())
     except (KeyError, ValueError) as error:
-        raise GatewayUnavailable("an answer without its time") from error
+        raise GatewayUnavailable("a response without its time") from error
 
 
 def page_of(answer: Answer) -> tuple[list[dict[str, Any]], str | None]:

@@ -34,7 +34,7 @@ def raise_port_error(error: stripe.StripeError) -> Never:
         raise _unavailable(error, code) from error
     match error:
         case stripe.AuthenticationError() | stripe.PermissionError():
-            raise GatewayMisconfigured(f"Stripe refuses our credentials ({code})") from error
+            raise GatewayMisconfigured(f"Stripe rejects our credentials ({code})") from error
         case stripe.CardError():
             raise GatewayRejected(
                 message,
