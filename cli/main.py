@@ -47,7 +47,7 @@ COMMANDS: Final = {
     ),
     "work": Command("cli.work", "work", "List unfinished work and dead letters, and resend them."),
     "reconcile": Command(
-        "cli.reconcile", "reconcile", "Compare with the providers, and report what differed."
+        "cli.reconcile", "reconcile", "Compare with the providers, and report differences."
     ),
     "log": Command("cli.log", "log", "Verify the event log, and skip an event."),
     "clusters": Command(

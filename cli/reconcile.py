@@ -7,7 +7,7 @@ import typer
 from cli.drift import report, status
 
 reconcile = typer.Typer(
-    no_args_is_help=True, help="Compare with the providers, and report what differed."
+    no_args_is_help=True, help="Compare with the providers, and report differences."
 )
 reconcile.command("status")(status)
 reconcile.command("report")(report)

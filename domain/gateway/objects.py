@@ -79,7 +79,7 @@ class ProviderInvoice:
     Where the provider has no invoices (`object_type` payment), a payment stands for one: it can be
     canceled or expire, and another one may be made for the same invoice of ours.
     `reason`: why the provider has it; only a subscription's `first` one can be what we asked for.
-    `amount_due_minor`: what the provider says remains to be paid, less credit notes, the customer's
+    `amount_due_minor`: the remaining amount at the provider, less credit notes, the customer's
     balance and partial payments. `part_paid_at`: when the newest payment of a part came in.
     `credit_notes_minor`: the sum of the invoice's credit notes.
     `revision_of`, `latest_revision`: the invoice that it replaces, and the one that replaces it.

@@ -33,7 +33,7 @@ Where the documents are silent:
 
 - 000 and 001 charge immediately: without any payment method they are rejected before anything is
   created. 402, 413, 415 and 422 are answered as 400, and 404 as 403, as their documents list.
-- 003 creates a draft that Stripe finalises and charges by itself within the hour; its webhook
+- 003 creates a draft that Stripe finalises and charges automatically within the hour; its webhook
   reports the result. 004 creates a draft with the customer's pending items, one request at a time
   per customer; without pending items it is empty.
 - 003 and 004 return Stripe's invoice in its format of 2023. Fields that Stripe has moved since are

@@ -105,7 +105,7 @@ def _not_cancelable() -> RequestRejected:
     """Return a rejection with a code of ours: Mollie has one code for all."""
     return RequestRejected(
         code="not_cancelable",
-        message="Mollie cannot cancel an open payment of this method; it expires if it is not paid.",
+        message="Mollie cannot cancel an open payment of this method; it expires unless paid.",
     )
 
 

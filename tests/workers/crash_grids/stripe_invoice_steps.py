@@ -47,7 +47,7 @@ STEPS: Final[dict[str, list[str]]] = {
         "get /v1/invoices/*",
         "append",
     ],
-    "charge, the bank asks for its customer": [
+    "charge, authentication required": [
         "get /v1/customers/*",
         "get /v1/prices/*",
         "append",
@@ -104,7 +104,7 @@ STEPS: Final[dict[str, list[str]]] = {
         "get /v1/invoices/*/lines",
         "append",
     ],
-    "draft that gathers": [
+    "draft with pending items": [
         "get /v1/customers/*",
         "append",
         "append",

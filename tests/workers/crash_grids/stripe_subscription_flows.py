@@ -272,7 +272,7 @@ SUBSCRIPTION_FLOWS: Final = (
         decided=len(_START) + 1,
     ),
     SubscriptionFlow(
-        "subscribe, the bank asks for its customer",
+        "subscribe, authentication required",
         _start("needs_authentication"),
         _WAITS,
         [*_START, *_RECORD, "append"],

@@ -17,7 +17,7 @@ from tests.workers.stripe_harness import Bench
 
 FLOWS = {
     "draft": STEPS["draft charged later"],
-    "include_pending_items": STEPS["draft that gathers"],
+    "include_pending_items": STEPS["draft with pending items"],
 }
 CREATE = FLOWS["include_pending_items"].index("post /v1/invoices")
 
