@@ -1,7 +1,8 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import replace as changed
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -10,8 +11,10 @@ import typer
 from cli.apps import app_named
 from cli.common import BY, AsJson, database_url, fail, now, operating, table
 from domain.core.errors import NotPossible
+from domain.inbox.dead_letters import replay_dead_letters
 from projections.engine.errors import ReadModelUnavailable
-from projections.engine.pool import open_pool
+from projections.engine.pool import ReadPool, open_pool
+from projections.inbox.dead_letters import DeadLetterFilter, DeadLetterQueries
 from projections.work.queries import State, WorkFilter, WorkQueries, WorkRow
 from service.http.envelope import Json
 from service.work.work import item, resend
@@ -21,9 +24,12 @@ work = typer.Typer(
 )
 
 App = Annotated[str, typer.Option("--app", help="The app: slug or id.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print how many there are.")]
 T = TypeVar("T")
 _COLUMNS = ("id", "state", "step", "tries", "openedAt", "gaveUpAt", "lastError")
 _PAGE = 100
+_MOST = 10_000
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 @work.command("list")
@@ -64,12 +70,55 @@ def resend_work(
     typer.echo(f"sent again {work_id}")
 
 
+@work.command("replay")
+def replay(
+    *,
+    app: App,
+    reason: Annotated[
+        str | None, typer.Option(help="Only with this reason, without its details after the colon.")
+    ] = None,
+    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
+    from_: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=_TIMES, help="Received then or later."),
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option("--to", formats=_TIMES, help="Received before then (UTC).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print how many there are.")
+    ] = False,
+) -> None:
+    """Replay an app's dead letters: provider events that could not be applied.
+
+    Each is applied like a new delivery; one that fails again is a dead letter again.
+    """
+    with operating() as operator:
+        filters = DeadLetterFilter(
+            app_id=app_named(operator, app),
+            reason=reason,
+            connection=connection,
+            received_from=None if from_ is None else from_.replace(tzinfo=UTC),
+            received_to=None if to is None else to.replace(tzinfo=UTC),
+        )
+        letters, total = _ask(lambda pool: DeadLetterQueries(pool).find(filters, limit=_MOST))
+        if not dry_run:
+            replay_dead_letters(operator.billing, letters, actor=BY, occurred_at=now())
+    if dry_run:
+        typer.echo(f"{total} dead letters")
+        return
+    typer.echo(f"requested {len(letters)} replays; {total - len(letters)} dead letters are left")
+
+
 def _query(query: Callable[[WorkQueries], Coroutine[None, None, T]]) -> T:
     """Run a query on the work table; ends the command if the database is not available."""
+    return _ask(lambda pool: query(WorkQueries(pool)))
 
+
+def _ask(ask: Callable[[ReadPool], Coroutine[None, None, T]]) -> T:
     async def run() -> T:
         async with await open_pool(database_url(), max_size=1) as pool:
-            return await query(WorkQueries(pool))
+            return await ask(pool)
 
     try:
         return asyncio.run(run())
@@ -85,7 +134,7 @@ async def _all(queries: WorkQueries, app_id: UUID, state: State | None) -> list[
         found += page.rows
         if page.next_cursor is None:
             return found
-        work_filter = replace(work_filter, cursor=page.next_cursor)
+        work_filter = changed(work_filter, cursor=page.next_cursor)
 
 
 def _texts(row: Json) -> dict[str, str]:

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from projections.catalogue.queries import CatalogueQueries
 from projections.dashboard.queries import DashboardQueries
+from projections.inbox.dead_letters import DeadLetterQueries
 from projections.inbox.queries import DeliveryQueries
 from projections.invoices.event_feed import ChangeQueries
 from projections.invoices.queries import InvoiceQueries
@@ -170,6 +171,7 @@ def _webhooks(shared: Dependencies) -> WebhooksContext:
         recording=recording,
         readiness=shared.readiness,
         deliveries=DeliveryQueries(shared.pool),
+        dead_letters=DeadLetterQueries(shared.pool),
         rejections=shared.rejections,
         hints=Hints(
             recording.store,

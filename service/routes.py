@@ -50,6 +50,7 @@ from service.subscriptions.endpoints import (
 )
 from service.tenants.access_token_endpoints import create_access_token
 from service.tenants.endpoints import get_tenant, put_tenant
+from service.webhooks.bulk_replays import replay_deliveries
 from service.webhooks.delivery_endpoints import get_delivery, list_deliveries, replay_delivery
 from service.webhooks.endpoint import receive_webhook
 from service.work.endpoints import list_work, resend_work
@@ -118,6 +119,7 @@ ROUTES: Final = [
     _route(_APP + "/reports/revenue", GET=get_revenue),
     _route(_APP + "/reports/drift", GET=get_drift),
     _route(_APP + "/webhook-deliveries", GET=list_deliveries),
+    _route(_APP + "/webhook-deliveries/replay", POST=replay_deliveries),
     _route(_APP + "/webhook-deliveries/{deliveryUuid}", GET=get_delivery),
     _route(_APP + "/webhook-deliveries/{deliveryUuid}/replay", POST=replay_delivery),
     _route(_TENANT + "/access-tokens", POST=create_access_token),

@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
+from domain.billing import Billing
+from domain.inbox.dead_letters import replay_dead_letters
+from eventlog import persistence
 from eventlog.follow.leader import Leadership
+from eventlog.log import Log
+from projections.inbox.dead_letters import due_dead_letters
 from projections.work.provider_lookup import delete_expired_lookups
 from projections.work.retention import expire_bodies
 from projections.work.table import WorkTable
+from workers.runtime import open_billing, utc_now
 from workers.settings import Settings
 
 _log = structlog.get_logger("billhook.schedule")
 
 _TICK_S = 1.0
 _OVERDUE = timedelta(minutes=5)
+_MOST_LETTERS = 200
+_LOG_NAME = "schedule"
 
 
 @dataclass
@@ -31,11 +39,16 @@ class Task:
     due_at_s: float = 0.0
 
 
-def tasks(settings: Settings, work: WorkTable) -> list[Task]:
+def tasks(settings: Settings, work: WorkTable, billing: Billing) -> list[Task]:
     """Return all periodic tasks."""
     life = timedelta(days=settings.body_life_days)
     return [
         Task("watch_work", timedelta(minutes=1), lambda: watch_work(work)),
+        Task(
+            "retry_dead_letters",
+            timedelta(minutes=1),
+            lambda: retry_dead_letters(settings.database_url, billing, now=utc_now()),
+        ),
         Task(
             "delete_expired_lookups",
             timedelta(minutes=1),
@@ -47,6 +60,12 @@ def tasks(settings: Settings, work: WorkTable) -> list[Task]:
             lambda: expire_bodies(settings.database_url, life=life),
         ),
     ]
+
+
+def retry_dead_letters(dsn: str, billing: Billing, *, now: datetime) -> int:
+    """Replay the dead letters whose reason may have passed; return how many."""
+    found = due_dead_letters(dsn, now=now, limit=_MOST_LETTERS)
+    return replay_dead_letters(billing, found, actor="schedule", occurred_at=now)
 
 
 def watch_work(work: WorkTable) -> int:
@@ -61,7 +80,8 @@ async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
     """Run the tasks while leader, until `stop` is set."""
     work = WorkTable(settings.database_url, max_size=1)
     work.open()
-    planned = tasks(settings, work)
+    log = await Log.open_async(settings.database_url, application_name="billhook schedule")
+    planned = tasks(settings, work, open_billing(log, name=_LOG_NAME))
 
     async def lead() -> None:
         while True:
@@ -71,6 +91,8 @@ async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await Leadership(settings.database_url, "schedule").run(lead, stop=stop)
     finally:
+        persistence.register(_LOG_NAME, None)
+        await log.close_async()
         work.close()
 
 

@@ -5,6 +5,7 @@ from typing import cast
 
 from starlette.requests import Request
 
+from projections.inbox.dead_letters import DeadLetterQueries
 from projections.inbox.queries import DeliveryQueries
 from service.auth.access_cache import AccessCache
 from service.operations.readiness import Readiness
@@ -25,6 +26,7 @@ class WebhooksContext:
     recording: RecordingContext
     readiness: Readiness
     deliveries: DeliveryQueries
+    dead_letters: DeadLetterQueries
     rejections: RejectionLog
     hints: Hints
     budgets: DeliveryBudgets

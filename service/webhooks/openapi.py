@@ -18,13 +18,20 @@ from service.openapi.common import (
 from service.openapi.declare import JSON, Body, Content, Operation, json_response
 from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
 from service.webhooks import openapi_examples as examples
-from service.webhooks.response_schemas import DeliveryPage, ReplayedDeliveries, SingleDeliveries
-from service.webhooks.schemas import DeliveryQuery, ReplayBody
+from service.webhooks.response_schemas import (
+    DeadLetterReplays,
+    DeliveryPage,
+    ReplayedDeliveries,
+    SingleDeliveries,
+)
+from service.webhooks.schemas import BulkReplayBody, DeliveryQuery, ReplayBody
 
 TAG: Final = "Webhook deliveries"
 _LIST: Final = "/api/v1/apps/{appUuid}/webhook-deliveries"
 _ONE: Final = _LIST + "/{deliveryUuid}"
 _REPLAY: Final = _ONE + "/replay"
+_REPLAY_ALL: Final = _LIST + "/replay"
+_LIST_LOCATION: Final = replace(LOCATION, description="The list of deliveries.")
 _DELIVERY_LOCATION: Final = replace(LOCATION, description="Where the delivery can be read.")
 
 OPERATIONS: Final = (
@@ -98,6 +105,34 @@ OPERATIONS: Final = (
                 requested=examples.REPLAY_REQUESTED,
             ),
             **error_responses(_REPLAY, *WRITE_ERRORS, "key_reused"),
+        },
+    ),
+    Operation(
+        method="POST",
+        path=_REPLAY_ALL,
+        id="replayDeadLetters",
+        tag=TAG,
+        summary="Replay dead letters by reason and time",
+        description="Requests a replay of the app's dead letters that match, the oldest first, and "
+        "returns at once; each is then applied like a new delivery. At least one filter is "
+        "required. Repeat the request while `remaining` is above 0.",
+        security=openapi_common.OF_APP,
+        headers=(IDEMPOTENCY_KEY,),
+        body=Body(
+            content={
+                JSON: Content(
+                    model=BulkReplayBody, examples={"by_reason": {"reason": "unknown invoice"}}
+                )
+            }
+        ),
+        responses={
+            S.ACCEPTED: json_response(
+                "The replays are requested. Poll the list of deliveries.",
+                DeadLetterReplays,
+                headers=(ALWAYS_POSITION, _LIST_LOCATION, REPLAYED),
+                requested={"kind": "webhookReplays", "requested": 100, "remaining": 20},
+            ),
+            **error_responses(_REPLAY_ALL, *WRITE_ERRORS, "key_reused"),
         },
     ),
 )

@@ -127,6 +127,15 @@ class ReplayedDeliveries(ResponseModel):
     items: Annotated[list[Delivery], Field(min_length=1, max_length=1)]
 
 
+class DeadLetterReplays(ResponseModel):
+    """Dead letters whose replay was requested."""
+
+    kind: Literal["webhookReplays"]
+    requested: Count
+    remaining: Count
+    """Dead letters of the filter that are left: repeat the request for them."""
+
+
 class Received(ResponseModel):
     """The delivery is stored."""
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, Strict
 
 from projections.inbox.queries import STATES, DeliveryFilter
 from service.http.queries import Moment, ReadQuery
@@ -23,6 +23,7 @@ def _state(text: str) -> str:
     return text
 
 
+_BodyMoment = Annotated[Moment, Strict(False)]
 _AnyState = Annotated[str, SchemaKeywords({"enum": list(STATES)})]
 
 
@@ -42,6 +43,16 @@ class DeliveryQuery(ReadQuery):
 
 class ReplayBody(RequestModel):
     """Body of a replay: empty."""
+
+
+class BulkReplayBody(RequestModel):
+    """Body of a replay of several dead letters: at least one filter, and at most how many."""
+
+    reason: Name | None = None
+    connection: Name | None = None
+    received_from: _BodyMoment | None = None
+    received_to: _BodyMoment | None = None
+    limit: int = Field(100, ge=1, le=500)
 
 
 def to_filter(query: DeliveryQuery, app_id: UUID) -> DeliveryFilter:

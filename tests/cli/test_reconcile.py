@@ -11,9 +11,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.reconcile import reconcile
+from cli.work import work
 from service.reports.drift import COLUMNS
 from tests.service.harness import Service, Shop
 from tests.service.operations.test_alerts import disable_endpoint, leave_drift
+from tests.service.webhooks.test_bulk_replays import dead
 from tests.support.drift_examples import drifted
 
 
@@ -72,3 +74,25 @@ def test_the_report_lists_and_filters_differences_in_three_formats(shop: Shop) -
     assert "refunds" not in shown
     empty = run(shop, "report", "--from", "2026-01-01", "--to", "2026-01-02").stdout
     assert empty.split() == ["none"]
+
+
+def test_dead_letters_are_replayed_by_reason(service: Service) -> None:
+    shop = Shop(service)
+    for reason in ("unknown invoice", "unknown invoice", "unreadable: invoice.id"):
+        dead(shop, reason)
+    service.wait_for_projection("deliveries")
+
+    def replay(*more: str) -> str:
+        ended = CliRunner().invoke(
+            work,
+            ["replay", "--app", str(shop.app_id), *more],
+            env={"BILLHOOK_DATABASE_URL": service.database},
+        )
+        assert ended.exit_code == 0, ended.output
+        return ended.stdout.strip()
+
+    chosen = ("--reason", "unknown invoice", "--from", "2026-01-01")
+    assert replay(*chosen, "--dry-run") == "2 dead letters"
+    assert replay(*chosen) == "requested 2 replays; 0 dead letters are left"
+    service.wait_for_projection("deliveries")
+    assert replay("--dry-run") == "1 dead letters"

@@ -44,12 +44,12 @@ def age(database: str, days: int) -> None:
         )
 
 
-async def project(database: str, bench: Bench) -> None:
+async def project(database: str, bench: Bench, *, until: str = "tenants") -> None:
     """Run the projections up to the log's head."""
     stop = asyncio.Event()
     running = asyncio.create_task(Projections(database).run(stop))
     pool = await open_pool(database)
-    assert await InvoiceQueries(pool).wait_for("tenants", bench.log.head(), 20)
+    assert await InvoiceQueries(pool).wait_for(until, bench.log.head(), 20)
     await pool.close()
     stop.set()
     await running
@@ -71,11 +71,11 @@ def test_old_provider_bodies_are_deleted_and_contact_data_is_kept(
     assert bench.log.body(fresh.sha256) == b"said lately"
 
 
-def test_a_scheduled_task_runs_and_its_result_is_logged(database: str) -> None:
+def test_a_scheduled_task_runs_and_its_result_is_logged(database: str, bench: Bench) -> None:
     work = WorkTable(database, max_size=1)
     work.open()
     settings = Settings(database_url=database, master_keys="unused")
-    planned = tasks(settings, work)
+    planned = tasks(settings, work, bench.billing)
 
     asyncio.run(run_due(planned))
 

@@ -119,6 +119,7 @@ TABLE = [
     Row("GET", APP + "/webhook-deliveries", READ),
     Row("GET", APP + "/webhook-deliveries/{delivery}", READ),
     Row("POST", APP + "/webhook-deliveries/{delivery}/replay", WRITE),
+    Row("POST", APP + "/webhook-deliveries/replay", WRITE, put(reason="unknown invoice")),
     Row("GET", APP + "/prices/{price}", READ),
     Row("PUT", APP + "/prices/{price}", WRITE, put(currency="eur", amountMinor=1), makes=True),
     Row("GET", APP + "/tax-rates/{tax}", READ),
