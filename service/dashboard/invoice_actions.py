@@ -37,6 +37,7 @@ class InvoiceAction:
     question: str
     recorded_as: api.Action
     is_final: bool = False
+    has_amount: bool = False
 
 
 ACTIONS: Final = {
@@ -55,11 +56,19 @@ ACTIONS: Final = {
             recorded_as=api.RETRY,
         ),
         InvoiceAction(
+            path="capture",
+            label="Capture",
+            question="Collect the authorized payment? What is left of it is released.",
+            recorded_as=api.CAPTURE,
+            has_amount=True,
+        ),
+        InvoiceAction(
             path="refund",
             label="Refund",
             question="Give money back to the customer? A refund can't be taken back.",
             recorded_as=api.REFUND,
             is_final=True,
+            has_amount=True,
         ),
         InvoiceAction(
             path="uncollectible",
@@ -95,9 +104,10 @@ def possible_actions(view: InvoiceView) -> list[str]:
     """Name the actions that a status allows; the domain decides when one is requested."""
     if view.pending_request is not None:
         return []
+    possible = ["capture"] if view.amount_capturable_minor > 0 else []
     if view.status == status.PAID:
-        return ["refund"] if refundable_minor(view) > 0 else []
-    return list(_POSSIBLE.get(view.status, ()))
+        return [*possible, "refund"] if refundable_minor(view) > 0 else possible
+    return [*possible, *_POSSIBLE.get(view.status, ())]
 
 
 async def _act(request: Request, visitor: Visitor, form: Form) -> Response:
@@ -130,7 +140,7 @@ def _note(recorded: RecordedInvoice) -> str:
 
 def _body(wanted: InvoiceAction, form: Form, view: InvoiceView) -> dict[str, Any]:
     """Write the API's body; an amount is given in major units. Raises BadRequest."""
-    if wanted.path != "refund":
+    if not wanted.has_amount:
         return {}
     body: dict[str, Any] = {}
     text = form.get("amount", "").strip().replace(",", "")

@@ -147,6 +147,23 @@ def test_a_refund_is_recorded_once_however_often_the_form_is_sent(shop: Shop) ->
         assert visitor.get(f"/dashboard/movements?kind={kind}").status_code == 200
 
 
+def test_part_of_an_authorized_payment_is_captured(shop: Shop) -> None:
+    invoice_id = invoice_of(shop, "authorized")
+    visitor, path = visit(shop), f"/dashboard/invoices/{invoice_id}"
+    shown = visitor.get(path).text
+    assert "authorized, capture before" in shown
+    assert f"{path}/confirm/capture" in shown
+
+    response = visitor.act(path, f"{path}/capture", amount="5.50")
+
+    assert response.headers["location"] == f"{path}?note=done"
+    (requested,) = [
+        e for e in shop.invoice_events(invoice_id) if e.TOPIC == "invoice.capture_requested"
+    ]
+    assert requested.amount_minor == 550
+    assert f"{path}/confirm/capture" not in visitor.get(path).text
+
+
 @pytest.mark.parametrize("amount", ["0", "-1", "1.234", "99999", "abc", "1e3"])
 def test_impossible_refunds_show_their_reason(shop: Shop, amount: str) -> None:
     invoice_id = invoice_of(shop)

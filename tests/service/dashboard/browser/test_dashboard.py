@@ -57,7 +57,7 @@ def test_a_refund_from_the_click_to_the_ledger(shop: Shop, window: Window) -> No
     window.open(f"/dashboard/invoices/{invoice_id}")
     window.page.get_by_role("button", name="Refund").first.click()
     dialog = window.page.locator("dialog[open]")
-    dialog.locator("#amount").fill("7.25")
+    dialog.locator("#amount-refund").fill("7.25")
     dialog.locator("#reason").select_option("duplicate")
     dialog.get_by_role("button", name="Refund").click()
     expect(window.page.get_by_role("status").filter(has_text="Done")).to_be_visible()
