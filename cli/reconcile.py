@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from cli.books import books
 from cli.drift import report, status
 
 reconcile = typer.Typer(
@@ -11,3 +12,4 @@ reconcile = typer.Typer(
 )
 reconcile.command("status")(status)
 reconcile.command("report")(report)
+reconcile.command("books")(books)

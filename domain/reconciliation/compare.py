@@ -106,6 +106,8 @@ def _invoice_fields(view: InvoiceView) -> Iterator[tuple[str, str | None]]:
         ("amountRefundedMinor", _text(view.amount_refunded_minor)),
         ("amountDisputedMinor", _text(view.amount_disputed_minor)),
         ("amountOverpaidMinor", _text(view.amount_overpaid_minor)),
+        ("amountCapturableMinor", _text(view.amount_capturable_minor)),
+        ("captureBefore", _text(view.capture_before)),
         ("disputeStatus", view.dispute_status),
         ("lineItems", _text(view.lines or None)),
         ("customer", _text(view.customer)),

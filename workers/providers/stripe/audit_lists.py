@@ -49,7 +49,13 @@ class StripeAuditLists(StripeHistory):
         return self._current("credit_notes", span, after, lambda data, _: _credit_note(data))
 
     def _current(
-        self, what: str, span: Span, after: str | None, read: Callable[[dict[str, Any], int], T]
+        self,
+        what: str,
+        span: Span,
+        after: str | None,
+        read: Callable[[dict[str, Any], int], T],
+        *,
+        expand: list[str] | None = None,
     ) -> Page[T]:
         """Read a page of objects as of the time of the answer."""
         params: dict[str, Any] = {
@@ -58,6 +64,8 @@ class StripeAuditLists(StripeHistory):
         }
         if after is not None:
             params["starting_after"] = after
+        if expand is not None:
+            params["expand"] = expand
         answer = self._get(what, params)
         as_of = answered_at(answer)
         found, last = page_of(answer)

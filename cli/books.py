@@ -1,0 +1,220 @@
+"""`billhook reconcile books`: prove amounts, day by day, against the provider's own lists."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from cli.apps import app_named
+from cli.common import Operator, fail, operating, table, vault, worker_settings
+from cli.drift import query
+from domain.apps.connection import Connection, ConnectionCreated
+from domain.core import ids
+from eventlog.errors import LogUnavailable
+from projections.reports.queries import ReportFilter, ReportQueries, RevenueRow
+from projections.work.sessions import WorkUnavailable
+from service.invoices.csv_export import harmless
+
+if TYPE_CHECKING:
+    from workers.reconciliation.books import Sums
+    from workers.reconciliation.read_books import ReadBooks
+
+App = Annotated[str, typer.Option("--app", help="The app: slug or id.")]
+From = Annotated[
+    datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day (UTC).")
+]
+To = Annotated[
+    datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The day after the last (UTC).")
+]
+Name = Annotated[str | None, typer.Option("--connection", help="Only this connection.")]
+Format = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output.")]
+RevenueDay = dict[str, int]
+_MOST_DAYS: Final = 366
+_OURS: Final = {
+    "charged": "collected_minor",
+    "refunded": "refunded_minor",
+    "disputed": "disputed_minor",
+}
+COLUMNS: Final = (
+    "day", "connection", "mode", "currency", "kind", "oursMinor", "theirsMinor", "differenceMinor",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """An amount of one day, connection, mode and currency, by us and by the provider."""
+
+    day: date
+    connection: str
+    mode: str
+    currency: str
+    kind: str
+    ours_minor: int
+    theirs_minor: int
+
+    @property
+    def difference_minor(self) -> int:
+        """Return what the provider has more than we."""
+        return self.theirs_minor - self.ours_minor
+
+    def cells(self) -> dict[str, str | int]:
+        """Return the columns."""
+        return dict(
+            zip(
+                COLUMNS,
+                (
+                    self.day.isoformat(),
+                    self.connection,
+                    self.mode,
+                    self.currency,
+                    self.kind,
+                    self.ours_minor,
+                    self.theirs_minor,
+                    self.difference_minor,
+                ),
+                strict=True,
+            )
+        )
+
+
+def books(
+    *,
+    app: App,
+    from_: From,
+    to: To,
+    connection: Name = None,
+    output: Format = "table",
+) -> None:
+    """Compare charges, refunds and disputes with the provider's; exits with 1 if any differs.
+
+    Amounts are exact sums by day (UTC), connection, mode and currency: ours from the reports, the
+    provider's from its lists of invoices or payments, refunds and disputes. Payments of invoices
+    that are older than 90 days are not found in the lists.
+    """
+    first, end = from_.date(), to.date()
+    if not 0 < (end - first).days <= _MOST_DAYS:
+        fail(f"give 1 to {_MOST_DAYS} days: --to is the day after the last")
+    lines: list[Line] = []
+    unreadable = 0
+    with operating() as operator:
+        app_id = app_named(operator, app)
+        chosen = [one for one in _connections(operator, app_id) if connection in (None, one.name)]
+        if not chosen:
+            fail(f"the app has no connection {connection or ''}".rstrip())
+        for one in chosen:
+            read = _read_provider(operator, one, first, end)
+            unreadable += read.unreadable
+            lines += _lines(one, _ours(one, first, end), read.sums)
+    _print(lines, output)
+    differing = [line for line in lines if line.difference_minor]
+    if unreadable:
+        typer.echo(f"{unreadable} objects could not be read", err=True)
+    if differing or unreadable:
+        typer.echo(f"{len(differing)} of {len(lines)} amounts differ", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{len(lines)} amounts agree", err=True)
+
+
+def _read_provider(operator: Operator, connection: Connection, first: date, end: date) -> ReadBooks:
+    # Imported here: it loads the providers' SDKs.
+    from workers.providers.retry import Span  # noqa: PLC0415
+    from workers.reconciliation.read_books import read_books  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(connection.name, total=1.0)
+        try:
+            return read_books(
+                worker_settings(),
+                connection,
+                Span(start=_unix(first), end=_unix(end)),
+                log=operator.log,
+                billing=operator.billing,
+                vault=vault(),
+                report=lambda share: progress.update(task, completed=share),
+            )
+        except (LogUnavailable, WorkUnavailable) as error:
+            fail(f"the database is not available ({error})")
+
+
+def _ours(connection: Connection, first: date, end: date) -> dict[tuple[date, str], RevenueDay]:
+    """Read our sums of a connection, by day and currency."""
+    days = [first + timedelta(days=number) for number in range((end - first).days)]
+    filters = ReportFilter(
+        app_id=connection.app_id, mode=connection.mode, connection=connection.name
+    )
+    rows: list[RevenueRow] = query(
+        lambda pool: ReportQueries(pool).revenue(
+            filters, begins=[_start(day) for day in days], end=_start(end)
+        )
+    )
+    return {
+        (day, row.currency): {kind: getattr(bucket, name) for kind, name in _OURS.items()}
+        for row in rows
+        for day, bucket in zip(days, row.buckets, strict=True)
+    }
+
+
+def _lines(
+    connection: Connection, ours: dict[tuple[date, str], RevenueDay], theirs: Sums
+) -> Iterator[Line]:
+    """Yield the amounts that either side has."""
+    for day, currency in sorted(ours.keys() | theirs.keys()):
+        mine: RevenueDay = ours.get((day, currency), {})
+        provider = {str(kind): sum_ for kind, sum_ in theirs.get((day, currency), {}).items()}
+        for kind in _OURS:
+            amounts = mine.get(kind, 0), provider.get(kind, 0)
+            if amounts != (0, 0):
+                yield Line(
+                    day=day,
+                    connection=connection.name,
+                    mode=connection.mode,
+                    currency=currency,
+                    kind=kind,
+                    ours_minor=amounts[0],
+                    theirs_minor=amounts[1],
+                )
+
+
+def _print(lines: list[Line], output: str) -> None:
+    rows = [line.cells() for line in lines]
+    match output:
+        case "json":
+            typer.echo(json.dumps(rows))
+        case "csv":
+            writer = csv.writer(sys.stdout)
+            writer.writerow(COLUMNS)
+            writer.writerows([harmless(row[name]) for name in COLUMNS] for row in rows)
+        case _:
+            table([{name: str(value) for name, value in row.items()} for row in rows])
+
+
+def _connections(operator: Operator, app_id: UUID) -> list[Connection]:
+    """Return an app's connections that are not deleted."""
+    created = [
+        event.name
+        for event in operator.events(ConnectionCreated.TOPIC)
+        if isinstance(event, ConnectionCreated) and event.app_id == app_id
+    ]
+    found = [operator.billing.get(Connection, ids.for_connection(app_id, name)) for name in created]
+    return [one for one in found if not one.deleted]
+
+
+def _start(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _unix(day: date) -> int:
+    return int(_start(day).timestamp())

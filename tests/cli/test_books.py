@@ -1,0 +1,140 @@
+"""`billhook reconcile books`: amounts agree to the cent, or the command names what differs."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from typer.testing import CliRunner, Result
+
+from cli.books import COLUMNS
+from cli.reconcile import reconcile
+from domain.apps.commands import CreateApp, SetConnection
+from domain.apps.connection import secret_context
+from eventlog.security.vault import Vault
+from tests.service.harness import MASTER_KEY
+from tests.workers.conftest import account, bench, mollie, sandbox
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.stripe_harness import Bench
+from tests.workers.test_schedule import project
+
+__all__ = ["account", "bench", "mollie", "sandbox"]
+
+
+def connect(of: Bench | MollieBench, provider: Any, key: str) -> None:
+    context = secret_context(of.app_id, of.connection)
+    command = SetConnection(
+        app_id=of.app_id,
+        name=of.connection,
+        provider=provider,
+        mode="test",
+        sealed_key=Vault([MASTER_KEY]).seal(key, context=context),
+        sealed_webhook_secrets=[],
+        actor="t",
+    )
+    of.billing.set_connection(command, new_connection_id=of.connection_id, occurred_at=of.clock())
+
+
+def books(of: Bench | MollieBench, database: str, *more: str) -> Result:
+    """Compare three days around today, once the read model has all events."""
+    asyncio.run(project(database, of, until="invoices"))  # type: ignore[arg-type] # either has a log
+    today = datetime.now(UTC).date()
+    days = ("--from", str(today - timedelta(days=1)), "--to", str(today + timedelta(days=2)))
+    url = of.account.url
+    environment = {
+        "BILLHOOK_DATABASE_URL": database,
+        "BILLHOOK_MASTER_KEYS": MASTER_KEY,
+        "BILLHOOK_STRIPE_API_BASE": url,
+        "BILLHOOK_MOLLIE_API_BASE": url,
+        "BILLHOOK_STRIPE_TEST_CALLS_PER_S": "0",
+        "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S": "0",
+        "BILLHOOK_MOLLIE_CALLS_PER_S": "0",
+    }
+    return CliRunner().invoke(
+        reconcile,
+        ["books", "--app", str(of.app_id), *days, "--format", "json", *more],
+        env=environment,
+    )
+
+
+def amounts(ended: Result) -> dict[str, tuple[int, int]]:
+    rows = json.loads(ended.stdout)
+    assert {row["currency"] for row in rows} <= {"eur"}
+    summed: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        ours, theirs = summed.get(row["kind"], (0, 0))
+        summed[row["kind"]] = (ours + row["oursMinor"], theirs + row["theirsMinor"])
+    return summed
+
+
+def test_stripes_books_agree_once_missed_refunds_and_disputes_are_known(
+    bench: Bench,
+    database: str,
+) -> None:
+    app = CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{uuid4().hex}", actor="t")
+    bench.billing.create_app(app, occurred_at=bench.clock())
+    connect(bench, "stripe", bench.account.key)
+    first, second, _open = (
+        bench.charge(bench.request(bench.add_tenant(card)))
+        for card in ("succeeds", "succeeds", "declined")
+    )
+    ended = books(bench, database)
+    assert ended.exit_code == 0, ended.output
+    assert amounts(ended) == {"charged": (3998, 3998)}
+
+    bench.account.v1.refunds.create(
+        {"payment_intent": first.view.payments[0].id or "", "amount": 500}
+    )
+    bench.account.admin.dispute(second.view.provider_object_id or "")
+    bench.account.admin.forget_requests()
+    ended = books(bench, database)
+    assert ended.exit_code == 1
+    assert "2 of 3 amounts differ" in ended.stderr
+    assert amounts(ended) == {
+        "charged": (3998, 3998),
+        "refunded": (0, 500),
+        "disputed": (0, 1999),
+    }
+    assert {one["method"] for one in bench.account.admin.requests()} == {"GET"}
+
+    bench.deliver("refund.", "charge.")
+    ended = books(bench, database)
+    assert ended.exit_code == 0, ended.output
+    assert amounts(ended) == {
+        "charged": (3998, 3998),
+        "refunded": (500, 500),
+        "disputed": (1999, 1999),
+    }
+    shown = books(bench, database, "--format", "csv").stdout
+    assert tuple(next(csv.reader(io.StringIO(shown)))) == COLUMNS
+
+
+def test_mollies_books_agree_once_a_missed_payment_and_chargeback_are_known(
+    mollie: MollieBench,
+    database: str,
+) -> None:
+    connect(mollie, "mollie", mollie.account.key)
+    view, other = mollie.charged().view, mollie.charged().view
+    for payment in (view.provider_object_id, other.provider_object_id):
+        mollie.pay(payment)
+    mollie.receive_webhook(view.provider_object_id)
+    mollie.account.pay()  # of another system
+    ended = books(mollie, database)
+    assert ended.exit_code == 1
+    assert amounts(ended) == {"charged": (1999, 3998)}
+
+    mollie.receive_webhook(other.provider_object_id)
+    mollie.account.admin.chargeback(view.provider_object_id or "")
+    ended = books(mollie, database)
+    assert ended.exit_code == 1
+    assert amounts(ended) == {"charged": (3998, 3998), "disputed": (0, 1999)}
+
+    mollie.receive_webhook(view.provider_object_id)
+    ended = books(mollie, database)
+    assert ended.exit_code == 0, ended.output
+    assert amounts(ended) == {"charged": (3998, 3998), "disputed": (1999, 1999)}
