@@ -29,13 +29,15 @@ class AppSettings:
 
     `invoice_defaults`: description, footer, currency. `client_prices` and `client_tax_rates` are
     the ids that a token may use. `token_claims` names the claims that hold app (None: not asked
-    for), tenant and user. `token_secrets`: {kid, sealed, until}, newest first; `until` (epoch
-    seconds) ends an older one. `token_keys`: public JWKs, each with kid and alg.
+    for), tenant and user. `update_customers`: a tenant's changed name and e-mail are set at
+    providers. `token_secrets`: {kid, sealed, until}, newest first; `until` (epoch seconds) ends an
+    older one. `token_keys`: public JWKs, each with kid and alg.
     """
 
     allowed_origins: list[str] = field(default_factory=list)
     invoice_defaults: dict[str, str | None] = field(default_factory=dict)
     time_zone: str = "UTC"
+    update_customers: bool = True
     client_prices: list[str] = field(default_factory=list)
     client_tax_rates: list[str] = field(default_factory=list)
     token_issuer: str | None = None

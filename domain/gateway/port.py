@@ -47,6 +47,11 @@ class ProviderGateway(Protocol):
     ) -> str:
         """Make a customer; returns the provider's id."""
 
+    def update_customer(
+        self, customer_id: str, *, name: str | None, email: str | None, key: str
+    ) -> None:
+        """Set a customer's name and e-mail; None removes the value."""
+
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Find objects with this metadata, oldest first, when a key may have expired."""
 

@@ -18,7 +18,10 @@ from domain.invoices.events import InvoiceEvent
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
 from domain.tenants.tenant import (
+    ProviderCustomerDeleted,
     ProviderCustomerLinked,
+    ProviderCustomerUpdated,
+    ProviderCustomerUpdateRefused,
     TenantChanged,
     TenantCreated,
     TenantEvent,
@@ -79,6 +82,14 @@ TIMELINE: Final = Table(
     "timeline",
     key=("subject_id", "position"),
     columns=("subject_id", "position", "app_id", "kind", "type", "occurred_at", "actor", "data"),
+)
+_TENANT_ENTRIES: Final = (
+    TenantCreated,
+    TenantChanged,
+    ProviderCustomerLinked,
+    ProviderCustomerUpdated,
+    ProviderCustomerUpdateRefused,
+    ProviderCustomerDeleted,
 )
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
 Subject = tuple[Kind, UUID]
@@ -184,7 +195,7 @@ def entry_of(event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position:
 
 def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
     """Return a tenant's row on the timeline; who is behind it stays in the body."""
-    if not isinstance(event, TenantCreated | TenantChanged | ProviderCustomerLinked):
+    if not isinstance(event, _TENANT_ENTRIES):
         return []
     data = event_data(event)
     subject: Subject = "tenant", event.tenant_id

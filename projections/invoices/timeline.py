@@ -9,7 +9,10 @@ from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices import events as e
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStateConfirmed
 from domain.tenants.tenant import (
+    ProviderCustomerDeleted,
     ProviderCustomerLinked,
+    ProviderCustomerUpdated,
+    ProviderCustomerUpdateRefused,
     TenantChanged,
     TenantCreated,
     TenantEvent,
@@ -54,7 +57,14 @@ _NAMED: Final[tuple[Kind, ...]] = ("invoice", "subscription")
 # What a provider event changed stands on the timeline as an event of the invoice itself.
 _SHOWN_ALREADY: Final = frozenset({"changed"})
 # A customer that is being made is nobody's to read yet.
-TENANT_TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC, ProviderCustomerLinked.TOPIC)
+TENANT_TOPICS: Final = (
+    TenantCreated.TOPIC,
+    TenantChanged.TOPIC,
+    ProviderCustomerLinked.TOPIC,
+    ProviderCustomerUpdated.TOPIC,
+    ProviderCustomerUpdateRefused.TOPIC,
+    ProviderCustomerDeleted.TOPIC,
+)
 
 
 def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:

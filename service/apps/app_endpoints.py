@@ -121,6 +121,7 @@ class AppChanges(RequestModel):
     allowed_origins: Annotated[list[Origin], Field(max_length=50), *_ONCE] = _UNSET
     invoice_defaults: InvoiceDefaults = _UNSET
     time_zone: TimeZone = _UNSET
+    update_customers: bool = _UNSET
     client_prices: Annotated[list[Token], Field(max_length=1000), *_ONCE] = _UNSET
     client_tax_rates: Annotated[list[Token], Field(max_length=1000), *_ONCE] = _UNSET
     tokens: TokenSettings = _UNSET
@@ -216,6 +217,7 @@ def _settings(
         "slug": changes.slug,
         "allowed_origins": changes.allowed_origins,
         "time_zone": changes.time_zone,
+        "update_customers": changes.update_customers,
         "client_prices": changes.client_prices,
         "client_tax_rates": changes.client_tax_rates,
     }
@@ -265,6 +267,7 @@ def _item(app: App) -> schemas.App:
             currency=known.invoice_defaults.get("currency"),
         ),
         time_zone=known.time_zone,
+        update_customers=known.update_customers,
         client_prices=known.client_prices,
         client_tax_rates=known.client_tax_rates,
         tokens=_tokens(known),

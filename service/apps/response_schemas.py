@@ -55,6 +55,8 @@ class App(ResponseModel):
     """Origins whose pages may call the API from a browser."""
     invoice_defaults: ShownDefaults
     time_zone: str
+    update_customers: bool
+    """Whether a tenant's changed name and e-mail are set on its customers at providers."""
     client_prices: list[str]
     """The prices that a token may use."""
     client_tax_rates: list[str]

@@ -148,7 +148,11 @@ def _item(tenant: Tenant, contact_body: Json, *, position: int) -> schemas.Tenan
         country=contact_body.get("country"),
         vat_id=contact_body.get("vatId"),
         provider_customers=[
-            schemas.TenantCustomer(connection=connection, customer_id=customer_id)
+            schemas.TenantCustomer(
+                connection=connection,
+                customer_id=customer_id,
+                deleted_at=tenant.deleted_at.get(connection),
+            )
             for connection, customer_id in sorted(tenant.customers.items())
         ],
         created_at=tenant.created_on,

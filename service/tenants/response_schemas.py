@@ -13,6 +13,8 @@ class TenantCustomer(ResponseModel):
 
     connection: str
     customer_id: str
+    deleted_at: Moment | None
+    """When it was found to be deleted at the provider; unlink it for a new one."""
 
 
 class Tenant(ResponseModel):

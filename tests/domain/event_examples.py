@@ -95,6 +95,13 @@ _TENANT: Final[dict[str, Any]] = {
     "customers": {"main": "cus_1"},
 }
 
+_CUSTOMER: Final[dict[str, Any]] = {
+    "app_id": APP_ID,
+    "tenant_id": TENANT_ID,
+    "connection": "main",
+    "customer_id": "cus_1",
+}
+
 _PRICE: Final[dict[str, Any]] = {
     "app_id": APP_ID,
     "price_id": "price_pro",
@@ -461,6 +468,16 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "connection": "main",
         "customer_id": "cus_1",
     },
+    tenant.ProviderCustomerUpdateStarted: {
+        "connection": "main",
+        "customer_id": "cus_1",
+        "key": "key",
+        "contact_body": "9e75",
+    },
+    tenant.ProviderCustomerUpdated: _CUSTOMER | {"contact_body": "9e75"},
+    tenant.ProviderCustomerUpdateRefused: _CUSTOMER
+    | {"contact_body": "9e75", "code": "email_invalid", "message": "Invalid email address"},
+    tenant.ProviderCustomerDeleted: _CUSTOMER,
 }
 
 EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {

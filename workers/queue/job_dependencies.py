@@ -22,6 +22,7 @@ from workers.runtime import Runtime, utc_now
 from workers.subscriptions.change import SubscriptionDeps
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 from workers.subscriptions.mollie_start import StartSubscriptionDeps
+from workers.tenants.update_customers import UpdateCustomersDeps
 from workers.webhooks.fetch_and_apply import FetchDeps
 from workers.webhooks.mollie_payment import MolliePaymentDeps
 
@@ -143,6 +144,13 @@ def assignment(runtime: Runtime, job: Job) -> AssignDeps:
         unassigned=runtime.unassigned,
         now=utc_now,
         heartbeat=_heartbeat(runtime, job),
+    )
+
+
+def customer_updates(runtime: Runtime, _: Job) -> UpdateCustomersDeps:
+    """Build the dependencies of updating a tenant's customers."""
+    return UpdateCustomersDeps(
+        billing=runtime.billing, bodies=runtime.log, gateway_of=runtime.gateways.of, now=utc_now
     )
 
 

@@ -39,6 +39,7 @@ from workers.subscriptions.mollie_start import (
     start_subscription,
 )
 from workers.subscriptions.mollie_watch import check_subscription
+from workers.tenants.update_customers import UpdateCustomersDeps, update_customers
 from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
 from workers.webhooks.mollie_payment import (
     MolliePaymentDeps,
@@ -221,6 +222,15 @@ ASSIGN_TO_TENANT: Final[JobType[AssignDeps]] = JobType(
     on_failed=final.keep_for_operator,
 )
 
+UPDATE_CUSTOMERS: Final[JobType[UpdateCustomersDeps]] = JobType(
+    name="update_customers",
+    queue=EVENTS,
+    run=lambda job, deps: update_customers(_id(job, "tenant_stream"), deps),
+    dependencies=deps_for.customer_updates,
+    on_exhausted=None,
+    on_failed=final.keep_for_operator,
+)
+
 
 # Webhooks.
 
@@ -287,6 +297,7 @@ JOB_TYPES: Final[dict[str, JobType[Any]]] = {
         CHECK_SUBSCRIPTION,
         SET_UP_METHOD,
         ASSIGN_TO_TENANT,
+        UPDATE_CUSTOMERS,
         FETCH_AND_APPLY,
         APPLY_PAYMENT_HINT,
         ANSWER_LOOKUP,

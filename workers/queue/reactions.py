@@ -12,7 +12,12 @@ from typing import Any, Final
 from domain.core.aggregate import DomainEvent
 from domain.inbox import payment_hint as h
 from domain.inbox.provider_event import ProviderEventApplied, ProviderEventParked
-from domain.tenants.tenant import ProviderCustomerLinked, TenantChanged, TenantCreated
+from domain.tenants.tenant import (
+    ProviderCustomerLinked,
+    TenantChanged,
+    TenantCreated,
+    TenantEvent,
+)
 from projections.work.table import CloseJob, JobChange
 from workers.queue import jobs
 from workers.queue.invoice_reactions import INVOICE_REACTIONS
@@ -57,11 +62,22 @@ def _assign_to_tenant(
 ) -> list[JobChange]:
     if not isinstance(event, ProviderCustomerLinked) and not event.customers:
         return []
-    key, args = (
-        f"assign_to_tenant:{event.originator_id}",
-        {"tenant_stream": str(event.originator_id)},
-    )
+    key, args = f"assign_to_tenant:{event.originator_id}", _tenant_args(event)
     return [jobs.ASSIGN_TO_TENANT.open(key=key, app_id=event.app_id, args=args)]
+
+
+def _tenant_args(event: TenantEvent) -> dict[str, str]:
+    return {"tenant_stream": str(event.originator_id)}
+
+
+def _change_tenant(event: TenantChanged | ProviderCustomerLinked) -> list[JobChange]:
+    """Assign objects of new customers; update customers that have earlier contact data."""
+    changes = _assign_to_tenant(event)
+    is_changed = isinstance(event, TenantChanged) and bool(event.customers)
+    if is_changed or (isinstance(event, ProviderCustomerLinked) and event.is_outdated):
+        key, args = f"update_customers:{event.originator_id}", _tenant_args(event)
+        changes.append(jobs.UPDATE_CUSTOMERS.open(key=key, app_id=event.app_id, args=args))
+    return changes
 
 
 REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]]]] = {
@@ -74,8 +90,8 @@ REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]]]] = {
     h.PaymentHintRepeated: _apply_hint,
     h.PaymentHintFetched: _close_hint,
     TenantCreated: _assign_to_tenant,
-    TenantChanged: _assign_to_tenant,
-    ProviderCustomerLinked: _assign_to_tenant,
+    TenantChanged: _change_tenant,
+    ProviderCustomerLinked: _change_tenant,
 }
 TOPICS: Final = tuple(event_class.TOPIC for event_class in REACTIONS)
 

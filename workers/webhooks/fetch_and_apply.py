@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from domain.billing import Billing
+from domain.core import ids
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import Effect
 from domain.core.providers import Mode, Provider
@@ -29,6 +30,7 @@ from domain.reconciliation.unapplied import (
     park,
 )
 from domain.subscriptions.subscription import Subscription
+from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from workers.provider_objects.import_object import (
     ImportDeps,
@@ -43,6 +45,7 @@ from workers.provider_objects.ownership import (
     is_claimed_by,
 )
 from workers.providers.bounded_fields import read_as
+from workers.providers.stripe.event_types import CUSTOMER_DELETED
 from workers.providers.stripe.schemas import StripePaidFor
 
 MONEY_BACK: Final = ("charge", "refund", "credit_note", "dispute")
@@ -122,6 +125,8 @@ def _fetch_and_record(
     received: ProviderEventReceived, deps: FetchDeps, *, actor: str, version: int | None
 ) -> Effects:
     """Fetch and record. `version`: that of our invoice before. Raises _ConcurrentChange."""
+    if received.type == CUSTOMER_DELETED:
+        return _record_customer_deleted(received, deps, actor=actor)
     gateway = deps.gateway_of(received.app_id, received.connection)
     account = _account(received, actor=actor)
     importing = ImportDeps(billing=deps.billing, gateway=gateway, now=deps.now)
@@ -149,6 +154,24 @@ def _fetch_and_record(
     back = gateway.fetch_refunds_and_disputes(answer.id) if goes_back else RefundsAndDisputes()
     effect = _record(cast("Invoice", invoice), answer, back, received, deps, version=version)
     return [{"invoice": str(named), "effect": str(effect)}]
+
+
+def _record_customer_deleted(
+    received: ProviderEventReceived, deps: FetchDeps, *, actor: str
+) -> Effects:
+    """Record on the tenant that its customer was deleted; one of no tenant is left alone."""
+    app_id, connection, customer_id = received.app_id, received.connection, received.object_id
+    owner = deps.billing.tenant_of_customer(app_id, connection, customer_id)
+    if owner is not None:
+        occurred_at = deps.now()
+        deps.billing.change(
+            Tenant,
+            ids.for_tenant(app_id, owner),
+            lambda known: known.mark_customer_deleted(
+                connection, customer_id, actor=actor, at=occurred_at
+            ),
+        )
+    return []
 
 
 def _is_object_of_its_own(

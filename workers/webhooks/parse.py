@@ -16,7 +16,12 @@ from domain.gateway.subscriptions import ProviderSubscription
 from domain.inbox.provider_event import DIFFERENCE_FOUND, ProviderEventReceived
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.client import API_VERSION
-from workers.providers.stripe.event_types import FETCH_TYPES, PREVIEW_TYPES, SETUP_TYPES
+from workers.providers.stripe.event_types import (
+    CUSTOMER_DELETED,
+    FETCH_TYPES,
+    PREVIEW_TYPES,
+    SETUP_TYPES,
+)
 from workers.providers.stripe.objects import to_invoice
 from workers.providers.stripe.schemas import StripeEvent
 from workers.providers.stripe.setups import setup_named_by, to_session
@@ -54,7 +59,7 @@ def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEve
     if entry.provider == "mollie":
         fetched = entry.object_type in ("payment", "subscription")
         return ParsedEvent(entry, subject, needs_fetch=fetched)
-    if entry.type in FETCH_TYPES or entry.type == DIFFERENCE_FOUND:
+    if entry.type in (*FETCH_TYPES, CUSTOMER_DELETED, DIFFERENCE_FOUND):
         return ParsedEvent(entry, subject, needs_fetch=True)
     said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEW_TYPES
     if not said and entry.type not in SETUP_TYPES:

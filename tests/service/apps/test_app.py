@@ -31,6 +31,7 @@ def test_an_app_shows_its_defaults(shop: Shop) -> None:
         "allowedOrigins": [],
         "invoiceDefaults": {"description": None, "footer": None, "currency": None},
         "timeZone": "UTC",
+        "updateCustomers": True,
         "clientPrices": [],
         "clientTaxRates": [],
         "tokens": {

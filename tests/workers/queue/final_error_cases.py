@@ -14,6 +14,7 @@ from domain.billing import Billing
 from domain.inbox.payment_hint import PaymentHint
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.commands import (
+    RequestCapture,
     RequestFinalize,
     RequestRefund,
     RequestRetry,
@@ -33,6 +34,7 @@ from tests.workers.payments.test_refund_overpayment import paid_twice
 from tests.workers.stripe_harness import Bench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from tests.workers.subscriptions.test_stripe_subscriptions import monthly, subscribed
+from tests.workers.tenants.test_update_customers import changed_contact
 from workers.queue import jobs
 
 T = TypeVar("T")
@@ -157,6 +159,10 @@ def _stripe_setup_completion(bench: Bench) -> Args:
     return {"setup_id": str(stripe_setups.deliver_events(bench, setup.view.id).view.id)}
 
 
+def _stripe_customer(bench: Bench) -> Args:
+    return {"tenant_stream": str(changed_contact(bench))}
+
+
 def _stripe_event(bench: Bench) -> Args:
     draft: Any = {"customer": bench.account.add_customer()}
     made = bench.account.v1.invoices.create(draft)
@@ -211,6 +217,7 @@ STRIPE: list[Case[Bench]] = [
     ),
     Case("setup", jobs.SET_UP_METHOD, _stripe_setup),
     Case("setup left", jobs.SET_UP_METHOD, _stripe_setup_completion),
+    Case("customer", jobs.UPDATE_CUSTOMERS, _stripe_customer),
     Case("webhook", jobs.FETCH_AND_APPLY, _stripe_event),
     Case("lookup", jobs.ANSWER_LOOKUP, _stripe_lookup),
 ]
@@ -235,6 +242,14 @@ def _mollie_refund(mollie: MollieBench) -> Args:
     mollie.receive_webhook(view.provider_object_id)
     refund_id = mollie.request_action(view.id, RequestRefund, amount_minor=700)
     return _invoice(view.id) | {"refund_id": str(refund_id)}
+
+
+def _mollie_capture(mollie: MollieBench) -> Args:
+    view = mollie.charged(payment_method="klarna").view
+    mollie.pay(view.provider_object_id, "authorized")
+    mollie.receive_webhook(view.provider_object_id)
+    mollie.request_action(view.id, RequestCapture, amount_minor=700)
+    return _invoice(view.id)
 
 
 def _mollie_other_payments(mollie: MollieBench) -> Args:
@@ -296,6 +311,7 @@ MOLLIE: list[Case[MollieBench]] = [
     Case("retry", jobs.CHARGE_INVOICE, _mollie_action(RequestRetry, payment_method=None)),
     Case("void", jobs.CHARGE_INVOICE, _mollie_action(RequestVoid)),
     Case("refund", jobs.REFUND_INVOICE, _mollie_refund),
+    Case("capture", jobs.CHARGE_INVOICE, _mollie_capture),
     Case("other payments", jobs.CANCEL_OTHER_PAYMENTS, _mollie_other_payments),
     Case("overpayment", jobs.REFUND_OVERPAYMENT, _mollie_overpayment),
     Case("cancel", jobs.CHANGE_SUBSCRIPTION, _mollie_change(CancelSubscription)),

@@ -77,6 +77,13 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
         made = self._line.customers.create({**known, "metadata": metadata}, idempotency_key=key)
         return objects.object_id(made)
 
+    def update_customer(
+        self, customer_id: str, *, name: str | None, email: str | None, key: str
+    ) -> None:
+        """Set name and e-mail. Mollie docs: update customer."""
+        contact = {"name": name, "email": email}
+        self._line.customers.update(named(customer_id), contact, idempotency_key=key)
+
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Find customers among the newest ones. Mollie docs: list customers."""
         found = _since(self._line.customers.list(limit=PAGE), created_after)

@@ -40,10 +40,12 @@ FETCH_TYPES: Final = (
     "charge.dispute.closed",
 )
 
+# Their object is a customer; what is known of its tenant is enough.
+CUSTOMER_DELETED: Final = "customer.deleted"
+
 # Stored in the inbox for customers and subscriptions.
 STORED_TYPES: Final = (
     "customer.updated",
-    "customer.deleted",
     "customer.subscription.created",
     "customer.subscription.updated",
     "customer.subscription.deleted",
@@ -55,7 +57,13 @@ STORED_TYPES: Final = (
 )
 
 # The types that a webhook endpoint is registered for.
-EVENT_TYPES: Final = (*APPLIED_TYPES, *SETUP_TYPES, *FETCH_TYPES, *STORED_TYPES)
+EVENT_TYPES: Final = (
+    *APPLIED_TYPES,
+    *SETUP_TYPES,
+    *FETCH_TYPES,
+    CUSTOMER_DELETED,
+    *STORED_TYPES,
+)
 
 # They carry an invoice that does not exist yet.
 PREVIEW_TYPES: Final = frozenset({"invoice.upcoming"})

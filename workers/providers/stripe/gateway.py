@@ -74,6 +74,15 @@ class StripeGateway(IssuedInvoiceCalls, CaptureCalls, SubscriptionCalls, SetupCa
         )
         return objects.object_id(json_of(answer))
 
+    def update_customer(
+        self, customer_id: str, *, name: str | None, email: str | None, key: str
+    ) -> None:
+        """Set name and e-mail; an empty text removes them. Stripe docs: update a customer."""
+        params: Any = {"name": name or "", "email": email or ""}
+        call_stripe(
+            lambda: self._client.v1.customers.update(customer_id, params, {"idempotency_key": key})
+        )
+
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Find customers among the newest ones. Stripe docs: list all customers."""
         since: Any = {"created": {"gte": created_after}, "limit": _PAGE}
