@@ -38,7 +38,7 @@ def test_only_processes_that_open_secrets_have_the_master_keys() -> None:
     have = {
         name for name in services if "BILLHOOK_MASTER_KEYS" in services[name].get("environment", {})
     }
-    assert have == {"api", "worker"}
+    assert have == {"api", "worker", "scheduler"}
 
 
 def test_only_the_migration_connects_as_the_owner_of_the_tables() -> None:

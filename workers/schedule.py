@@ -1,4 +1,4 @@
-"""The scheduler: periodic tasks, run by one process at a time."""
+"""The scheduler: periodic tasks and reconciliation, run by one process at a time."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from projections.inbox.dead_letters import due_dead_letters
 from projections.work.provider_lookup import delete_expired_lookups
 from projections.work.retention import expire_bodies
 from projections.work.table import WorkTable
+from workers.reconciliation.item_changes import open_items_follower
+from workers.reconciliation.run import run_reconciliation
 from workers.runtime import open_billing, utc_now
 from workers.settings import Settings
 
@@ -77,7 +79,10 @@ def watch_work(work: WorkTable) -> int:
 
 
 async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
-    """Run the tasks while leader, until `stop` is set."""
+    """Run the tasks while leader, and reconciliation, until `stop` is set.
+
+    Reconciliation has a leader of its own; without master keys no connection's key can be read.
+    """
     work = WorkTable(settings.database_url, max_size=1)
     work.open()
     log = await Log.open_async(settings.database_url, application_name="billhook schedule")
@@ -89,7 +94,13 @@ async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
             await asyncio.sleep(_TICK_S)
 
     try:
-        await Leadership(settings.database_url, "schedule").run(lead, stop=stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Leadership(settings.database_url, "schedule").run(lead, stop=stop))
+            group.create_task(open_items_follower(settings.database_url).run(stop))
+            if settings.reconcile and settings.master_keys is not None:
+                group.create_task(run_reconciliation(settings, stop))
+            else:
+                _log.warning("schedule.reconciliation_off", reconcile=settings.reconcile)
     finally:
         persistence.register(_LOG_NAME, None)
         await log.close_async()

@@ -16,7 +16,7 @@ class Settings(BaseSettings):
 
     database_url: str
     redis_url: str = "redis://127.0.0.1:6379/0"
-    # Only `run` and `poll` use them: relay, apply and scheduler never see a secret.
+    # Only `run`, `poll` and `schedule` use them: relay and apply never see a secret.
     master_keys: SecretStr | None = None
     stripe_api_base: str = "https://api.stripe.com"
     # Stripe's own limits; 0 is none.
@@ -30,7 +30,12 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     threads: int = Field(default=32, ge=1, le=256)
     lookup_threads: int = Field(default=8, ge=1, le=64)
+    reconcile: bool = True
     reconcile_threads: int = Field(default=4, ge=1, le=64)
+    reconcile_events_every_s: float = Field(default=60.0, gt=0)
+    reconcile_open_items_every_s: float = Field(default=60.0, gt=0)
+    reconcile_audit_every_h: float = Field(default=24.0, gt=0)
+    reconcile_audit_days: int = Field(default=90, ge=1)
     breaker_timeouts: int = Field(default=5, ge=1)
     breaker_probe_s: float = Field(default=10.0, gt=0)
     resend_after_s: float = Field(default=30.0, gt=0)

@@ -19,7 +19,7 @@ _STRIPE_RATES = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_C
 _MOLLIE_RATE = "BILLHOOK_MOLLIE_CALLS_PER_S"
 WORKERS = ("relay", "apply", "run", "schedule")
 # The roles that decrypt stored secrets; the others do not get the master keys.
-_OPEN_SECRETS = ("run",)
+_OPEN_SECRETS = ("run", "schedule")
 _MASTER_KEYS = ("BILLHOOK_MASTER_KEYS",)
 _OUR_SECRETS = (*_MASTER_KEYS, "BILLHOOK_DATABASE_URL", "BILLHOOK_REDIS_URL")
 

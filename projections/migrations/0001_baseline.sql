@@ -991,6 +991,21 @@ CREATE TABLE work.checkpoints (
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Objects at the providers whose state is not final yet: invoices and their refunds and disputes,
+-- subscriptions, payment-method setups. A follower folds them from the log. One that was not heard
+-- of for a while is fetched. `connection`: null until the scheduler has looked it up.
+CREATE TABLE work.open_items (
+    subject    uuid        NOT NULL,
+    part       text        NOT NULL,
+    connection uuid,
+    heard_at   timestamptz NOT NULL,
+    checks     integer     NOT NULL DEFAULT 0,
+    due_at     timestamptz NOT NULL,
+    PRIMARY KEY (subject, part)
+);
+
+CREATE INDEX open_items_due ON work.open_items (connection, due_at);
+
 -- Rejected webhook deliveries. Anybody may have sent them, so they are not events. The service
 -- writes them in batches and keeps the newest 1,000 of each connection: of the content only its hash,
 -- its size and what the sender claimed to be.

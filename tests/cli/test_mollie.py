@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,9 +12,11 @@ from typer.testing import CliRunner, Result
 from cli.apps import apps
 from cli.connect import connect
 from cli.import_ import imports
+from cli.reconcile import reconcile
 from domain.apps.commands import SetConnection
 from domain.apps.connection import Connection
 from domain.core.ids import for_connection, for_provider_object
+from domain.inbox.provider_event import ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from tests.service.harness import MASTER_KEY, Service
 from tests.support.mollie_account import MollieAccount
@@ -159,3 +161,42 @@ def test_a_connection_to_another_provider_is_not_read(
 
     assert ended.exit_code == 1
     assert "is to mollie" in ended.output
+
+
+def test_an_audit_prints_what_differs_and_has_it_recorded(
+    environment: dict[str, str | None],
+    app: dict[str, str],
+    account: MollieAccount,
+    service: Service,
+) -> None:
+    assert connected(environment, app, account.key).exit_code == 0
+    owner = account.with_mandate()
+    subscription = account.subscribe(owner)
+    account.admin.set_clock(advance_s=40 * 86400)
+    words = ["run", "--app", app["slug"], "--connection", "mollie-1"]
+    words += ["--from", (datetime.now(UTC) - timedelta(days=2)).date().isoformat()]
+    limits = environment | {"BILLHOOK_MOLLIE_CALLS_PER_S": "0"}
+
+    def audit(*more: str) -> Result:
+        return CliRunner().invoke(reconcile, [*words, *more], env=limits)
+
+    def entries() -> int:
+        log = service.context.recording.log
+        return len(log.read(0, 10_000, [ProviderEventReceived.TOPIC]))
+
+    trial = audit("--dry-run")
+    assert trial.exit_code == 0, trial.output
+    assert f"subscription {subscription.id}: missing" in trial.stdout
+    assert "nothing was recorded" in trial.stdout
+    assert entries() == 0
+
+    ended = audit("--json")
+    assert ended.exit_code == 0, ended.output
+    lines = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    assert lines[-1]["event"] == "finished"
+    assert lines[-1]["found"]["subscriptions"] == 1
+    assert entries() == 1
+    again = [json.loads(line) for line in audit("--json").stdout.splitlines() if line[0] == "{"]
+    assert again[-1]["found"]["subscriptions"] == 0
+    wrong = CliRunner().invoke(reconcile, [*words[:-1], "2099-01-01"], env=limits)
+    assert wrong.exit_code == 1

@@ -19,7 +19,7 @@ from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from domain.gateway.errors import GatewayUnavailable
-from workers.providers.reconciliation_budget import is_budgeted, with_budget
+from workers.providers.reconciliation_budget import is_budgeted, pause_s, with_budget
 
 _log = structlog.get_logger("billhook.rates")
 
@@ -71,6 +71,9 @@ class ProviderRateLimits:
             if calls:
                 self._await_one(name, RateLimitItemPerSecond(calls), deadline_s=deadline_s)
         self._run.begun = True
+        if is_budgeted() and time.monotonic() < self._skip_until_s:
+            # Without Redis the provider's own limit rules, and callers need the whole of it.
+            time.sleep(pause_s(per_second))
 
     def _await_one(self, name: str, item: RateLimitItemPerSecond, *, deadline_s: float) -> None:
         while time.monotonic() >= self._skip_until_s:
@@ -80,7 +83,7 @@ class ProviderRateLimits:
                 free_at = self._limiter.get_window_stats(item, name).reset_time
             except StorageError as error:
                 self._skip_limits(error)
-                break
+                return
             wait_s = max(free_at - time.time(), _SHORTEST_WAIT_S)
             if time.monotonic() + wait_s > deadline_s:
                 raise GatewayUnavailable(
@@ -89,9 +92,6 @@ class ProviderRateLimits:
                     counted=False,
                 )
             time.sleep(wait_s)
-        if is_budgeted():
-            # Without Redis the provider's own limit rules, which callers need whole.
-            time.sleep(1 / item.amount)
 
     def _skip_limits(self, error: StorageError) -> None:
         """Skip the limits for a moment, and log that at most once a minute."""

@@ -30,7 +30,11 @@ def is_budgeted() -> bool:
 
 def with_budget(per_second: Mapping[str, int]) -> dict[str, int]:
     """Put the budget's rates before the given ones, all in calls per second; 0 is no limit."""
-    budget = {
-        f"{name}:reconcile": max(calls // SHARE, 1) for name, calls in per_second.items() if calls
-    }
+    limited = {name: calls for name, calls in per_second.items() if calls}
+    budget = {f"{name}:reconcile": max(calls // SHARE, 1) for name, calls in limited.items()}
     return {**budget, **per_second}
+
+
+def pause_s(per_second: Mapping[str, int]) -> float:
+    """Return the pause between calls that keeps to the lowest of the given rates."""
+    return max((1 / calls for calls in per_second.values() if calls), default=0.0)

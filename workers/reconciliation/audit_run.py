@@ -62,7 +62,7 @@ class Stopped(Exception):
 Report = Callable[[AuditCheckpoint, float], None]
 
 
-def _unreported(_: AuditCheckpoint, __: float) -> None:
+def unreported(_: AuditCheckpoint, __: float) -> None:
     """Report nothing."""
 
 
@@ -78,8 +78,10 @@ class AuditRun(ABC):
     name: str
     inbox: ReconciliationInbox
     checkpoints: Checkpoints
-    report: Report = _unreported
+    report: Report = unreported
     should_stop: Callable[[], bool] = lambda: False
+    # Of this run, so that it goes on after an error; a dry run stores no checkpoint.
+    _reached: AuditCheckpoint | None = None
 
     @abstractmethod
     def now_s(self) -> int:
@@ -122,14 +124,20 @@ class AuditRun(ABC):
             self._save(checkpoint)
 
     def _resume(self, period: Span, phases: Sequence[str]) -> AuditCheckpoint:
-        stored = None if self.inbox.dry_run else self.checkpoints.find(self.name)
-        if stored is not None:
-            checkpoint = AuditCheckpoint(**stored)
-            if not checkpoint.finished and checkpoint.period == period:
+        checkpoint = self._reached or self.stored()
+        if checkpoint is not None:
+            is_same = checkpoint.period == period and checkpoint.phase in phases
+            if is_same and not checkpoint.finished:
                 return checkpoint
         return AuditCheckpoint(start=period.start, end=period.end, phase=phases[0])
 
+    def stored(self) -> AuditCheckpoint | None:
+        """Return the stored checkpoint; a dry run has none."""
+        found = None if self.inbox.dry_run else self.checkpoints.find(self.name)
+        return None if found is None else AuditCheckpoint(**found)
+
     def _save(self, checkpoint: AuditCheckpoint) -> AuditCheckpoint:
+        self._reached = checkpoint
         if not self.inbox.dry_run:
             self.checkpoints.save(self.name, asdict(checkpoint))
         return checkpoint

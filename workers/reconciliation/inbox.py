@@ -72,7 +72,7 @@ class Streams(Protocol):
         """Return which of the streams have an event."""
 
 
-def _ignore(_: Finding) -> None:
+def ignore(_: Finding) -> None:
     """Report nothing."""
 
 
@@ -88,7 +88,7 @@ class ReconciliationInbox:
     streams: Streams
     found_by: FoundBy
     now: Callable[[], datetime]
-    report: Callable[[Finding], None] = _ignore
+    report: Callable[[Finding], None] = ignore
     dry_run: bool = False
 
     def receive_events(self, events: Sequence[ListedEvent]) -> int:

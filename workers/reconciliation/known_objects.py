@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.core.aggregate import AggregateRoot
 from eventlog.codec import Codec
 from eventlog.reading import RecordedEvent
-from projections.invoices.by_provider_object import ProviderObjectQueries
+from projections.reconciliation.provider_objects import ProviderObjectQueries
 from workers.provider_objects.import_object import ProviderAccount
 
 Known = dict[UUID, AggregateRoot]
@@ -35,15 +35,7 @@ class KnownObjects:
 
     def load(self, ids: Iterable[UUID]) -> Known:
         """Load the aggregates that exist. Each is a copy, which a dry decision may change."""
-        wanted = set(ids)
-        if not wanted:
-            return {}
-        found = self._log.streams(wanted)
-        return {
-            stream: aggregate
-            for stream, events in found.items()
-            if (aggregate := _fold(events)) is not None
-        }
+        return load(self._log, ids)
 
     def invoices_of(self, object_ids: Collection[str]) -> dict[str, UUID]:
         """Return our invoices' ids by the provider's ids of their objects.
@@ -53,6 +45,14 @@ class KnownObjects:
         account = self.account
         named = self._by_object.find(account.app_id, account.connection, object_ids)
         return {one: named.get(one, account.id_of(one)) for one in object_ids}
+
+
+def load(log: Streams, ids: Iterable[UUID]) -> Known:
+    """Load the aggregates of the streams that exist, in one query."""
+    wanted = set(ids)
+    found = log.streams(wanted) if wanted else {}
+    folded = {stream: _fold(events) for stream, events in found.items()}
+    return {stream: one for stream, one in folded.items() if one is not None}
 
 
 def _fold(events: Iterable[RecordedEvent]) -> AggregateRoot | None:

@@ -12,7 +12,7 @@ from domain.billing import Billing
 from domain.core.providers import Mode, Provider
 from eventlog.log import Log
 from eventlog.security.vault import Vault
-from projections.invoices.by_provider_object import ProviderObjectQueries
+from projections.reconciliation.provider_objects import ProviderObjectQueries
 from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.gateways import Gateways, open_key
 from workers.providers.mollie.history import MollieHistory

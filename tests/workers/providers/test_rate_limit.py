@@ -6,6 +6,7 @@ import multiprocessing
 import socket
 import threading
 from collections import Counter
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from domain.gateway.errors import GatewayUnavailable
 from tests.support.stripe_account import Account
 from workers.providers.rate_limit import ProviderRateLimits
+from workers.providers.reconciliation_budget import reconciliation_budget
 from workers.providers.stripe.client import endpoint_of
 from workers.providers.stripe.gateway import StripeGateway
 
@@ -123,3 +125,40 @@ def test_without_redis_calls_continue_and_one_warning_is_logged() -> None:
 )
 def test_an_endpoint_is_named_without_ids(method: str, url: str, endpoint: str) -> None:
     assert endpoint_of(method, url) == endpoint
+
+
+def test_reconciliation_has_a_fifth_of_the_rate(redis_url: str) -> None:
+    rates = ProviderRateLimits(redis_url, patience_s=0)
+    account = uuid4().hex
+
+    def is_allowed() -> bool:
+        rates.start_job()
+        try:
+            rates.acquire({account: 10})
+        except GatewayUnavailable:
+            return False
+        return True
+
+    with reconciliation_budget():
+        allowed = sum(is_allowed() for _ in range(5))
+    # The window may move on while the calls are counted.
+    assert 2 <= allowed <= 4
+    for _ in range(10 - allowed):
+        rates.start_job()
+        rates.acquire({account: 10})
+
+
+def test_without_redis_reconciliation_keeps_its_pace_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("workers.providers.rate_limit.time.sleep", pauses.append)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        rates = ProviderRateLimits(f"redis://127.0.0.1:{port}/0", patience_s=0)
+        rates.acquire({"a": 25})
+        assert pauses == []
+        with reconciliation_budget():
+            rates.acquire({"a:get /v1/events": 0, "a": 25})
+    assert pauses == [1 / 5]

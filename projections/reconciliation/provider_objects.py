@@ -1,4 +1,4 @@
-"""Find invoices by the provider's id of their object, for reconciliation."""
+"""Queries of reconciliation: connections to call, and invoices by their provider's object."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from projections.work.sessions import SessionPool
 _FIND: Final[LiteralString] = """
     SELECT provider_object_id, invoice_id FROM read.invoices
     WHERE app_id = %s AND connection = %s AND provider_object_id = ANY(%s)
+"""
+# A connection whose circuit breaker is open rests.
+_CONNECTIONS: Final[LiteralString] = """
+    SELECT app_id, name FROM read.connections
+    WHERE deleted_at IS NULL AND NOT EXISTS (
+        SELECT FROM work.breakers
+        WHERE app = app_id AND connection = name AND opened_at IS NOT NULL
+    )
+    ORDER BY app_id, name
 """
 
 
@@ -30,6 +39,11 @@ class ProviderObjectQueries:
     def close(self) -> None:
         """Close the sessions."""
         self._sessions.close()
+
+    def connections(self) -> list[tuple[UUID, str]]:
+        """List the app and the name of each connection that is used and may be called."""
+        with self._sessions.session() as session:
+            return session.execute(_CONNECTIONS).fetchall()
 
     def find(self, app_id: UUID, connection: str, object_ids: Collection[str]) -> dict[str, UUID]:
         """Return the invoices' ids by the objects' ids; unknown objects are missing."""

@@ -1,0 +1,189 @@
+"""Objects that are not final and were not heard of are fetched: after 10 min, 1 h, 6 h, daily."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.gateway.errors import GatewayUnavailable
+from domain.payment_methods.setup import MethodSetup
+from eventlog.codec import Codec
+from eventlog.database.connect import connect_async
+from eventlog.log import Log
+from projections.work.open_items import ItemChange, OpenItems, apply_item_changes, next_check
+from tests.support.mollie_account import amount
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.reconciliation.nets import Nets
+from tests.workers.stripe_harness import Bench
+from tests.workers.stripe_setup_helpers import leave, opened
+from tests.workers.subscriptions.mollie_subscription_harness import Recurring
+from workers.reconciliation.item_changes import TOPICS, item_change
+from workers.reconciliation.known_objects import load
+from workers.reconciliation.open_items import OpenItemCheck, place_items
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def items(database: str) -> Iterator[OpenItems]:
+    opened = OpenItems(database)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+class Folding:
+    """Folds the log on into open items, as the follower does in the scheduler."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._position = 0
+
+    def read_on(self, log: Log) -> None:
+        """Fold the events since the last call."""
+        found = log.read(self._position, 100_000, TOPICS)
+        if found:
+            self._position = found[-1].position
+            asyncio.run(self._apply([item_change(Codec().decode(one)) for one in found]))
+
+    async def _apply(self, changes: list[ItemChange | None]) -> None:
+        connecting = connect_async(self._database, application_name="test")
+        async with await connecting as connection, connection.cursor() as cursor:
+            await apply_item_changes(cursor, [one for one in changes if one is not None])
+
+
+@pytest.fixture
+def folding(database: str) -> Folding:
+    return Folding(database)
+
+
+def check(nets: Nets, items: OpenItems, folding: Folding) -> int:
+    """Fold the log, and check what is due."""
+    bench = nets.bench
+    folding.read_on(bench.log)
+    place_items(items, lambda ids: load(bench.log, ids), limit=100)
+    due = items.due(bench.connection_id, now=bench.clock(), limit=100)
+    checking = OpenItemCheck(
+        gateway=bench.gateway,
+        compare=nets.compare(),
+        inbox=nets.inbox("open_items"),
+        items=items,
+        now=bench.clock,
+    )
+    return checking.run(due)
+
+
+def pass_time(nets: Nets, gap: timedelta) -> None:
+    nets.bench.clock.added += gap
+    nets.bench.account.admin.set_clock(advance_s=gap.total_seconds())
+
+
+def test_the_time_of_the_next_check() -> None:
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    assert next_check(START, 0, now=START) == START + 10 * minute
+    assert next_check(START, 1, now=START + 10 * minute) == START + hour
+    assert next_check(START, 2, now=START + hour) == START + 6 * hour
+    assert next_check(START, 3, now=START + 6 * hour) == START + 30 * hour
+    # After a downtime the times that have passed are left out.
+    assert next_check(START, 1, now=START + 2 * hour) == START + 6 * hour
+    assert next_check(START, 1, now=START + 9 * hour) == START + 33 * hour
+
+
+def test_stripes_open_items_heal(
+    stripe_nets: Nets, bench: Bench, items: OpenItems, folding: Folding
+) -> None:
+    admin, v1 = bench.account.admin, bench.account.v1
+    confirmed = bench.request(bench.add_tenant("needs_authentication"))
+    waiting = bench.request(bench.add_tenant("needs_authentication"))
+    disputed = bench.request(bench.add_tenant())
+    for one in (confirmed, waiting, disputed):
+        bench.charge(one)
+    monthly = bench.account.add_price(1500, recurring={"interval": "month"})
+    started = bench.subscribe(bench.add_tenant(), monthly)
+    bench.charge(started)
+    dispute = admin.dispute(bench.invoice(disputed).view.payments[0].id or "")
+    bench.deliver("charge.dispute")
+    admin.confirm(bench.invoice(confirmed).view.provider_object_id or "")
+    admin.decide_dispute(dispute["id"], "win")
+    v1.subscriptions.cancel(bench.subscription(started).view.provider_subscription_id)
+    assert check(stripe_nets, items, folding) == 0, "nothing is due yet"
+    pass_time(stripe_nets, timedelta(minutes=11))
+    admin.forget_requests()
+
+    assert check(stripe_nets, items, folding) == 3
+    assert {entry["method"] for entry in admin.requests()} == {"GET"}
+    stripe_nets.heal()
+
+    assert bench.invoice(confirmed).view.status == "paid"
+    assert bench.invoice(disputed).view.dispute_status == "won"
+    assert bench.subscription(started).view.status == "canceled"
+    assert bench.invoice(waiting).view.status == "requires_action"
+    by_net = {entry.received.found_by for entry in stripe_nets.entries()}
+    assert by_net >= {"open_items"}
+    # The one that waits is asked about again later, and no other.
+    for gap, calls in ((timedelta(minutes=30), 0), (timedelta(minutes=30), 1), (timedelta(), 0)):
+        pass_time(stripe_nets, gap)
+        admin.forget_requests()
+        head = bench.log.head()
+        assert check(stripe_nets, items, folding) == 0
+        assert len(admin.requests()) == calls
+        assert bench.log.head() == head
+
+
+def test_mollies_open_items_heal(
+    mollie_nets: Nets, mollie: MollieBench, items: OpenItems, folding: Folding
+) -> None:
+    paid, waiting = (mollie.charged().view for _ in range(2))
+    refunded = mollie.charged().view
+    recurring = Recurring(mollie)
+    begun = recurring.started()
+    mollie.pay(refunded.provider_object_id)
+    mollie.account.admin.refund(refunded.provider_object_id or "", amount=amount("2.50"))
+    mollie.receive_webhook(refunded.provider_object_id)
+    mollie.pay(paid.provider_object_id)
+    owner = mollie.account.client.customers.get(begun.customer or "")
+    owner.subscriptions.delete(begun.provider_subscription_id)
+    pass_time(mollie_nets, timedelta(days=5))
+
+    assert check(mollie_nets, items, folding) >= 2
+    mollie_nets.heal()
+
+    assert mollie.invoice(paid.id).view.status == "paid"
+    assert mollie.invoice(waiting.id).view.status in ("open", "expired")
+    assert recurring.view(begun.id).status == "canceled"
+    assert mollie.invoice(refunded.id).view.refunds[0].status == "succeeded"
+    head = mollie.log.head()
+    assert check(mollie_nets, items, folding) == 0
+    assert mollie.log.head() == head
+
+
+def test_open_pages_of_setups_heal(
+    stripe_nets: Nets, bench: Bench, items: OpenItems, folding: Folding
+) -> None:
+    setup = opened(bench, bench.add_tenant(card=None))
+    leave(bench, setup)
+    pass_time(stripe_nets, timedelta(minutes=11))
+
+    assert check(stripe_nets, items, folding) == 1
+    stripe_nets.heal()
+
+    assert bench.billing.get(MethodSetup, setup.view.id).view.status == "submitted"
+    assert check(stripe_nets, items, folding) == 0
+
+
+def test_a_provider_in_trouble_leaves_the_items_due(
+    mollie_nets: Nets, mollie: MollieBench, items: OpenItems, folding: Folding
+) -> None:
+    paid = mollie.charged().view
+    mollie.pay(paid.provider_object_id)
+    pass_time(mollie_nets, timedelta(minutes=11))
+    for status in (429, 500):
+        mollie.account.admin.add_fault("status", status=status, method="GET")
+        with pytest.raises(GatewayUnavailable):
+            check(mollie_nets, items, folding)
+    assert check(mollie_nets, items, folding) == 1
+    mollie_nets.heal()
+    assert mollie.invoice(paid.id).view.status == "paid"

@@ -1,0 +1,114 @@
+"""Open items: which event shows that an object is not final, and which one that it is.
+
+The follower that folds them runs in the scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from domain.core.aggregate import DomainEvent
+from domain.invoices import events as e
+from domain.invoices import payment_events as pe
+from domain.invoices import refund_events as m
+from domain.payment_methods import events as p
+from domain.subscriptions import events as s
+from eventlog.codec import Codec
+from eventlog.follow.follower import Cursor, Follower
+from eventlog.reading import RecordedEvent
+from projections.work.open_items import (
+    ItemChange,
+    ItemClosed,
+    ItemHeard,
+    ItemOpened,
+    apply_item_changes,
+)
+
+NAME: Final = "open_items"
+
+_OPENING: Final[tuple[type[DomainEvent], ...]] = (
+    e.InvoiceImported,
+    e.ProviderInvoiceCreated,
+    e.InvoiceIssued,
+    e.InvoiceDrafted,
+    e.CheckoutOpened,
+    e.MarkedUncollectible,
+    pe.PaymentActionRequired,
+    pe.PaymentProcessing,
+    pe.PaymentFailed,
+    pe.AmountDueChanged,
+    s.SubscriptionStarted,
+    s.SubscriptionIncomplete,
+    s.SubscriptionTrialing,
+    s.SubscriptionActivated,
+    s.SubscriptionPastDue,
+    s.SubscriptionUnpaid,
+    s.SubscriptionPaused,
+    s.SubscriptionRenewed,
+    s.SubscriptionPlanChanged,
+    s.SubscriptionEndChanged,
+    p.SetupOpened,
+    p.SetupSubmitted,
+)
+_CONFIRMING: Final[tuple[type[DomainEvent], ...]] = (
+    e.ProviderStateConfirmed,
+    s.SubscriptionStateConfirmed,
+)
+_CLOSING: Final[tuple[type[DomainEvent], ...]] = (
+    e.InvoiceRejected,
+    e.InvoiceVoided,
+    pe.PaymentSucceeded,
+    pe.PaymentExpired,
+    pe.PaymentCanceled,
+    s.SubscriptionCanceled,
+    s.SubscriptionExpired,
+    p.SetupCompleted,
+    p.SetupRejected,
+    p.SetupExpired,
+)
+_PARTS: Final[tuple[type[DomainEvent], ...]] = (
+    m.RefundPending,
+    m.RefundSucceeded,
+    m.RefundFailed,
+    m.DisputeOpened,
+    m.DisputeWon,
+    m.DisputeLost,
+)
+TOPICS: Final = tuple(kind.TOPIC for kind in (*_OPENING, *_CONFIRMING, *_CLOSING, *_PARTS))
+
+
+def item_change(event: Any) -> ItemChange | None:  # noqa: ANN401 - any event of the topics
+    """Return what an event changes; None where it changes nothing."""
+    if isinstance(event, _PARTS):
+        return _part_change(event)
+    subject = UUID(str(event.originator_id))
+    if isinstance(event, _OPENING):
+        return ItemOpened(subject=subject, heard_at=event.timestamp)
+    if isinstance(event, _CONFIRMING):
+        return ItemHeard(subject=subject, heard_at=event.timestamp)
+    return ItemClosed(subject=subject) if isinstance(event, _CLOSING) else None
+
+
+def _part_change(event: Any) -> ItemChange:  # noqa: ANN401 - any event of a refund or dispute
+    """Return what an event changes about a refund or dispute of its invoice."""
+    subject = UUID(str(event.originator_id))
+    if isinstance(event, m.DisputeEvent):
+        part = f"dispute:{event.dispute_id}"
+    else:
+        part = f"refund:{event.provider_refund_id}"
+    if isinstance(event, m.RefundPending | m.DisputeOpened):
+        return ItemOpened(subject=subject, part=part, heard_at=event.timestamp)
+    return ItemClosed(subject=subject, part=part)
+
+
+def open_items_follower(dsn: str) -> Follower:
+    """Create the follower. Rows and position commit together."""
+    codec = Codec()
+
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
+        changes = [item_change(codec.decode(recorded)) for recorded in batch]
+        await apply_item_changes(cursor, [change for change in changes if change is not None])
+
+    return Follower(dsn, NAME, handle, topics=TOPICS)

@@ -1,0 +1,286 @@
+"""Run reconciliation of all connections: one process leads, with threads of its own.
+
+Each connection's parts run one at a time. A connection whose provider is in trouble rests for
+longer each time, and while its circuit breaker is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from domain.apps.connection import Connection
+from domain.core import ids
+from domain.gateway.errors import GatewayError, GatewayUnavailable
+from eventlog import persistence
+from eventlog.errors import LogUnavailable
+from eventlog.follow.leader import Leadership
+from eventlog.log import Log
+from eventlog.process.backoff import backoff_s
+from projections.reconciliation.provider_objects import ProviderObjectQueries
+from projections.work.checkpoints import Checkpoints
+from projections.work.open_items import OpenItems
+from projections.work.sessions import WorkUnavailable
+from workers.providers.reconciliation_budget import reconciliation_budget
+from workers.providers.retry import Span
+from workers.reconciliation.audit_run import AuditCheckpoint, Stopped
+from workers.reconciliation.connection_nets import ConnectionNets, SharedParts
+from workers.reconciliation.event_catch_up import SETTLE_S
+from workers.reconciliation.known_objects import load
+from workers.reconciliation.open_items import place_items
+from workers.runtime import open_billing, open_gateways, open_vault, utc_now
+from workers.settings import Settings
+
+NAME: Final = "reconciliation"
+_TICK_S: Final = 1.0
+_CONNECTIONS_EVERY_S: Final = 10.0
+_UNDELIVERED_EVERY_S: Final = 3600.0
+_AUDIT_LOOK_EVERY_S: Final = 60.0
+_AUDIT_THREADS: Final = 2
+_MOST_ITEMS: Final = 500
+_FIRST_REST_S: Final = 30.0
+_LONGEST_REST_S: Final = 900.0
+_NICENESS: Final = 10
+
+_log = structlog.get_logger("billhook.reconciliation")
+
+
+@contextmanager
+def open_parts(
+    settings: Settings,
+    *,
+    name: str = NAME,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[SharedParts]:
+    """Open log, checkpoints and gateways, and close them on exit.
+
+    `name`: of the log among those that the process has open.
+    """
+    vault = open_vault(settings)
+    log = Log.open(settings.database_url, application_name="billhook reconciliation")
+    checkpoints = Checkpoints(settings.database_url)
+    by_object, items = (
+        ProviderObjectQueries(settings.database_url),
+        OpenItems(settings.database_url),
+    )
+    opened = (checkpoints, by_object, items)
+    for sessions in opened:
+        sessions.open()
+    try:
+        billing = open_billing(log, name=name)
+        yield SharedParts(
+            settings=settings,
+            log=log,
+            billing=billing,
+            vault=vault,
+            gateways=open_gateways(settings, billing, vault),
+            checkpoints=checkpoints,
+            by_object=by_object,
+            items=items,
+            now=utc_now,
+            should_stop=should_stop,
+        )
+    finally:
+        for sessions in opened:
+            sessions.close()
+        persistence.register(name, None)
+        log.close()
+
+
+@dataclass
+class _Pace:
+    """When each part of a connection is due, by the monotonic clock, and how long it rests."""
+
+    due_s: dict[str, float] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    failures: int = 0
+    rest_until_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of reconciliation. `lane`: the threads that run it; one run a lane and connection."""
+
+    name: str
+    every_s: float
+    lane: str
+    run: Callable[[ConnectionNets], int]
+
+
+class Reconciler:
+    """Runs the parts of every connection when they are due. Use `run` as leader only."""
+
+    def __init__(self, parts: SharedParts) -> None:
+        settings = parts.settings
+        self._shared = parts
+        self._parts = (
+            _Part("catch_up", settings.reconcile_events_every_s, "news", self._catch_up),
+            _Part("open_items", settings.reconcile_open_items_every_s, "news", self._open_items),
+            _Part("undelivered", _UNDELIVERED_EVERY_S, "news", _undelivered),
+            _Part("audit", _AUDIT_LOOK_EVERY_S, "audits", self._audit),
+        )
+        self._paces: dict[UUID, _Pace] = {}
+        self._pools = {
+            "news": _pool("reconcile", settings.reconcile_threads),
+            "audits": _pool("audit", _AUDIT_THREADS),
+        }
+
+    async def run(self) -> None:
+        """Start what is due, until cancelled."""
+        connections: list[Connection] = []
+        read_s = -_CONNECTIONS_EVERY_S
+        while True:
+            now_s = time.monotonic()
+            if now_s - read_s >= _CONNECTIONS_EVERY_S:
+                connections, read_s = await asyncio.to_thread(self._connections, connections), now_s
+            for connection in connections:
+                self.start_due(connection, now_s=now_s)
+            await asyncio.sleep(_TICK_S)
+
+    def close(self) -> None:
+        """Wait for the parts that run; they stop after their page."""
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
+
+    def start_due(self, connection: Connection, *, now_s: float) -> None:
+        """Start the first due part of each lane of a connection."""
+        pace = self._paces.setdefault(connection.connection_id, _Pace())
+        if now_s < pace.rest_until_s:
+            return
+        for part in self._parts:
+            if part.lane in pace.running or pace.due_s.get(part.name, 0.0) > now_s:
+                continue
+            pace.running.add(part.lane)
+            pace.due_s[part.name] = now_s + part.every_s
+            self._pools[part.lane].submit(self._run_part, part, connection, pace)
+
+    def _run_part(self, part: _Part, connection: Connection, pace: _Pace) -> None:
+        """Run a part in a thread; an error lets the connection rest."""
+        name = connection.name
+        try:
+            with reconciliation_budget():
+                found = part.run(ConnectionNets(connection=connection, shared=self._shared))
+        except Stopped:
+            return
+        except (GatewayError, LogUnavailable, WorkUnavailable) as error:
+            _rest(pace, part, error)
+            reason = f"{type(error).__name__}: {error}"
+            _log.warning("reconciliation.rests", part=part.name, connection=name, reason=reason)
+        except Exception:  # noqa: BLE001 - one connection's trouble is not the others'
+            _log.exception("reconciliation.failed", part=part.name, connection=name)
+        else:
+            pace.failures = 0
+            if found:
+                _log.info("reconciliation.found", part=part.name, connection=name, found=found)
+        finally:
+            pace.running.discard(part.lane)
+
+    def _connections(self, known: list[Connection]) -> list[Connection]:
+        """Return the connections in use whose breaker is closed; place new open items, too."""
+        shared = self._shared
+        try:
+            place_items(shared.items, lambda ids_: load(shared.log, ids_), limit=_MOST_ITEMS)
+            used = shared.by_object.connections()
+            found = [shared.billing.find(Connection, ids.for_connection(*one)) for one in used]
+        except (LogUnavailable, WorkUnavailable) as error:
+            _log.warning("reconciliation.unavailable", error=type(error).__name__)
+            return known
+        return [one for one in found if one is not None and not one.deleted]
+
+    def _catch_up(self, nets: ConnectionNets) -> int:
+        result = nets.catch_up().run()
+        if result.gap is not None:
+            self._plan_audit(nets.connection, result.gap)
+        return result.entered
+
+    def _plan_audit(self, connection: Connection, gap: Span) -> None:
+        """Have the time audited that the list of events has no longer."""
+        name = _gap_name(connection)
+        missed = AuditCheckpoint(start=gap.start, end=gap.end, phase="invoices")
+        self._shared.checkpoints.save(name, asdict(missed))
+        _log.warning("reconciliation.gap", connection=connection.name, start=gap.start, end=gap.end)
+
+    def _open_items(self, nets: ConnectionNets) -> int:
+        items, connection = self._shared.items, nets.connection.connection_id
+        check, entered = nets.open_items(), 0
+        while True:
+            due = items.due(connection, now=self._shared.now(), limit=_MOST_ITEMS)
+            entered += check.run(due)
+            if len(due) < _MOST_ITEMS or self._shared.should_stop():
+                return entered
+
+    def _audit(self, nets: ConnectionNets) -> int:
+        """Run the audit that is due, or one that was interrupted."""
+        audit = nets.audit(name=_gap_name(nets.connection))
+        missed = audit.stored()
+        if missed is not None and not missed.finished:
+            return sum(audit.run(missed.period).found.values())
+        audit = nets.audit()
+        period = self._period(nets.connection, audit.stored())
+        return 0 if period is None else sum(audit.run(period).found.values())
+
+    def _period(self, connection: Connection, last: AuditCheckpoint | None) -> Span | None:
+        """Return the period to audit; None before it is due."""
+        if last is not None and not last.finished:
+            return last.period
+        settings, now_s = self._shared.settings, int(self._shared.now().timestamp())
+        since_s = int(connection.created_on.timestamp()) if last is None else last.end
+        if now_s < since_s + timedelta(hours=settings.reconcile_audit_every_h).total_seconds():
+            return None
+        return Span(start=now_s - settings.reconcile_audit_days * 86400, end=now_s - SETTLE_S)
+
+
+def _rest(pace: _Pace, part: _Part, error: Exception) -> None:
+    """Let a connection rest: shortly after a rate limit, else longer after each failure.
+
+    The part goes on from its checkpoint as soon as the connection is called again.
+    """
+    if isinstance(error, GatewayUnavailable) and not error.counted:
+        rest_s = error.retry_after_s or _TICK_S
+    else:
+        pace.failures += 1
+        rest_s = backoff_s(pace.failures, first_s=_FIRST_REST_S, longest_s=_LONGEST_REST_S)
+    pace.rest_until_s = time.monotonic() + rest_s
+    pace.due_s[part.name] = 0.0
+
+
+def _undelivered(nets: ConnectionNets) -> int:
+    return nets.undelivered().run().entered if nets.connection.provider == "stripe" else 0
+
+
+def _gap_name(connection: Connection) -> str:
+    return f"audit_gap:{connection.connection_id}"
+
+
+def _pool(name: str, threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_yield_to_callers)
+
+
+def _yield_to_callers() -> None:
+    """Lower this thread's priority, where the system has priorities of threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+async def run_reconciliation(settings: Settings, stop: asyncio.Event) -> None:
+    """Reconcile all connections while leader, until `stop` is set."""
+    stopping = threading.Event()
+    with open_parts(settings, should_stop=stopping.is_set) as parts:
+        reconciler = Reconciler(parts)
+        try:
+            await Leadership(settings.database_url, NAME).run(reconciler.run, stop=stop)
+        finally:
+            stopping.set()
+            await asyncio.to_thread(reconciler.close)
