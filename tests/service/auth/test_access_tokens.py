@@ -161,6 +161,48 @@ def test_headers_that_change_what_a_signature_means_are_refused(tokens: Tokens) 
     assert tokens.status(token) == 401
 
 
+def test_signed_json_with_two_meanings_is_refused(tokens: Tokens) -> None:
+    claims = json.dumps(tokens.claims(nbf=0, iat=0))
+    for found, odd in (
+        ('"exp":', '"exp": NaN, "old":'),
+        ('"exp":', '"exp": 1e400, "old":'),
+        ('"exp":', '"exp": true, "old":'),
+        ('"nbf": 0', '"nbf": NaN'),
+        ('"nbf": 0', '"nbf": "soon"'),
+        ('"iat": 0', '"iat": 1e400'),
+        ("}", ', "exp": 1}'),
+        ("}", f', "tid": ["{tokens.shop.tenant_id}"]}}'),
+        ("}", f', "iss": ["{ISSUER}"]}}'),
+        ("}", ', "aud": {"' + tokens.audience + '": 1}}'),
+        (claims, "[" * 3000 + "]" * 3000),
+        (claims, "[1]"),
+        (claims, "7"),
+    ):
+        assert tokens.status(_signed_bytes('{"alg": "HS256"}', claims.replace(found, odd))) == 401
+    assert tokens.status(_signed_bytes('{"alg": "HS256"}', claims)) == 200
+    for header in (
+        '{"alg": ["HS256"]}',
+        '{"alg": 1}',
+        '{"alg": "HS256", "kid": ["s1"]}',
+        '{"alg": "HS256", "kid": "../../dev/null"}',
+        '{"alg": "HS256", "b64": false}',
+        '["HS256"]',
+        "null",
+    ):
+        assert tokens.status(_signed_bytes(header, claims)) == 401
+    for embedded in ("jwk", "jku", "x5u"):  # a header's own key is not used
+        other = rsa.generate_private_key(65537, 2048)
+        value: Any = public(other, "RS256", "r1") if embedded == "jwk" else "https://else.example/"
+        token = jwt.encode(tokens.claims(), other, "RS256", {embedded: value, "kid": "r1"})
+        assert tokens.status(token) == 401
+
+
+def _signed_bytes(header: str, claims: str) -> str:
+    """Sign text that no JSON library writes with the app's secret."""
+    signed = ".".join(base64url(text.encode()) for text in (header, claims))
+    return f"{signed}.{base64url(hmac.digest(SECRET.encode(), signed.encode(), 'sha256'))}"
+
+
 def test_what_is_not_the_tokens_tenants_does_not_exist(tokens: Tokens) -> None:
     shop, other = tokens.shop, uuid4()
     shop.set_tenant(other)
