@@ -11,6 +11,8 @@ import orjson
 UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _WHITESPACE: Final = {"\t": " ", "\n": " ", "\r": " "}
 _DEEPEST: Final = 100
+# Walking more would hold up the loop that all callers share; events have hundreds at most.
+_MOST_OPENED: Final = 50_000
 # What the quick way may not meet: escapes (of control characters, of surrogates), raw DEL and C1,
 # and secrets. Stripe's whitespace between values is none of these. Each has one of the hints in
 # it: a plain search for these takes a tenth of the pattern's time, and mostly finds none.
@@ -55,8 +57,11 @@ def _shallow_object(parsed: object, raw: bytes) -> dict[str, Any]:
     """Pass on an object that is nested no deeper than can be walked. Raises Unreadable."""
     if not isinstance(parsed, dict):
         raise Unreadable("no object")
-    if raw.count(b"{") + raw.count(b"[") <= _DEEPEST:
+    opened = raw.count(b"{") + raw.count(b"[")
+    if opened <= _DEEPEST:
         return parsed  # what opens so few cannot be deeper than that
+    if opened > _MOST_OPENED:
+        raise Unreadable("too many objects and lists")
     level: list[Any] = [parsed]
     for _ in range(_DEEPEST):
         inner = [node.values() if isinstance(node, dict) else node for node in level]

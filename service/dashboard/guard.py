@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -149,6 +149,8 @@ def safe_next(given: str) -> str:
         return HOME
     is_ours = given.startswith(HOME) and not parts.netloc and not parts.scheme
     if not is_ours or parts.path.startswith("//") or "\\" in given or not given.isprintable():
+        return HOME
+    if {".", ".."} & set(unquote(parts.path).split("/")):  # browsers resolve these, also encoded
         return HOME
     return given if parts.path == HOME or parts.path.startswith(HOME + "/") else HOME
 

@@ -29,6 +29,18 @@ def test_what_can_not_be_stored_is_replaced(text: bytes, kept: str) -> None:
     assert orjson.loads(stored) == parsed
 
 
+def test_more_objects_and_lists_than_can_be_walked_quickly_are_refused() -> None:
+    for empty in (b"[]", b"{}"):
+        for escaped in (b"", b"\\u0041"):
+            few, many = (
+                b'{"a": "%b", "b": [%b]}' % (escaped, b",".join([empty] * count))
+                for count in (40_000, 60_000)
+            )
+            assert len(read_object(few)[0]["b"]) == 40_000
+            with pytest.raises(Unreadable):
+                read_object(many)
+
+
 def test_client_secrets_are_cut_at_any_depth_however_they_are_written() -> None:
     raw = b'{"a": [{"client\\u005fsecret": "x"}], "client_secret": "y", "b": 1}'
     parsed, stored = read_object(raw)

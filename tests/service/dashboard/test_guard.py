@@ -4,7 +4,18 @@ from service.dashboard.guard import safe_next
 from tests.service.harness import Service
 
 
-@pytest.mark.parametrize("given", ["//[", "http://[", "/dashboard]//[", "//evil.example"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "//[",
+        "http://[",
+        "/dashboard]//[",
+        "//evil.example",
+        "/dashboard/../return/x",
+        "/dashboard/..//evil.example",
+        "/dashboard/x/%2e%2E/.%2e/d/x",
+    ],
+)
 def test_a_malformed_or_foreign_url_leads_to_the_first_page(service: Service, given: str) -> None:
     assert safe_next(given) == "/dashboard"
     answer = service.request("GET", "/dashboard/sign-in", params={"next": given})

@@ -1,4 +1,6 @@
+import re
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -6,8 +8,9 @@ from domain.apps.api_keys import digest
 from domain.apps.commands import RevokeKey
 from eventlog.security.vault import Vault
 from service.dashboard.guard import safe_next
+from service.dashboard.routes import DASHBOARD_ROUTES
 from service.dashboard.sessions import SESSION_LIFE, Sessions
-from tests.service.dashboard.visits import Visit, token_in, visit
+from tests.service.dashboard.visits import HOST, Visit, token_in, visit
 from tests.service.harness import MASTER_KEY, Service, Shop, now
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -131,3 +134,20 @@ def test_forms_need_the_token_of_their_session_and_our_own_origin(shop: Shop) ->
         assert visitor.post("/dashboard/theme", form, origin=origin).status_code == 400
     assert visitor.post("/dashboard/theme", form).status_code == 303
     assert visitor.get("/dashboard").text.count('data-bs-theme="dark"') == 1
+
+
+def test_every_form_needs_the_token_of_its_session_and_our_own_origin(shop: Shop) -> None:
+    visitor, other = visit(shop), visit(shop)
+    token, others = (token_in(one.get("/dashboard")) for one in (visitor, other))
+    paths = {
+        re.sub(r"{\w+}", str(uuid4()), route.path)
+        for route in DASHBOARD_ROUTES
+        if "POST" in (route.methods or ())
+    } - {"/dashboard/sign-in"}
+    assert len(paths) > 5
+    for path in paths:
+        for form in ({"theme": "dark"}, {"form_token": others}):
+            assert visitor.post(path, form).status_code == 400, path
+        for origin in ("https://evil.test", "null", f"{HOST}.evil.test"):
+            response = visitor.post(path, {"form_token": token}, origin=origin)
+            assert response.status_code == 400, path
