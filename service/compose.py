@@ -8,6 +8,7 @@ from projections.inbox.dead_letters import DeadLetterQueries
 from projections.inbox.queries import DeliveryQueries
 from projections.invoices.event_feed import ChangeQueries
 from projections.invoices.queries import InvoiceQueries
+from projections.operations.reconciliation_state import read_connections
 from projections.operations.system_state import read_state
 from projections.reconciliation.queries import DriftQueries
 from projections.reports.queries import ReportQueries
@@ -219,5 +220,7 @@ def _dashboard(shared: Dependencies) -> DashboardContext:
         subscriptions=SubscriptionQueries(pool),
         deliveries=DeliveryQueries(pool),
         work=WorkQueries(pool),
+        drift=DriftQueries(pool),
+        connection_states=lambda app_id: read_connections(pool, app_id),
         now=shared.now,
     )

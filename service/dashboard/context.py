@@ -1,7 +1,8 @@
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -9,6 +10,8 @@ from projections.dashboard.queries import DashboardQueries
 from projections.inbox.queries import DeliveryQueries
 from projections.invoices.event_feed import ChangeQueries
 from projections.invoices.queries import InvoiceQueries
+from projections.operations.reconciliation_state import ConnectionState
+from projections.reconciliation.queries import DriftQueries
 from projections.reports.queries import ReportQueries
 from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
@@ -39,6 +42,8 @@ class DashboardContext:
     subscriptions: SubscriptionQueries
     deliveries: DeliveryQueries
     work: WorkQueries
+    drift: DriftQueries
+    connection_states: Callable[[UUID], Awaitable[list[ConnectionState]]]
     now: Callable[[], datetime]
 
 

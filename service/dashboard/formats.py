@@ -102,6 +102,8 @@ _COLORS: Final = {
     "open": "blue", "requested": "blue", "trialing": "blue", "pending": "blue",
     "processing": "azure", "requires_action": "yellow", "draft": "secondary",
     "failed": "red", "rejected": "red", "dead": "red", "lost": "red", "gave_up": "red",
+    "healthy": "green", "resolved": "green", "unresolved": "red", "disabled": "red",
+    "missing": "red", "misconfigured": "orange",
     "past_due": "orange", "parked": "orange", "unpaid": "orange", "uncollectible": "orange",
 }  # fmt: skip
 

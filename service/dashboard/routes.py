@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from service.dashboard import assets
 from service.dashboard.deliveries import list_deliveries, replay_deliveries, show_delivery
+from service.dashboard.drift import list_drift
 from service.dashboard.guard import page
 from service.dashboard.invoice_actions import act_on_invoice
 from service.dashboard.invoice_list import list_invoices
@@ -58,6 +59,7 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/work", list_work),
     Route("/dashboard/work/resend", resend_work, methods=["POST"]),
     Route("/dashboard/operations", show_operations),
+    Route("/dashboard/operations/drift", list_drift),
     Route("/dashboard/keys", create_key, methods=["POST"]),
     Route("/dashboard/keys/{keyUuid}/revoke", revoke_key, methods=["POST"]),
     Route("/dashboard/{rest:path}", page(_missing)),

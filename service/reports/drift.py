@@ -34,7 +34,7 @@ async def get_drift(request: Request) -> Response:
     query = read_query(DriftQuery, request.query_params)
     _check(query)
     zone = query.timezone or caller.app.settings.time_zone
-    start, end = _period(query, context.now(), zone=zone)
+    start, end = period_of(query, context.now(), zone=zone)
     await wait_until_folded(context.recording, query.min_position, projection=_PROJECTION)
     headers = {LAG_MS: str(await context.readiness.lag_ms(_PROJECTION))}
     filters = to_filter(query, caller.app.app_id, start=start, end=end)
@@ -133,7 +133,7 @@ def _check(query: DriftQuery) -> None:
             )
 
 
-def _period(query: DriftQuery, now: datetime, *, zone: str) -> tuple[datetime, datetime]:
+def period_of(query: DriftQuery, now: datetime, *, zone: str) -> tuple[datetime, datetime]:
     """Return the start of the first day, and of the one after the last. Raises BadRequest."""
     end = query.to or today(now, zone) + timedelta(days=1)
     first = query.from_ or max(end - timedelta(days=_DEFAULT_DAYS), FIRST_DAY)

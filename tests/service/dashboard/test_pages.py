@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from service.dashboard.pages import NAVIGATION
 from service.dashboard.routes import DASHBOARD_ROUTES
 from tests.service.dashboard.visits import Visit, token_in, visit
 from tests.service.harness import Shop, free_line, stripe_event
+from tests.service.operations.test_alerts import disable_endpoint
+from tests.support.drift_examples import drifted
 from tests.support.immediate_relay import relay
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
-PAGES = [path for path, _ in NAVIGATION]
+PAGES = [*(path for path, _ in NAVIGATION), "/dashboard/operations/drift"]
 FOLDER = Path(service.dashboard.__file__).parent
 
 
@@ -299,3 +302,30 @@ def test_assets_are_the_vendored_files_and_stay_small(shop: Shop) -> None:
     folder = urls[0].rpartition("/")[0]
     for name in ("..%2fguard.py", "__init__.py", "vendored.json"):
         assert visitor.get(f"{folder}/{name}").status_code == 404
+
+
+def test_drift_and_endpoints_are_shown_and_filtered_and_only_the_apps_own(shop: Shop) -> None:
+    for field, theirs in (("status", "paid"), ("refunds.re_1", ATTACK)):
+        drift = drifted(
+            occurred_at=datetime.now(UTC),
+            app_id=shop.app_id,
+            connection=shop.connection,
+            field=field,
+            theirs=theirs,
+            reason="unknown invoice",
+        )
+        shop.billing.save(drift)
+    disable_endpoint(shop)
+    shop.service.wait_for_projection("drift")
+    visitor = visit(shop)
+    text = visitor.get("/dashboard/operations/drift").text
+    assert "2 differences" in text
+    assert "is disabled" in text
+    assert ATTACK not in text
+    narrowed = visitor.get("/dashboard/operations/drift?field=refunds&state=open").text
+    assert "1 differences" in narrowed
+    assert "0 differences" in visitor.get("/dashboard/operations/drift?state=resolved").text
+    assert visitor.get("/dashboard/operations/drift?foundBy=luck").status_code == 400
+    other = visit(Shop(shop.service)).get("/dashboard/operations/drift").text
+    assert "0 differences" in other
+    assert "is disabled" not in other

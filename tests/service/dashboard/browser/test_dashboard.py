@@ -8,16 +8,19 @@ from service.dashboard.pages import NAVIGATION
 from tests.service.dashboard.browser.conftest import Window
 from tests.service.dashboard.test_pages import invoice_of
 from tests.service.harness import Shop, stripe_event
+from tests.service.operations.test_alerts import disable_endpoint, leave_drift
 
 
 def pages_of(shop: Shop) -> list[str]:
     """Make an invoice of each kind and a delivery; return the pages that show them."""
     failed, paid = invoice_of(shop, "declined"), invoice_of(shop)
     shop.deliver(stripe_event())
+    leave_drift(shop)
+    disable_endpoint(shop)
     shop.service.wait_for_projection("deliveries")
     own = [f"/dashboard/invoices/{failed}", f"/dashboard/invoices/{paid}?raw=1",
            f"/dashboard/invoices/{paid}/confirm/refund", f"/dashboard/tenants/{shop.tenant_id}",
-           "/dashboard/movements?kind=failed"]  # fmt: skip
+           "/dashboard/movements?kind=failed", "/dashboard/operations/drift"]  # fmt: skip
     return [path for path, _ in NAVIGATION] + own
 
 
