@@ -22,6 +22,7 @@ from workers.reconciliation.item_changes import open_items_follower
 from workers.reconciliation.run import run_reconciliation
 from workers.runtime import open_billing, utc_now
 from workers.settings import Settings
+from workers.webhooks.health import keep_checking
 
 _log = structlog.get_logger("billhook.schedule")
 
@@ -99,6 +100,7 @@ async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(open_items_follower(settings.database_url).run(stop))
             if settings.reconcile and settings.master_keys is not None:
                 group.create_task(run_reconciliation(settings, stop))
+                group.create_task(keep_checking(settings, stop))
             else:
                 _log.warning("schedule.reconciliation_off", reconcile=settings.reconcile)
     finally:
