@@ -36,6 +36,8 @@ from workers.runtime import Runtime
 
 # Steps that may leave a payable object at the provider. Before them there is at most a draft.
 _PAYABLE_STEPS: Final = frozenset({"finalize", "advance", "pay", "subscribe"})
+# Requested actions that take money. A refusal after their call would be a false answer.
+_CHARGING_ACTIONS: Final = frozenset({"retry", "capture"})
 _PAYMENT_STEP: Final = "create"
 
 
@@ -86,10 +88,11 @@ def end_invoice_request(failed: FailedJob, runtime: Runtime) -> RowAction:
     view = billing.get(Invoice, invoice_id).view
     if not view.in_progress:
         return RowAction.DELETE
-    if view.pending_request is not None:
+    is_action, moves_money = view.pending_request is not None, _may_have_moved_money(view)
+    if is_action and not moves_money:
         _refuse_request(failed, billing)
         return RowAction.DELETE
-    if view.status != status.REQUESTED or _may_be_payable(view, failed):
+    if is_action or view.status != status.REQUESTED or _may_be_payable(view, failed):
         exhausted.stop_invoice_step(failed.as_exhausted(), billing)
         return RowAction.KEEP_FOR_OPERATOR
     if view.request.flow == "include_pending_items" and "create" in view.steps:
@@ -103,6 +106,15 @@ def end_invoice_request(failed: FailedJob, runtime: Runtime) -> RowAction:
         Invoice, invoice_id, lambda known: rejection.record(known, occurred_at=failed.occurred_at)
     )
     return RowAction.DELETE
+
+
+def _may_have_moved_money(view: InvoiceView) -> bool:
+    """Check whether the step of a requested charge was started: its payment may exist."""
+    pending = view.pending_request
+    if pending is None or pending.action not in _CHARGING_ACTIONS:
+        return False
+    started = view.steps.get(pending.step)
+    return started is not None and started.attempt >= pending.attempt
 
 
 def _may_be_payable(view: InvoiceView, failed: FailedJob) -> bool:

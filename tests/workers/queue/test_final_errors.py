@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -221,6 +222,22 @@ def test_a_refused_refund_lifts_its_reservation_at_once(bench: Bench, redis_url:
     errors = [stripe_error(410), stripe_error(409), *OWN_ERRORS]
     calls = port_calls(InvoicingGateway)
     assert broken_rules(bench, redis_url, cases, calls=calls, errors=errors) == []
+
+
+def test_a_charge_that_may_have_been_made_is_never_answered_as_refused(
+    bench: Bench, redis_url: str
+) -> None:
+    (case,) = [case for case in STRIPE if case.name == "retry"]
+    calls = port_calls(InvoicingGateway)
+    outcomes = {"pay_invoice": "step_gave_up", "fetch_invoice": "request_refused"}
+    with capture_logs(), faulty_runtime(bench, redis_url, calls) as (runtime, gateway):
+        for call, outcome in outcomes.items():
+            gateway.faulty = None
+            args = case.prepare(bench)
+            gateway.faulty, gateway.error = call, ValueError("of our own")
+            left = run_to_the_end(bench, runtime, case, args)
+            assert bench.topics(UUID(args["invoice_id"]))[-1] == f"invoice.{outcome}"
+            assert left.startswith("gave up") is (outcome == "step_gave_up"), left
 
 
 @pytest.mark.extended
