@@ -24,7 +24,7 @@ class CreateIdempotencyRecord:
 
 
 class IdempotencyRecordEvent(DomainEvent):
-    """Base class of a receipt's events."""
+    """Base class of the events of idempotency records."""
 
 
 class IdempotencyRecordCreated(IdempotencyRecordEvent, Aggregate.Created):
@@ -71,3 +71,10 @@ class IdempotencyRecord(AggregateRoot):
             case IdempotencyRecordCreated():
                 self.app_id, self.request_hash = event.app_id, event.request_hash
                 self.result = event.result
+
+
+def idempotency_records(
+    command: CreateIdempotencyRecord | None, *, occurred_at: datetime
+) -> list[AggregateRoot]:
+    """Create the record of a request with an idempotency key, to be saved with its result."""
+    return [] if command is None else [IdempotencyRecord.create(command, occurred_at=occurred_at)]

@@ -7,7 +7,7 @@ read where it is there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from domain.core import metadata as metadata_keys
 from domain.gateway.errors import ProviderObjectUnreadable
@@ -79,22 +79,16 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         currency=read.currency,
         customer=read.customer,
         number=read.number,
-        total_minor=read.total,
-        tax_minor=sum(tax.amount for tax in read.total_taxes or ()),
-        amount_paid_minor=read.amount_paid,
-        amount_due_minor=read.amount_remaining,
+        **_amounts_of(read),
         part_paid_at=_part_paid_at(read),
         revision_of=None if read.from_invoice is None else read.from_invoice.invoice,
         latest_revision=read.latest_revision,
-        credit_notes_minor=read.pre_payment_credit_notes_amount
-        + read.post_payment_credit_notes_amount,
         attempt_count=read.attempt_count,
         hosted_url=read.hosted_invoice_url,
         due_at=read.due_date,
         period_start=read.period_start,
         period_end=read.period_end,
         paid_at=read.status_transitions.paid_at,
-        amount_overpaid_minor=read.amount_overpaid or 0,
         amount_capturable_minor=_capturable_minor(read, held),
         capturable_payment=None if held is None else held.id,
         created_at=read.created,
@@ -109,6 +103,29 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         payment=_to_payment(read),
         event_payment_state=_ANNOUNCED.get(event_type or ""),
         raw=raw_json(data, kind="invoice"),
+    )
+
+
+class _Amounts(TypedDict):
+    """The amounts of an invoice, in minor units of its currency."""
+
+    total_minor: int
+    tax_minor: int
+    amount_paid_minor: int
+    amount_due_minor: int
+    amount_overpaid_minor: int
+    credit_notes_minor: int
+
+
+def _amounts_of(read: StripeInvoice) -> _Amounts:
+    return _Amounts(
+        total_minor=read.total,
+        tax_minor=sum(tax.amount for tax in read.total_taxes or ()),
+        amount_paid_minor=read.amount_paid,
+        amount_due_minor=read.amount_remaining,
+        amount_overpaid_minor=read.amount_overpaid or 0,
+        credit_notes_minor=read.pre_payment_credit_notes_amount
+        + read.post_payment_credit_notes_amount,
     )
 
 
