@@ -12,6 +12,7 @@ import psutil
 
 from cli.local.liveness import Liveness
 from cli.local.process import EmbeddedError, log_tail, spawn, stop_process, wait_until
+from eventlog.process.backoff import backoff_s
 
 _POLL_S = 0.1
 _HOUSEKEEP_ROUNDS = 10
@@ -207,7 +208,9 @@ class Supervisor:
                 watched.failures = 0
             return
         if watched.due_at is None:
-            delay_s = backoff_s(watched.failures)
+            delay_s = backoff_s(
+                watched.failures, first_s=_FIRST_BACKOFF_S, longest_s=_LONGEST_BACKOFF_S
+            )
             watched.failures += 1
             watched.due_at = now + delay_s
             self._report(f"{unit.name} ended; restarting in {delay_s:g} s\n{unit.log_end()}")
@@ -218,11 +221,6 @@ class Supervisor:
                 unit.launch()
             except (EmbeddedError, OSError) as error:
                 self._report(f"{unit.name} cannot be started: {error}")
-
-
-def backoff_s(failures: int) -> float:
-    """Return the pause before the next start: 0.5 s, doubled by each failure, at most 30 s."""
-    return min(_FIRST_BACKOFF_S * 2.0 ** min(failures, 10), _LONGEST_BACKOFF_S)
 
 
 def stop_leftovers(owner: Path, *, timeout_s: float = 8) -> None:

@@ -1,12 +1,17 @@
 """Response models of the app, its keys and connections."""
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
-
 from domain.apps.commands import KeyKind
-from service.http.response_model import JsonObject, Mode, Moment, One, Provider, ResponseModel
+from service.http.response_model import (
+    JsonObject,
+    Mode,
+    Moment,
+    Provider,
+    ResponseModel,
+    SingleItem,
+)
 
 
 class ShownDefaults(ResponseModel):
@@ -66,13 +71,10 @@ class App(ResponseModel):
     updated_at: Moment
 
 
-class Apps(ResponseModel):
+class Apps(SingleItem[App]):
     """The app."""
 
     kind: Literal["apps"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[App], Field(min_length=1, max_length=1)]
 
 
 class ApiKey(ResponseModel):
@@ -105,22 +107,16 @@ class ApiKeys(ResponseModel):
     items: list[ApiKey]
 
 
-class OneApiKey(ResponseModel):
+class OneApiKey(SingleItem[ApiKey]):
     """A single key."""
 
     kind: Literal["apiKeys"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[ApiKey], Field(min_length=1, max_length=1)]
 
 
-class NewApiKeys(ResponseModel):
+class NewApiKeys(SingleItem[NewApiKey]):
     """The new key."""
 
     kind: Literal["apiKeys"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[NewApiKey], Field(min_length=1, max_length=1)]
 
 
 class Connection(ResponseModel):
@@ -152,10 +148,7 @@ class Connections(ResponseModel):
     items: list[Connection]
 
 
-class OneConnection(ResponseModel):
+class OneConnection(SingleItem[Connection]):
     """A single connection."""
 
     kind: Literal["paymentConnections"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[Connection], Field(min_length=1, max_length=1)]

@@ -1,11 +1,9 @@
 """Response models of prices and tax rates."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from domain.core.calendar import Interval
-from service.http.response_model import Minor, Moment, One, Position, ResponseModel
+from service.http.response_model import Minor, Moment, Position, ResponseModel, SingleItem
 
 
 class Price(ResponseModel):
@@ -23,13 +21,10 @@ class Price(ResponseModel):
     position: Position
 
 
-class Prices(ResponseModel):
+class Prices(SingleItem[Price]):
     """A single price."""
 
     kind: Literal["prices"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[Price], Field(min_length=1, max_length=1)]
 
 
 class TaxRate(ResponseModel):
@@ -45,10 +40,7 @@ class TaxRate(ResponseModel):
     position: Position
 
 
-class TaxRates(ResponseModel):
+class TaxRates(SingleItem[TaxRate]):
     """A single tax rate."""
 
     kind: Literal["taxRates"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[TaxRate], Field(min_length=1, max_length=1)]

@@ -1,7 +1,7 @@
 """Base class and field types of response models: they render responses and document them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -44,14 +44,6 @@ class ResponseModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
 
 
-Model = TypeVar("Model", bound=ResponseModel)
-
-
-def one_item(model: type[Model], *, kind: str, item: ResponseModel) -> Model:
-    """Build the envelope of a single item."""
-    return model(kind=kind, total_items=1, items_length=1, items=[item])
-
-
 def optional_field() -> Any:  # noqa: ANN401 - pydantic's Field is any type's default
     """Declare a field that may be left out, but is never null."""
     return Field(default_factory=lambda: None)
@@ -73,3 +65,34 @@ Position = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 One = Literal[1]
 JsonObject = dict[str, Any]
+
+
+Item = TypeVar("Item", bound=ResponseModel)
+
+
+class ListPage(ResponseModel, Generic[Item]):
+    """A page of a list."""
+
+    total_items: Count
+    total_items_is_exact: bool
+    """Totals are exact up to 10,000."""
+    items_length: Annotated[int, Field(ge=0, le=100)]
+    items: Annotated[list[Item], Field(max_length=100)]
+    next_cursor: str | None
+    """Cursor of the next page; null on the last page."""
+
+
+class SingleItem(ResponseModel, Generic[Item]):
+    """A list of one item."""
+
+    total_items: One
+    items_length: One
+    items: Annotated[list[Item], Field(min_length=1, max_length=1)]
+
+
+Single = TypeVar("Single", bound=SingleItem[Any])
+
+
+def one_item(model: type[Single], *, kind: str, item: ResponseModel) -> Single:
+    """Build the envelope of a single item."""
+    return model(kind=kind, total_items=1, items_length=1, items=[item])

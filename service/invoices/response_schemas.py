@@ -1,20 +1,18 @@
 """Response models of invoices."""
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
-
 from service.http.response_model import (
-    Count,
     JsonObject,
+    ListPage,
     Minor,
     Mode,
     Moment,
-    One,
     Position,
     Provider,
     ResponseModel,
+    SingleItem,
     Status,
     optional_field,
 )
@@ -180,44 +178,28 @@ class RefundedInvoice(RequestedInvoice):
     refunds: list[Refund]
 
 
-class RequestedInvoices(ResponseModel):
+class RequestedInvoices(SingleItem[RequestedInvoice]):
     """The requested invoice."""
 
     kind: Literal["invoices"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[RequestedInvoice], Field(min_length=1, max_length=1)]
 
 
-class RefundedInvoices(ResponseModel):
+class RefundedInvoices(SingleItem[RefundedInvoice]):
     """The invoice with its requested refund."""
 
     kind: Literal["invoices"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[RefundedInvoice], Field(min_length=1, max_length=1)]
 
 
-class SingleInvoices(ResponseModel):
+class SingleInvoices(SingleItem[SingleInvoice]):
     """A single invoice."""
 
     kind: Literal["invoices"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[SingleInvoice], Field(min_length=1, max_length=1)]
 
 
-class InvoicePage(ResponseModel):
+class InvoicePage(ListPage[Invoice]):
     """A page of a list."""
 
     kind: Literal["invoices"]
-    total_items: Count
-    total_items_is_exact: bool
-    """Totals are exact up to 10,000."""
-    items_length: Annotated[int, Field(ge=0, le=100)]
-    items: Annotated[list[Invoice], Field(max_length=100)]
-    next_cursor: str | None
-    """Cursor of the next page; null on the last page."""
 
 
 class TimelineEvent(ResponseModel):

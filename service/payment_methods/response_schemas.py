@@ -6,7 +6,14 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.payment_methods.setup import STATUSES
-from service.http.response_model import Mode, Moment, One, Position, Provider, ResponseModel
+from service.http.response_model import (
+    Mode,
+    Moment,
+    Position,
+    Provider,
+    ResponseModel,
+    SingleItem,
+)
 from service.http.validation import SchemaKeywords
 
 
@@ -52,11 +59,8 @@ class MethodSetup(ResponseModel):
     position: Position
 
 
-class SingleSetup(ResponseModel):
+class SingleSetup(SingleItem[MethodSetup]):
     """A single setup; the URL of its page is also at the top level."""
 
     kind: Literal["paymentMethodSetups"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[MethodSetup], Field(min_length=1, max_length=1)]
     url: str | None

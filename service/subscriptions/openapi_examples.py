@@ -37,6 +37,7 @@ _KNOWN: Final = example(
         }
     ],
     monthlyMinor=1998,
+    scheduledPhases=[],
     periodStart=_AT,
     periodEnd=_END,
     metadata={},

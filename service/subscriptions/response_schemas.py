@@ -3,18 +3,16 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
-
 from domain.subscriptions.view import STATUSES
 from service.http.response_model import (
-    Count,
+    ListPage,
     Minor,
     Mode,
     Moment,
-    One,
     Position,
     Provider,
     ResponseModel,
+    SingleItem,
 )
 from service.http.validation import SchemaKeywords
 
@@ -114,23 +112,13 @@ class Subscription(ResponseModel):
     position: Position
 
 
-class SingleSubscriptions(ResponseModel):
+class SingleSubscriptions(SingleItem[Subscription]):
     """A single subscription."""
 
     kind: Literal["subscriptions"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[Subscription], Field(min_length=1, max_length=1)]
 
 
-class SubscriptionPage(ResponseModel):
+class SubscriptionPage(ListPage[Subscription]):
     """A page of a list."""
 
     kind: Literal["subscriptions"]
-    total_items: Count
-    total_items_is_exact: bool
-    """Totals are exact up to 10,000."""
-    items_length: Annotated[int, Field(ge=0, le=100)]
-    items: Annotated[list[Subscription], Field(max_length=100)]
-    next_cursor: str | None
-    """Cursor of the next page; null on the last page."""

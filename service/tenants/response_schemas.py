@@ -1,11 +1,9 @@
 """Response models of tenants and access tokens."""
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
-
-from service.http.response_model import Moment, One, Position, ResponseModel
+from service.http.response_model import Moment, Position, ResponseModel, SingleItem
 
 
 class TenantCustomer(ResponseModel):
@@ -31,13 +29,10 @@ class Tenant(ResponseModel):
     position: Position
 
 
-class Tenants(ResponseModel):
+class Tenants(SingleItem[Tenant]):
     """A single tenant."""
 
     kind: Literal["tenants"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[Tenant], Field(min_length=1, max_length=1)]
 
 
 class AccessToken(ResponseModel):
@@ -50,10 +45,7 @@ class AccessToken(ResponseModel):
     expires_at: Moment
 
 
-class AccessTokens(ResponseModel):
+class AccessTokens(SingleItem[AccessToken]):
     """The new token."""
 
     kind: Literal["accessTokens"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[AccessToken], Field(min_length=1, max_length=1)]

@@ -3,18 +3,17 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
-
 from projections.inbox.queries import STATES
 from service.http.response_model import (
     Count,
     JsonObject,
+    ListPage,
     Mode,
     Moment,
-    One,
     Position,
     Provider,
     ResponseModel,
+    SingleItem,
 )
 from service.http.validation import SchemaKeywords
 
@@ -76,16 +75,10 @@ class Delivery(ResponseModel):
     position: Position | None
 
 
-class DeliveryPage(ResponseModel):
+class DeliveryPage(ListPage[Delivery]):
     """A page of the list."""
 
     kind: Literal["webhookDeliveries"]
-    total_items: Annotated[int, Field(ge=0, le=10_000)]
-    total_items_is_exact: bool
-    """False if there are more than 10,000."""
-    items_length: Annotated[int, Field(ge=0, le=100)]
-    items: list[Delivery]
-    next_cursor: str | None
 
 
 class DeliveryEvent(ResponseModel):
@@ -109,22 +102,16 @@ class DeliveryDetails(Delivery):
     """Delivered payload, without secrets; null if it was erased or the delivery rejected."""
 
 
-class SingleDeliveries(ResponseModel):
+class SingleDeliveries(SingleItem[DeliveryDetails]):
     """A single delivery, with all its details."""
 
     kind: Literal["webhookDeliveries"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[DeliveryDetails], Field(min_length=1, max_length=1)]
 
 
-class ReplayedDeliveries(ResponseModel):
+class ReplayedDeliveries(SingleItem[Delivery]):
     """A single delivery, as of its replay."""
 
     kind: Literal["webhookDeliveries"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[Delivery], Field(min_length=1, max_length=1)]
 
 
 class DeadLetterReplays(ResponseModel):

@@ -1,11 +1,9 @@
 """Response models of work."""
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
-
-from service.http.response_model import Count, Moment, One, ResponseModel
+from service.http.response_model import Count, ListPage, Moment, ResponseModel, SingleItem
 
 
 class Work(ResponseModel):
@@ -32,23 +30,13 @@ class Work(ResponseModel):
     gave_up_at: Moment | None
 
 
-class WorkPage(ResponseModel):
+class WorkPage(ListPage[Work]):
     """A page of a list."""
 
     kind: Literal["work"]
-    total_items: Count
-    total_items_is_exact: bool
-    """Totals are exact up to 10,000."""
-    items_length: Annotated[int, Field(ge=0, le=100)]
-    items: Annotated[list[Work], Field(max_length=100)]
-    next_cursor: str | None
-    """Cursor of the next page; null on the last page."""
 
 
-class SingleWork(ResponseModel):
+class SingleWork(SingleItem[Work]):
     """A single piece of work."""
 
     kind: Literal["work"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[Work], Field(min_length=1, max_length=1)]

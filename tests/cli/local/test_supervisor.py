@@ -14,7 +14,6 @@ from cli.local.supervisor import (
     ChildFailedError,
     ChildProcess,
     Supervisor,
-    backoff_s,
     stop_leftovers,
 )
 from tests.support.processes import children_of
@@ -108,11 +107,6 @@ def test_a_child_that_dies_is_logged_and_restarted(watch: Watch) -> None:
         timeout_s=60,
     )
     assert watch.reports[0].startswith("one ended; restarting in 0.5 s")
-
-
-def test_the_pause_before_a_restart_doubles_up_to_half_a_minute() -> None:
-    assert [backoff_s(failures) for failures in (0, 1, 2, 3)] == [0.5, 1, 2, 4]
-    assert backoff_s(1000) == 30
 
 
 def test_stages_end_in_reverse_order(watch: Watch) -> None:
