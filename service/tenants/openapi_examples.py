@@ -18,6 +18,9 @@ TENANTS: Final = one(
     {
         "tenantUuid": TENANT,
         **TENANT_BODY,
+        "providerCustomers": [
+            {"connection": "stripe", "customerId": "cus_12345", "deletedAt": None}
+        ],
         "createdAt": _AT,
         "updatedAt": _AT,
         "position": 12,

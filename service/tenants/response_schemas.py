@@ -12,7 +12,7 @@ class TenantCustomer(ResponseModel):
     connection: str
     customer_id: str
     deleted_at: Moment | None
-    """When it was found to be deleted at the provider; unlink it for a new one."""
+    """Time when the provider's deletion was found; unlink the customer to create a new one."""
 
 
 class Tenant(ResponseModel):
