@@ -27,6 +27,7 @@ APPS: Final = one(
         "invoiceDefaults": {"description": None, "footer": "Thank you.", "currency": None},
         "timeZone": "Europe/Berlin",
         "clientPrices": ["price_12345"],
+        "updateCustomers": True,
         "clientTaxRates": [],
         "tokens": {
             "issuer": "https://billing.example.com",
