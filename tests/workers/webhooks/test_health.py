@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from domain.core import ids
 from domain.inbox.webhook_health import WebhookHealth
 from projections.work.checkpoints import Checkpoints
+from tests.support.wait_until import until
 from tests.workers.stripe_harness import Bench
-from tests.workers.webhooks.test_registration import BASE, VAULT, registration
+from tests.workers.test_schedule import project
+from tests.workers.webhooks.test_registration import BASE, MASTER_KEY, VAULT, registration
 from workers.errors import OperatorError
 from workers.polling.run import connection_in_use
-from workers.webhooks.health import HealthDeps, check_endpoints
+from workers.settings import Settings
+from workers.webhooks.health import HealthDeps, check_endpoints, keep_checking
 from workers.webhooks.registration import WebhookRegistration
 
 __all__ = ["registration"]
@@ -86,3 +92,37 @@ def test_a_provider_that_is_away_leaves_the_known_state(
 
     health = bench.billing.get(WebhookHealth, ids.for_webhook_health(connection.connection_id))
     assert (health.known.state, health.version) == ("healthy", 1)
+
+
+def test_the_scheduler_checks_the_connections_in_use_again_and_again(
+    bench: Bench,
+    database: str,
+    registration: Callable[..., WebhookRegistration],
+) -> None:
+    made = registration().register(BASE, renew=False)
+    connection = connection_in_use(bench.billing, bench.app_id, "main")
+    health_id = ids.for_webhook_health(connection.connection_id)
+    asyncio.run(project(database, bench, until="access"))
+    settings = Settings(
+        database_url=database, master_keys=MASTER_KEY, stripe_api_base=bench.account.url
+    )
+
+    async def checked_until(state: str) -> None:
+        stop = asyncio.Event()
+        checking = asyncio.create_task(
+            keep_checking(settings, stop, every=timedelta(milliseconds=20))
+        )
+        await until(lambda: checking.done() or _state(bench, health_id) == state)
+        stop.set()
+        await checking
+
+    asyncio.run(checked_until("healthy"))
+    off: Any = {"disabled": True}
+    bench.account.v1.webhook_endpoints.update(made.endpoint, off)
+    asyncio.run(checked_until("disabled"))
+    assert _state(bench, health_id) == "disabled"
+
+
+def _state(bench: Bench, health_id: UUID) -> str | None:
+    health = bench.billing.find(WebhookHealth, health_id)
+    return None if health is None else health.known.state

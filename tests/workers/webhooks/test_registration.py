@@ -22,7 +22,8 @@ from workers.webhooks.registration import WebhookRegistration, webhook_url
 
 BASE = "http://127.0.0.1:9"
 STRIPE = "https://api.stripe.com"
-VAULT = Vault(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])
+MASTER_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+VAULT = Vault([MASTER_KEY])
 
 
 @pytest.fixture
