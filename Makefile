@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects assets test test-extended test-all check fmt bench faults contract constraints lock clean
+.PHONY: help install run examples dialects assets screenshots test test-extended test-all check fmt bench faults contract constraints lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ dialects: $(INSTALLED) ## Write docs/dialects.md anew from the table that the co
 
 assets: $(INSTALLED) ## Fetch the dashboard's third-party files anew, with npm, and check them
 	$(BIN)/python -m service.dashboard.vendor_assets
+
+screenshots: $(INSTALLED) ## Take the pictures of docs/dashboard/ anew, of the demo company (needs Chromium)
+	@$(BIN)/python -m tests.screenshots
 
 test: $(INSTALLED) ## Run the tests but for the extended ones, on a real PostgreSQL and Redis
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not extended"

@@ -31,7 +31,7 @@ def create(
         fail("give --slug: small letters, digits and single hyphens")
     app_id = uuid4()
     with operating() as operator:
-        if slug in {app["slug"] for app in _known(operator).values()}:
+        if slug in slugs(operator):
             fail(f"an app with the slug {slug!r} exists")
         command = CreateApp(app_id=app_id, name=name, slug=slug, actor=BY)
         operator.billing.create_app(command, occurred_at=now())
@@ -66,6 +66,11 @@ def app_named(operator: Operator, text: str) -> UUID:
     if len(found) > 1:
         fail(f"several apps have the slug {text!r}: give the app's id")
     return found[0] if found else fail(f"there is no app {text!r}")
+
+
+def slugs(operator: Operator) -> set[str]:
+    """Return the slugs of all apps."""
+    return {app["slug"] for app in _known(operator).values()}
 
 
 def _known(operator: Operator) -> dict[UUID, dict[str, str]]:

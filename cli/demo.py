@@ -1,14 +1,24 @@
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cli.common import DEFAULT_DATA_DIR, DataDir, fail
+from cli.apps import slugs
+from cli.common import DEFAULT_DATA_DIR, DataDir, Operator, fail, operating, vault, worker_settings
+from cli.dashboard_link import dashboard_link
 
-app = typer.Typer(no_args_is_help=True, help="Print the demo that `billhook up` creates.")
+app = typer.Typer(
+    no_args_is_help=True, help="Print the demo that `billhook up` creates, and fill the dashboard."
+)
+
+_SLUG = "demo-company"
+_MOST_MONTHS = 36
 
 
 @app.command()
@@ -42,6 +52,87 @@ def create(
     from cli.local.demo import DemoSettings, make_demo  # noqa: PLC0415 - loads Stripe's SDK
 
     make_demo(DemoSettings(), out)
+
+
+@app.command()
+def fill(
+    *,
+    months: Annotated[
+        int, typer.Option(min=1, max=_MOST_MONTHS, help="Length of the company's history.")
+    ] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same company.")] = 1,
+    again: Annotated[bool, typer.Option("--again", help="Make another one beside it.")] = False,
+) -> None:
+    """Fill an app of its own with a company's invoices, for the dashboard.
+
+    The company is made at the sandbox in new accounts, whose clocks are moved from the past to the
+    present, and is then imported as `billhook import` does. Prints a link to the dashboard.
+    """
+    vault()
+    data_dir = Path(os.environ.get("BILLHOOK_DATA_DIR", DEFAULT_DATA_DIR)).resolve()
+    with operating() as operator:
+        slug, known = _free_slug(operator)
+        if known is None or again:
+            file = data_dir / f"{slug}.json"
+            made = _fill(operator, slug, file=file, seed=seed, months=months)
+        else:
+            file = data_dir / f"{known}.json"
+            made = _filled(file)
+            typer.echo("The demo company is there already; --again makes another.")
+    typer.echo(f"Its ids, read key and admin key are in {file}.")
+    typer.echo("The dashboard, signed in once within 15 minutes:")
+    link = dashboard_link(
+        str(made["base_url"]),
+        admin_key=str(made["admin_key"]),
+        master_keys=os.environ["BILLHOOK_MASTER_KEYS"],
+        environment=os.environ,
+    )
+    typer.echo(f"  {link}")
+
+
+def _free_slug(operator: Operator) -> tuple[str, str | None]:
+    """Return the slug of the next company, and that of the newest one."""
+    taken, newest, number = slugs(operator), None, 1
+    slug = _SLUG
+    while slug in taken:
+        newest, number = slug, number + 1
+        slug = f"{_SLUG}-{number}"
+    return slug, newest
+
+
+def _filled(file: Path) -> dict[str, object]:
+    """Read the keys of a company that is there; ends the command if it is not complete."""
+    try:
+        made: dict[str, object] = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        fail(f"the demo company's keys are not in {file}; make another with --again")
+    if "filled_at" not in made:
+        fail("the demo company was not completed; make another with --again")
+    return made
+
+
+def _fill(
+    operator: Operator, slug: str, *, file: Path, seed: int, months: int
+) -> dict[str, object]:
+    from cli.demo_company.fill import Fill  # noqa: PLC0415 - loads the providers' SDKs
+
+    columns = (
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=1.0)
+        return Fill(
+            operator=operator,
+            settings=worker_settings(),
+            slug=slug,
+            file=file,
+            seed=seed,
+            months=months,
+            report=lambda phase, share: progress.update(task, description=phase, completed=share),
+        ).run()
 
 
 def flattened(values: Mapping[str, object], *, prefix: str) -> Iterator[tuple[str, str]]:

@@ -130,9 +130,10 @@ def _import(
         fail("stopped; run the same command again to continue")
 
 
-def _run_import(
+def run_import(
     operator: Operator, connection: Connection, since_s: int, *, dry_run: bool, report: Report
 ) -> ImportCheckpoint:
+    """Import a connection's account; ends the command if the database is not available."""
     # Imported here: it loads the providers' SDKs.
     from workers.history.import_account import import_account  # noqa: PLC0415
 
@@ -158,7 +159,7 @@ def _import_with_json_lines(
         typer.echo(json.dumps(line | {"counts": checkpoint.counts}))
 
     started_at = now()
-    end = _run_import(operator, connection, since_s, dry_run=dry_run, report=report)
+    end = run_import(operator, connection, since_s, dry_run=dry_run, report=report)
     line = {"event": "finished", "until": _iso(end.until), "seconds": _seconds_since(started_at)}
     typer.echo(json.dumps(line | {"counts": end.counts}))
 
@@ -181,7 +182,7 @@ def _import_with_progress_bar(
             imported = sum(checkpoint.counts.get("invoices", {}).values())
             progress.update(task, description=checkpoint.phase, completed=share, imported=imported)
 
-        end = _run_import(operator, connection, since_s, dry_run=dry_run, report=report)
+        end = run_import(operator, connection, since_s, dry_run=dry_run, report=report)
     table(
         [
             {"what": phase} | {name: str(counts.get(name, 0)) for name in _OUTCOMES}

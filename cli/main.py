@@ -39,7 +39,9 @@ COMMANDS: Final = {
         "doctor",
         "Check the installation and print how to fix what is wrong; exits with 1 if a check fails.",
     ),
-    "demo": Command("cli.demo", "app", "Print the demo that `billhook up` creates."),
+    "demo": Command(
+        "cli.demo", "app", "Print the demo that `billhook up` creates, and fill the dashboard."
+    ),
     "apps": Command("cli.apps", "apps", "Manage apps: the systems whose tenants are billed."),
     "keys": Command("cli.keys", "keys", "Manage an app's API keys."),
     "connections": Command(

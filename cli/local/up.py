@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from cli.dashboard_link import dashboard_link
 from cli.local.children import Children, demo_environment, knows_demo, system_environment
 from cli.local.files import delete_settings, master_keys, save_settings
 from cli.local.logs import rotate_logs
@@ -19,11 +19,9 @@ from cli.local.process import InstanceLock, wait_until
 from cli.local.redis import EmbeddedRedis
 from cli.local.supervisor import ChildFailedError, Supervisor, stop_leftovers
 from cli.migrations import apply_migrations
-from domain.apps.api_keys import digest
 from eventlog.database.checks import connection_problem
 from eventlog.errors import LogUnavailable, MigrationError
 from projections.runtime_role import grant_runtime_role
-from service.dashboard.sessions import Sessions
 
 _DATABASE = "billhook"
 _RUNTIME_ROLE = "billhook_runtime"
@@ -217,13 +215,13 @@ class _Start:
 
     def _dashboard_link(self, base_url: str) -> str:
         """Return the URL of a page that signs in once, with the demo's admin key."""
-        environment = self._options.environment
-        if port := environment.get("BILLHOOK_DASHBOARD_PORT"):
-            base_url = f"http://{environment.get('BILLHOOK_DASHBOARD_HOST', '127.0.0.1')}:{port}"
         known = json.loads(self._demo_file().read_text())
-        sessions = Sessions(self._master_keys().split(","))
-        token = sessions.new_link(digest(known["admin_key"]), now=datetime.now(UTC))
-        return f"{base_url}/dashboard/sign-in?link={token}"
+        return dashboard_link(
+            base_url,
+            admin_key=known["admin_key"],
+            master_keys=self._master_keys(),
+            environment=self._options.environment,
+        )
 
     def _demo_file(self) -> Path:
         return self._data_dir / "demo.json"
@@ -235,12 +233,18 @@ class _Start:
 
 def _ready_text(base_url: str, *, link: str, sandbox: str | None, data_dir: Path) -> str:
     sandbox_text = f", the sandbox at {sandbox}" if sandbox else ""
+    command, data = shlex.quote(sys.argv[0]), shlex.quote(str(data_dir))
+    fill = f"""\
+For a company with a year of invoices in the dashboard, in another terminal:
+  BILLHOOK_DATA_DIR={data} {command} demo fill
+"""
     return f"""\
 Billhook is ready at {base_url}{sandbox_text}. Ctrl-C stops it.
 The dashboard, signed in once within 15 minutes:
   {link}
+{fill if sandbox else ""}\
 Try next, in another terminal:
-  eval "$({shlex.quote(sys.argv[0])} demo env --data-dir {shlex.quote(str(data_dir))})"
+  eval "$({command} demo env --data-dir {data})"
 and then the requests of README.md, or open {base_url}/docs; logs are in {data_dir / "logs"}."""
 
 

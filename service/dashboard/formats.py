@@ -86,6 +86,37 @@ def words(name: str) -> str:
     return name.replace("_", " ").replace(".", " ")
 
 
+# ISO 20022 reasons of banks, and names of methods that do not read as words.
+_REASONS: Final = {
+    "AC01": "wrong account number", "AC04": "closed account", "AC06": "blocked account",
+    "AG01": "debit not allowed", "AM04": "insufficient funds", "MD01": "no mandate",
+    "MD06": "reversed by the payer", "MD07": "payer deceased", "MS02": "refused by the payer",
+    "MS03": "no reason given",
+}  # fmt: skip
+_METHODS: Final = {
+    "creditcard": "card", "directdebit": "SEPA Direct Debit", "sepa_debit": "SEPA Direct Debit",
+    "ideal": "iDEAL", "bancontact": "Bancontact", "paypal": "PayPal", "eps": "eps",
+    "banktransfer": "bank transfer", "saved method": "saved at Stripe",
+}  # fmt: skip
+
+
+def reason(code: str) -> str:
+    """Write the reason of a decline: words, and a bank's code with its meaning."""
+    return f"{_REASONS[code]} ({code})" if code in _REASONS else words(code)
+
+
+def method(name: str) -> str:
+    """Write a payment method's name; the id of a saved one stays."""
+    return name if name.startswith("pm_") else _METHODS.get(name, words(name))
+
+
+def moment(text: object) -> datetime | None:
+    """Read a time of an event's data, ISO 8601 or Unix seconds; None if there is none."""
+    if isinstance(text, int):
+        return datetime.fromtimestamp(text, UTC)
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
 def cut(text: str | None) -> str:
     """Write what a provider or an error said, without secrets; a dash for nothing."""
     return str(without_secrets({"text": text})["text"]) if text else NONE

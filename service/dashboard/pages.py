@@ -75,6 +75,6 @@ def _environment() -> Environment:
     )
     environment.globals["asset"] = asset_url
     for name in ("amount", "short_amount", "count", "percent", "when", "iso", "duration", "words",
-                 "color", "json", "cut"):  # fmt: skip
+                 "color", "json", "cut", "reason", "method", "moment"):  # fmt: skip
         environment.filters[name] = getattr(formats, name)
     return environment

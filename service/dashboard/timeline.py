@@ -124,11 +124,16 @@ def _described(recorded: Sequence[TimelineEntry], currency: str | None) -> Itera
 
 def _title(entry: TimelineEntry) -> str:
     if entry.type.endswith(_STEP):
-        return f"Call to the provider: {formats.words(str(entry.data.get('step')))}"
+        return f"Call to the provider: {_step(entry)}"
     if entry.type.startswith("provider_event."):
         return f"Webhook: {entry.data.get('providerType')}"
     _, _, name = entry.type.partition(".")
     return formats.words(name).capitalize()
+
+
+def _step(entry: TimelineEntry) -> str:
+    """Name a step without the id that tells repeated steps apart."""
+    return formats.words(str(entry.data.get("step")).partition(":")[0])
 
 
 def _lane(entry: TimelineEntry) -> Lane:
