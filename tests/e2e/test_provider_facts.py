@@ -1,0 +1,399 @@
+"""Facts of the providers' objects, through the API; sums equal the sandbox's ledger.
+
+Each case has a currency of its own, so that the reports of that currency are its sums alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, cast
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.mollie_account import MollieAccount
+from tests.support.stripe_account import Account
+from tests.support.system import DEMO_MOLLIE_KEY, Caller, Json, System, eventually
+
+MONTHLY: Json = {"interval": "month"}
+
+
+@pytest.fixture
+def mollie(system: System) -> Iterator[MollieAccount]:
+    with MollieAccount(system.demo["sandbox_url"], DEMO_MOLLIE_KEY) as made:
+        yield made
+
+
+def send(caller: Caller, method: str, path: str, body: Json) -> httpx.Response:
+    headers = caller.headers("write") | {"prefer": "wait=30"}
+    return caller.http.request(method, caller.app_path + path, json=body, headers=headers)
+
+
+def done(answer: httpx.Response) -> Json:
+    """Return the item of a 200."""
+    assert answer.status_code == 200, answer.text
+    return cast("Json", answer.json()["items"][0])
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str | None, str | None]:
+    """Return status, path and provider code of a refused request."""
+    error = answer.json()["errors"][0]
+    return answer.status_code, error.get("path"), error.get("providerCode")
+
+
+def sums(caller: Caller, currency: str) -> tuple[int, int, int, int]:
+    """Return what was collected, refunded, is outstanding and comes in monthly in a currency."""
+    found = caller.get("/reports/summary", currency=currency, mode="test")["items"]
+    names = ("collectedMinor", "refundedMinor", "outstandingMinor", "mrrMinor")
+    return cast(
+        "tuple[int, int, int, int]", tuple(sum(row[name] for row in found) for name in names)
+    )
+
+
+def money(owner: Account | MollieAccount, currency: str) -> tuple[int, int]:
+    """Return what the sandbox's ledger says came in and went back in a currency."""
+    entries = owner.admin.ledger()["entries"]
+    kinds = {"charge": 0, "payment": 0, "refund": 0}
+    for entry in entries:
+        if entry["currency"].lower() == currency and entry["kind"] in kinds:
+            kinds[entry["kind"]] += entry["amount"]
+    return kinds["charge"] + kinds["payment"], kinds["refund"]
+
+
+def require_sums(
+    caller: Caller,
+    owner: Account | MollieAccount,
+    currency: str,
+    *,
+    outstanding: int = 0,
+    monthly: int = 0,
+) -> None:
+    """Wait until the reports of a currency equal the ledger and the expected open amounts."""
+    seen: list[tuple[int, ...]] = []
+
+    def equal() -> bool:
+        seen[:] = [sums(caller, currency), (*money(owner, currency), outstanding, monthly)]
+        return seen[0] == seen[1]
+
+    with suppress(AssertionError):
+        eventually(equal)
+    assert seen[0] == seen[1], currency
+
+
+class Shop:
+    """A tenant with a Stripe customer, and what is made for it in a currency."""
+
+    def __init__(self, caller: Caller, account: Account, currency: str) -> None:
+        self.caller, self.account, self.currency = caller, account, currency
+        self.customer = account.add_customer()
+        self.tenant = caller.add_tenant(self.customer)
+
+    def price(self, **params: Any) -> str:
+        given: Json = {"product": self.account.product, "currency": self.currency}
+        return self.account.v1.prices.create(cast("Any", given | params)).id
+
+    def bill(self, *amounts: int, pay: bool = True) -> str:
+        """Make an invoice by hand; return Stripe's id."""
+        v1 = self.account.v1
+        made = v1.invoices.create({"customer": self.customer, "currency": self.currency})
+        for index, amount in enumerate(amounts):
+            line = {"customer": self.customer, "invoice": made.id, "currency": self.currency}
+            more: Any = line | {"amount": amount, "description": f"Line {index}"}
+            v1.invoice_items.create(more)
+        v1.invoices.finalize_invoice(made.id)
+        if pay:
+            v1.invoices.pay(made.id)
+        return made.id
+
+    def subscribe(self, *items: Json) -> str:
+        """Make a subscription by hand; return Stripe's id."""
+        params: Any = {"customer": self.customer, "items": list(items)}
+        return self.account.v1.subscriptions.create(params).id
+
+    def invoice(self, at_provider: str, **wanted: Any) -> Json:
+        """Wait until an invoice is shown with these fields; return it."""
+
+        def found() -> Json | None:
+            listed = self.caller.get(f"/tenants/{self.tenant}/invoices")["items"]
+            mine = [item for item in listed if item["providerObjectId"] == at_provider]
+            return mine[0] if mine and mine[0].items() >= wanted.items() else None
+
+        return self.caller.invoice(cast("Json", eventually(found))["id"])
+
+    def subscription(self, at_provider: str, **wanted: Any) -> Json:
+        """Wait until a subscription is shown with these fields; return it."""
+
+        def found() -> Json | None:
+            listed = self.caller.get("/subscriptions", customer=self.customer)["items"]
+            mine = [item for item in listed if item["providerSubscriptionId"] == at_provider]
+            return mine[0] if mine and mine[0].items() >= wanted.items() else None
+
+        return cast("Json", eventually(found))
+
+
+def test_invoices_and_subscriptions_of_more_than_ten_lines_have_all_of_them(
+    caller: Caller, account: Account
+) -> None:
+    shop = Shop(caller, account, "chf")
+    shown = shop.invoice(shop.bill(*range(100, 112)), status="paid")
+    assert len(shown["lineItems"]) == 12
+    assert shown["totalMinor"] == sum(range(100, 112))
+    prices = [shop.price(unit_amount=100, recurring=MONTHLY) for _ in range(12)]
+    made = shop.subscribe(*({"price": price} for price in prices))
+    many = shop.subscription(made, status="active")
+    assert [line["amountMinor"] for line in many["lineItems"]] == [100] * 12
+    require_sums(caller, account, "chf", monthly=1200)
+
+
+def test_credit_notes_and_part_payments_lower_what_is_due(caller: Caller, account: Account) -> None:
+    shop = Shop(caller, account, "sek")
+    noted, part = shop.bill(2000, pay=False), shop.bill(3000, pay=False)
+    account.v1.credit_notes.create({"invoice": noted, "amount": 1500})
+    account.admin.pay_part(part, 700)
+    due = shop.invoice(noted, amountDueMinor=500)
+    assert due["totalMinor"] == 2000
+    eventually(lambda: len(caller.invoice(due["id"])["creditNotes"]) == 1)
+    assert shop.invoice(part, amountDueMinor=2300)["amountPaidMinor"] == 700
+    require_sums(caller, account, "sek", outstanding=2800)
+
+
+def test_a_refund_gives_back_what_was_charged_and_not_credited(
+    caller: Caller, account: Account
+) -> None:
+    shop = Shop(caller, account, "nok")
+    paid = shop.bill(2000)
+    account.v1.credit_notes.create({"invoice": paid, "amount": 1500, "credit_amount": 1500})
+    shown = shop.invoice(paid, status="paid")
+    eventually(lambda: caller.invoice(shown["id"])["creditNotes"])
+    path = f"/invoices/{shown['id']}/refunds"
+    assert refusal(send(caller, "POST", path, {"amountMinor": 501}))[:2] == (400, "amountMinor")
+    assert done(send(caller, "POST", path, {}))["amountRefundedMinor"] == 500
+    assert money(account, "nok") == (2000, 500)
+    require_sums(caller, account, "nok")
+
+
+def test_monthly_amounts_come_from_the_prices_own_fields(caller: Caller, account: Account) -> None:
+    shop = Shop(caller, account, "dkk")
+    decimal = shop.price(unit_amount_decimal="0.5", recurring=MONTHLY)
+    unused = shop.price(unit_amount=1999, recurring=MONTHLY)
+    metered = shop.price(unit_amount=500, recurring=MONTHLY | {"usage_type": "metered"})
+    tier: Json = {"billing_scheme": "tiered", "tiers_mode": "graduated"}
+    tiers = [{"up_to": 10, "unit_amount": 100}, {"up_to": "inf", "unit_amount": 50}]
+    tiered = shop.price(**tier, tiers=tiers, recurring=MONTHLY)
+    made = shop.subscribe(
+        {"price": decimal, "quantity": 10_000},
+        {"price": unused, "quantity": 0},
+        {"price": metered},
+        {"price": tiered, "quantity": 12},
+    )
+    shown = shop.subscription(made, status="active")
+    assert shown["monthlyMinor"] == 5000 + 1100
+    lines = {line["price"]: line for line in shown["lineItems"]}
+    assert (lines[metered]["quantity"], lines[metered]["usageBased"]) == (None, True)
+    assert lines[unused]["quantity"] == 0
+    require_sums(caller, account, "dkk", monthly=6100)
+
+    change = {"lineItems": [{"price": decimal, "quantity": 20_000}], "when": "periodEnd"}
+    done(send(caller, "POST", f"/subscriptions/{shown['id']}/change", change))
+    schedule = account.v1.subscriptions.retrieve(made, {"expand": ["schedule"]}).schedule
+    present = cast("Any", schedule).phases[0]["items"]
+    assert sorted(one["quantity"] or 0 for one in present) == [0, 0, 12, 10_000]
+
+
+def test_a_revision_is_an_invoice_of_its_own(caller: Caller, account: Account) -> None:
+    shop = Shop(caller, account, "pln")
+    answer = caller.post_invoice(
+        caller.add_tenant(account.add_customer("declined")),
+        lineItems=[{"name": "Tea", "amountMinor": 1900, "currency": "pln"}],
+    )
+    shop.tenant = answer.json().get("tenantUuid", shop.tenant)
+    first = eventually(lambda: caller.get("/invoices", currency="pln")["items"])[0]
+    revised = account.admin.revise(first["providerObjectId"], amount=100)
+    account.admin.pay_on_page(revised["id"])
+
+    def both() -> Json:
+        items = caller.get("/invoices", currency="pln")["items"]
+        found = {item["providerObjectId"]: item for item in items}
+        return found if {item["status"] for item in items} == {"paid", "void"} else {}
+
+    found = eventually(both)
+    assert found[revised["id"]]["revisionOf"] == first["id"]
+    assert found[first["providerObjectId"]]["revisedBy"] == found[revised["id"]]["id"]
+    assert found[revised["id"]]["amountPaidMinor"] == 2000
+    require_sums(caller, account, "pln")
+
+
+def test_a_schedule_of_others_is_shown_and_kept(caller: Caller, account: Account) -> None:
+    shop = Shop(caller, account, "czk")
+    price, later = (shop.price(unit_amount=amount, recurring=MONTHLY) for amount in (1999, 2999))
+    made = shop.subscribe({"price": price})
+    account.admin.schedule(made, price=later, end_behavior="cancel")
+    phases: Json = {"lineItems": [{"price": later, "quantity": 1}]}
+    shown = eventually(lambda: scheduled(shop, made))
+    assert shown["scheduledPhases"] == [phases | {"startsAt": shown["periodEnd"]}]
+    assert shown["cancelAt"] > shown["periodEnd"]
+    for when in ("now", "periodEnd"):
+        change = {"lineItems": [{"price": price, "quantity": 2}], "when": when}
+        answer = send(caller, "POST", f"/subscriptions/{shown['id']}/change", change)
+        assert refusal(answer)[2] == "scheduled_elsewhere"
+    assert account.v1.subscriptions.retrieve(made).schedule is not None
+    require_sums(caller, account, "czk", monthly=1999)
+
+
+def scheduled(shop: Shop, made: str) -> Json:
+    shown = shop.subscription(made)
+    return shown if shown["scheduledPhases"] else {}
+
+
+def test_a_change_with_the_next_period_is_refused_after_a_cancellation(
+    caller: Caller, account: Account
+) -> None:
+    shop = Shop(caller, account, "gbp")
+    price = shop.price(unit_amount=1999, recurring=MONTHLY)
+    shown = shop.subscription(shop.subscribe({"price": price}), status="active")
+    path = f"/subscriptions/{shown['id']}"
+    ending = done(send(caller, "POST", f"{path}/cancel", {"atPeriodEnd": True}))
+    assert ending["cancelAt"] == ending["periodEnd"]
+    change = {"lineItems": [{"price": price, "quantity": 2}], "when": "periodEnd"}
+    assert refusal(send(caller, "POST", f"{path}/change", change)) == (400, "when", "ending")
+    require_sums(caller, account, "gbp", monthly=1999)
+
+
+def test_a_deleted_customer_is_shown_unlinked_and_made_anew(
+    caller: Caller, account: Account
+) -> None:
+    customer = account.add_customer()
+    tenant = caller.add_tenant(customer)
+    account.v1.customers.delete(customer)
+
+    def linked() -> list[Json]:
+        found: list[Json] = caller.get(f"/tenants/{tenant}")["items"][0]["providerCustomers"]
+        return found
+
+    eventually(lambda: linked()[0]["deletedAt"])
+    line = {"name": "Tea", "amountMinor": 900, "currency": "cad"}
+    assert caller.post_invoice(tenant, lineItems=[line]).status_code == 400
+    done(send(caller, "PUT", f"/tenants/{tenant}", {"name": "Ada", "providerCustomers": []}))
+    for _ in range(2):
+        assert done(caller.post_invoice(tenant, lineItems=[line]))["status"] == "open"
+    (made,) = linked()
+    assert (made["customerId"] != customer, made["deletedAt"]) == (True, None)
+    require_sums(caller, account, "cad", outstanding=1800)
+
+
+def test_a_changed_email_reaches_the_customer_at_the_provider(
+    caller: Caller, account: Account
+) -> None:
+    customer = account.add_customer()
+    tenant = caller.add_tenant(customer)
+    body = {"name": "Eve", "email": "eve@example.com"}
+    done(send(caller, "PUT", f"/tenants/{tenant}", body))
+    eventually(lambda: account.v1.customers.retrieve(customer).email == "eve@example.com")
+    assert account.v1.customers.retrieve(customer).name == "Eve"
+
+
+def test_amounts_against_a_currency_are_refused_before_anything_is_recorded(
+    caller: Caller, account: Account, mollie: MollieAccount
+) -> None:
+    tenant = caller.add_tenant(account.add_customer())
+    for currency, amount in (("ugx", 550), ("isk", 550), ("kwd", 1001)):
+        line = {"name": "Tea", "amountMinor": amount, "currency": currency}
+        answer = caller.post_invoice(tenant, lineItems=[line])
+        assert refusal(answer)[0] == 400, currency
+        assert caller.get("/invoices", currency=currency)["items"] == []
+    paid = mollie_invoice(
+        caller,
+        mollie,
+        {"amountMinor": 100_000, "currency": "isk"},
+        method="creditcard",
+        outcome="paid",
+    )
+    path = f"/invoices/{paid['id']}/refunds"
+    assert refusal(send(caller, "POST", path, {"amountMinor": 50_050}))[:2] == (400, "amountMinor")
+    assert done(send(caller, "POST", path, {"amountMinor": 50_000}))["refunds"][0]["status"] in (
+        "pending",
+        "succeeded",
+    )
+
+
+def mollie_invoice(
+    caller: Caller, mollie: MollieAccount, line: Json, *, method: str, outcome: str
+) -> Json:
+    """Request an invoice at Mollie and decide its payment; wait until that is known."""
+    tenant = caller.demo["tenant_id"]
+    lines = [line | {"name": "Boots"}]
+    body = {"tenantUuid": tenant, "lineItems": lines, "type": "payment", "paymentMethod": method}
+    path = f"/tenants/{tenant}/payment-providers/mollie/invoices"
+    made = done(send(caller, "POST", path, body))
+    mollie.admin.outcome(made["providerObjectId"], outcome)
+    return eventually(lambda: changed(caller, made["id"]))
+
+
+def changed(caller: Caller, invoice_id: str) -> Json:
+    shown = caller.invoice(invoice_id)
+    return shown if shown["status"] != "open" else {}
+
+
+def test_what_was_captured_counts_as_paid_at_both_providers(
+    caller: Caller, account: Account, mollie: MollieAccount
+) -> None:
+    held = mollie_invoice(
+        caller,
+        mollie,
+        {"amountMinor": 5000, "currency": "eur"},
+        method="klarna",
+        outcome="authorized",
+    )
+    assert (held["status"], held["amountCapturableMinor"]) == ("processing", 5000)
+    assert held["captureBefore"] is not None
+    path = f"/invoices/{held['id']}"
+    part = done(send(caller, "POST", f"{path}/capture", {"amountMinor": 3000}))
+    part = eventually(lambda: caller.invoice(held["id"]) if captured(caller, held["id"]) else {})
+    assert (part["amountDueMinor"], part["amountCapturableMinor"]) == (2000, 2000)
+    too_much = send(caller, "POST", f"{path}/refunds", {"amountMinor": 3001})
+    assert refusal(too_much)[:2] == (400, "amountMinor")
+    mollie.admin.release_authorization(held["providerObjectId"])
+    ended = eventually(lambda: ended_as(caller, held["id"], "paid"))
+    assert (ended["amountPaidMinor"], ended["amountDueMinor"]) == (3000, 0)
+
+    shop = Shop(caller, account, "nzd")
+    at_stripe = shop.bill(1999, pay=False)
+    account.admin.pay_part(at_stripe, 1500, capture="manual")
+    shown = shop.invoice(at_stripe, amountCapturableMinor=1500)
+    assert shown["captureBefore"] is not None
+    done(send(caller, "POST", f"/invoices/{shown['id']}/capture", {"amountMinor": 700}))
+    assert shop.invoice(at_stripe, amountPaidMinor=700)["amountDueMinor"] == 1299
+    require_sums(caller, account, "nzd", outstanding=1299)
+
+
+def captured(caller: Caller, invoice_id: str) -> bool:
+    return bool(caller.invoice(invoice_id)["amountPaidMinor"] == 3000)
+
+
+def ended_as(caller: Caller, invoice_id: str, status: str) -> Json:
+    shown = caller.invoice(invoice_id)
+    return shown if shown["status"] == status else {}
+
+
+def test_a_subscription_whose_customer_was_deleted_at_mollie_ends_at_once(
+    caller: Caller, mollie: MollieAccount
+) -> None:
+    tenant = str(uuid4())
+    done(send(caller, "PUT", f"/tenants/{tenant}", {"name": "Ada"}))
+    line = {"name": "Pro", "price": caller.demo["prices"]["monthly"]}
+    body = {"tenantUuid": tenant, "lineItems": [line], "type": "subscription"}
+    path = f"/tenants/{tenant}/payment-providers/mollie/invoices"
+    first = done(send(caller, "POST", path, body))
+    mollie.at_checkout(mollie.get(first["providerObjectId"]), "paid", method="creditcard")
+
+    def started() -> Json | None:
+        found = caller.get(f"/tenants/{tenant}/subscriptions")["items"]
+        return found[0] if found and found[0]["status"] == "active" else None
+
+    shown = cast("Json", eventually(started))
+    mollie.client.customers.delete(shown["customer"])
+    answer = send(caller, "POST", f"/subscriptions/{shown['id']}/cancel", {"atPeriodEnd": False})
+    assert (done(answer)["status"], done(answer)["monthlyMinor"] >= 0) == ("canceled", True)
+    assert caller.get("/work", state="gave_up")["items"] == []
