@@ -81,7 +81,11 @@ def _operations(shared: Dependencies) -> OperationsContext:
 
 def _apps(shared: Dependencies) -> AppsContext:
     return AppsContext(
-        settings=shared.settings, auth=shared.auth, recording=shared.recording, now=shared.now
+        settings=shared.settings,
+        auth=shared.auth,
+        recording=shared.recording,
+        connection_states=lambda app_id: read_connections(shared.pool, app_id),
+        now=shared.now,
     )
 
 

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Final, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import Field
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from domain.core import ids
 from domain.core.providers import Mode, Provider
 from eventlog.errors import VaultError
 from projections.access.queries import ConnectionRow
+from projections.operations.reconciliation_state import ConnectionState
 from service.apps import response_schemas as schemas
 from service.apps.context import AppsContext, context_of
 from service.apps.provider_keys import CONNECTION_NAME, mode_of
@@ -27,6 +28,7 @@ from service.http.validation import RequestModel, Token, Url, validate
 from service.recording.read_your_writes import wait_for_access
 
 KIND: Final = "paymentConnections"
+_SHARE_DIGITS: Final = 4
 
 
 class ConnectionBody(RequestModel):
@@ -48,7 +50,8 @@ async def list_connections(request: Request) -> Response:
     caller = await authenticate_admin(request)
     rows = await context.auth.access_rows.connections(caller.app.app_id)
     defaults = await _defaults(context, caller)
-    items = [await _item(context, row, defaults) for row in rows]
+    states = await _states(context, caller)
+    items = [await _item(context, row, defaults, states) for row in rows]
     return document(
         schemas.Connections(kind=KIND, total_items=len(items), items_length=len(items), items=items)
     )
@@ -206,7 +209,8 @@ async def _shown(context: AppsContext, caller: Caller, name: str) -> schemas.One
     row = await context.auth.access_rows.connection_by_name(caller.app.app_id, name)
     if row is None:
         raise NotFound
-    item = await _item(context, row, await _defaults(context, caller))
+    states = await _states(context, caller)
+    item = await _item(context, row, await _defaults(context, caller), states)
     return one_item(schemas.OneConnection, kind=KIND, item=item)
 
 
@@ -215,8 +219,29 @@ async def _defaults(context: AppsContext, caller: Caller) -> Mapping[str, str]:
     return {} if app is None else app.default_connections
 
 
+async def _states(context: AppsContext, caller: Caller) -> Mapping[UUID, ConnectionState]:
+    states = await context.connection_states(caller.app.app_id)
+    return {state.connection_id: state for state in states}
+
+
+def _health(state: ConnectionState | None) -> schemas.WebhookHealth | None:
+    if state is None:
+        return None
+    share = state.found_share
+    return schemas.WebhookHealth(
+        endpoint=state.health,
+        problems=list(state.problems),
+        checked_at=state.health_checked_at,
+        last_delivered_at=state.last_delivered_at,
+        found_share=None if share is None else round(share, _SHARE_DIGITS),
+    )
+
+
 async def _item(
-    context: AppsContext, row: ConnectionRow, defaults: Mapping[str, str]
+    context: AppsContext,
+    row: ConnectionRow,
+    defaults: Mapping[str, str],
+    states: Mapping[UUID, ConnectionState],
 ) -> schemas.Connection:
     stream = ids.for_connection(row.app_id, row.name)
     settings = await asyncio.to_thread(context.recording.billing.get, Connection, stream)
@@ -235,4 +260,5 @@ async def _item(
         redirect_url=row.redirect_url,
         refund_overpayments=settings.refund_overpayments,
         default_for=sorted(selector for selector, name in defaults.items() if name == row.name),
+        webhook_health=_health(states.get(row.connection_id)),
     )

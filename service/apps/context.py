@@ -1,10 +1,12 @@
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
 from starlette.requests import Request
 
+from projections.operations.reconciliation_state import ConnectionState
 from service.auth.context import AuthContext
 from service.recording.context import RecordingContext
 from service.settings import Settings
@@ -17,6 +19,7 @@ class AppsContext:
     settings: Settings
     auth: AuthContext
     recording: RecordingContext
+    connection_states: Callable[[UUID], Awaitable[list[ConnectionState]]]
     now: Callable[[], datetime]
 
 

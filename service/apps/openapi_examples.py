@@ -76,5 +76,12 @@ CONNECTIONS: Final = one(
         "redirectUrl": None,
         "refundOverpayments": False,
         "defaultFor": ["stripe", "stripe:test"],
+        "webhookHealth": {
+            "endpoint": "healthy",
+            "problems": [],
+            "checkedAt": "2026-01-31T11:55:00.000Z",
+            "lastDeliveredAt": "2026-01-31T11:59:10.000Z",
+            "foundShare": 0.0012,
+        },
     },
 )

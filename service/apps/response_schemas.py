@@ -1,7 +1,9 @@
 """Response models of the app, its keys and connections."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.apps.commands import KeyKind
 from service.http.response_model import (
@@ -119,6 +121,19 @@ class NewApiKeys(SingleItem[NewApiKey]):
     kind: Literal["apiKeys"]
 
 
+class WebhookHealth(ResponseModel):
+    """State of a connection's webhooks, as of the last check."""
+
+    endpoint: Literal["healthy", "disabled", "missing", "misconfigured"] | None
+    """State of the endpoint at Stripe; null before the first check, and where there is none."""
+    problems: list[str]
+    checked_at: Moment | None
+    last_delivered_at: Moment | None
+    """The newest webhook of the last 7 days."""
+    found_share: Annotated[float | None, Field(ge=0, le=1)]
+    """Share of the last 7 days' provider events that reconciliation found before a webhook."""
+
+
 class Connection(ResponseModel):
     """An app's credentials at a provider, without the credentials."""
 
@@ -137,6 +152,8 @@ class Connection(ResponseModel):
     """Whether overpayments are refunded automatically."""
     default_for: list[str]
     """The keys of the app's `defaultConnections` that name this connection."""
+    webhook_health: WebhookHealth | None
+    """Null for a connection that was created just now."""
 
 
 class Connections(ResponseModel):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
+import stripe
 from typer.testing import CliRunner, Result
 
 from cli.apps import apps
@@ -100,6 +101,26 @@ def test_the_check_ends_with_0_only_where_all_is_well(run: Run, app: dict[str, s
     assert "WRONG" not in after.stdout
     for secret in (key, HOOK):
         assert secret not in before.stdout + after.stdout
+
+
+def test_a_disabled_endpoint_is_enabled_by_one_command(
+    run: Run, sandbox: SandboxProcess, app: dict[str, str]
+) -> None:
+    key = connect(run, app)
+    nothing = run("enable-webhook", "main", "--app", app["slug"])
+    assert nothing.exit_code == 1
+    assert "no endpoint at Stripe has this connection's URL" in nothing.stderr
+    endpoint = register(run, app).stdout.split()[1]
+    v1 = stripe.StripeClient(key, base_addresses={"api": sandbox.url}).v1
+    v1.webhook_endpoints.update(endpoint, {"disabled": True})
+    assert run("check", "main", "--app", app["slug"]).exit_code == 1
+
+    enabled = run("enable-webhook", "main", "--app", app["slug"])
+
+    assert enabled.exit_code == 0, enabled.stderr
+    assert enabled.stdout.split() == ["enabled", endpoint, "state", "healthy"]
+    assert v1.webhook_endpoints.retrieve(endpoint).status == "enabled"
+    assert run("check", "main", "--app", app["slug"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,18 @@ from domain.apps.connection import secret_context, secret_mark
 from domain.core import ids
 from eventlog.security.vault import Vault
 from tests.service.harness import MASTER_KEY, Shop, admin, errors, item, paths, stripe_event
+from tests.service.operations.test_alerts import disable_endpoint
 
 KEY, HOOK = "sk_test_51Secret", "whsec_NewSecret"
+
+
+NOT_CHECKED: dict[str, Any] = {
+    "endpoint": None,
+    "problems": [],
+    "checkedAt": None,
+    "lastDeliveredAt": None,
+    "foundShare": None,
+}
 
 
 def put(shop: Shop, name: str = "second", **body: Any) -> httpx.Response:
@@ -25,7 +35,7 @@ def test_a_connection_is_made_and_shown_without_its_secrets(shop: Shop) -> None:
         shop, webhookSecrets=[HOOK, "whsec_2"], redirectUrl="https://tea.example/{invoiceId}"
     )
     shown = item(made)
-    assert shown | {"id": None, "webhookUrl": None} == {
+    assert shown | {"id": None, "webhookUrl": None, "webhookHealth": None} == {
         "id": None,
         "name": "second",
         "provider": "stripe",
@@ -36,10 +46,12 @@ def test_a_connection_is_made_and_shown_without_its_secrets(shop: Shop) -> None:
         "redirectUrl": "https://tea.example/{invoiceId}",
         "refundOverpayments": False,
         "defaultFor": ["stripe:test"],
+        "webhookHealth": None,
     }
+    assert shown["webhookHealth"] in (None, NOT_CHECKED)
     assert shown["webhookUrl"].endswith(f"/webhooks/stripe/{UUID(shown['id'])}")
     got = admin(shop, "GET", "/payment-connections/second")
-    assert item(got) == shown
+    assert item(got) == shown | {"webhookHealth": NOT_CHECKED}
     listed = admin(shop, "GET", "/payment-connections")
     assert [entry["name"] for entry in listed.json()["items"]] == ["second", "stripe-1"]
     for response in (made, got, listed):
@@ -160,3 +172,13 @@ def test_whether_overpayments_go_back_is_set_and_stays_until_it_is_set_otherwise
     assert refunds(refundOverpayments=True) is True
     assert refunds() is True
     assert refunds(refundOverpayments=False) is False
+
+
+def test_a_connection_shows_its_webhook_endpoint_and_who_reported_first(shop: Shop) -> None:
+    disable_endpoint(shop)
+    shop.deliver(stripe_event())
+    shop.service.wait_for_projection("webhooks")
+    health = item(admin(shop, "GET", "/payment-connections/stripe-1"))["webhookHealth"]
+    assert (health["endpoint"], health["problems"]) == ("disabled", ["is disabled"])
+    assert health["lastDeliveredAt"] is not None
+    assert health["foundShare"] == 0
