@@ -20,6 +20,8 @@ DELAYS: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 EVERY: Final = timedelta(days=1)
 WHOLE: Final = ""
 """The part that stands for the object itself."""
+CAPTURE: Final = "capture"
+"""The part of an authorized payment: checked around its deadline, whenever it was heard of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,8 @@ _OPEN: Final[LiteralString] = """
         SET heard_at = excluded.heard_at, due_at = excluded.due_at, checks = 0
 """
 _HEARD: Final[LiteralString] = """
-    UPDATE work.open_items SET heard_at = %s, due_at = %s, checks = 0 WHERE subject = %s
+    UPDATE work.open_items SET heard_at = %s, due_at = %s, checks = 0
+    WHERE subject = %s AND part <> 'capture'
 """
 _CLOSE: Final[LiteralString] = "DELETE FROM work.open_items WHERE subject = %s AND part = %s"
 _ITEMS: Final[LiteralString] = (

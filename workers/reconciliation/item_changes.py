@@ -6,10 +6,12 @@ The follower that folds them runs in the scheduler.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from domain.core.aggregate import DomainEvent
+from domain.core.calendar import from_unix
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
@@ -19,6 +21,7 @@ from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.reading import RecordedEvent
 from projections.work.open_items import (
+    CAPTURE,
     ItemChange,
     ItemClosed,
     ItemHeard,
@@ -75,7 +78,10 @@ _PARTS: Final[tuple[type[DomainEvent], ...]] = (
     m.DisputeOpened,
     m.DisputeWon,
     m.DisputeLost,
+    pe.AuthorizationChanged,
 )
+# The first checks are due 50 minutes before an authorization ends, and when it has ended.
+_BEFORE_DEADLINE: Final = timedelta(hours=1)
 TOPICS: Final = tuple(kind.TOPIC for kind in (*_OPENING, *_CONFIRMING, *_CLOSING, *_PARTS))
 
 
@@ -92,8 +98,13 @@ def item_change(event: Any) -> ItemChange | None:  # noqa: ANN401 - any event of
 
 
 def _part_change(event: Any) -> ItemChange:  # noqa: ANN401 - any event of a refund or dispute
-    """Return what an event changes about a refund or dispute of its invoice."""
+    """Return what an event changes about a refund, dispute or authorization of its invoice."""
     subject = UUID(str(event.originator_id))
+    if isinstance(event, pe.AuthorizationChanged):
+        deadline = from_unix(event.capture_before)
+        if deadline is None or event.amount_capturable_minor == 0:
+            return ItemClosed(subject=subject, part=CAPTURE)
+        return ItemOpened(subject=subject, part=CAPTURE, heard_at=deadline - _BEFORE_DEADLINE)
     if isinstance(event, m.DisputeEvent):
         part = f"dispute:{event.dispute_id}"
     else:

@@ -18,7 +18,7 @@ from domain.payment_methods import setup as setups
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED
-from projections.work.open_items import WHOLE, OpenItem, OpenItems
+from projections.work.open_items import CAPTURE, WHOLE, OpenItem, OpenItems
 from workers.providers.mollie.gateway import MollieGateway
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import SETUP_TYPES
@@ -109,19 +109,16 @@ class OpenItemCheck:
             return False
         if isinstance(self.gateway, MollieGateway):
             return self._check_payment(self.gateway, ours, object_id)
-        difference = self._parts_difference(self.gateway, ours, object_id) if any(parts) else None
-        if difference is not None:
-            return self._enter("refund", object_id, difference, names={"invoice": object_id})
-        if WHOLE not in parts:
+        if set(parts) - {WHOLE, CAPTURE}:
+            back = self.gateway.fetch_refunds_and_disputes(object_id)
+            difference = self.compare.parts(ours, back)
+            if difference is not None:
+                return self._enter("refund", object_id, difference, names={"invoice": object_id})
+        if not {WHOLE, CAPTURE} & set(parts):
             return False
         seen = self.gateway.fetch_invoice(object_id)
         difference = self.compare.invoice(seen, {ours.view.id: ours})
         return difference is not None and self._enter("invoice", object_id, difference)
-
-    def _parts_difference(
-        self, gateway: StripeGateway, ours: Invoice, object_id: str
-    ) -> Difference | None:
-        return self.compare.parts(ours, gateway.fetch_refunds_and_disputes(object_id))
 
     def _check_payment(self, gateway: MollieGateway, ours: Invoice, payment_id: str) -> bool:
         seen, back = gateway.fetch_payment(payment_id)
@@ -225,7 +222,9 @@ def _is_final(subject: Subject, item: OpenItem) -> bool:
 
 
 def _is_part_final(invoice: Invoice, part: str) -> bool:
-    """Return whether a refund or dispute of an invoice is final."""
+    """Return whether a refund, dispute or authorization of an invoice is final."""
+    if part == CAPTURE:
+        return invoice.view.amount_capturable_minor == 0
     kind, _, part_id = part.partition(":")
     if kind == "dispute":
         return not any(one.id == part_id and one.status == "open" for one in invoice.view.disputes)

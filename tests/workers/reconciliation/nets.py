@@ -32,6 +32,7 @@ from workers.reconciliation.event_catch_up import EventCatchUp
 from workers.reconciliation.inbox import Finding, ReconciliationInbox
 from workers.reconciliation.known_objects import KnownObjects
 from workers.reconciliation.mollie_audit import MollieAudit
+from workers.reconciliation.mollie_catch_up import MollieCatchUp
 from workers.reconciliation.stripe_audit import StripeAudit
 from workers.webhooks.mollie_payment import apply_payment_event
 
@@ -127,6 +128,15 @@ class Nets:
             return MollieAudit(**facts | {"lists": mollie_lists} | changes)
         lists = StripeAuditLists(account.key, api_base=account.url, mode="test")
         return StripeAudit(**facts | {"lists": lists, "gateway": self.bench.gateway} | changes)
+
+    def mollie_catch_up(self) -> MollieCatchUp:
+        name = f"catch_up_lists:{self.connection.connection_id}"
+        audit = self.audit(name=name, inbox=self.inbox("event_catch_up"))
+        return MollieCatchUp(
+            audit=cast("MollieAudit", audit),
+            checkpoints=self.checkpoints,
+            since_s=int(self.connection.created_on.timestamp()),
+        )
 
     def period(self, *, days: int = 1) -> Span:
         """Return the days before now, up to now."""

@@ -2,78 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.gateway.errors import GatewayUnavailable
 from domain.payment_methods.setup import MethodSetup
-from eventlog.codec import Codec
-from eventlog.database.connect import connect_async
-from eventlog.log import Log
-from projections.work.open_items import ItemChange, OpenItems, apply_item_changes, next_check
+from projections.work.open_items import next_check
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.reconciliation.nets import Nets
+from tests.workers.reconciliation.open_item_folding import Folding, check
 from tests.workers.stripe_harness import Bench
 from tests.workers.stripe_setup_helpers import leave, opened
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
-from workers.reconciliation.item_changes import TOPICS, item_change
-from workers.reconciliation.known_objects import load
-from workers.reconciliation.open_items import OpenItemCheck, place_items
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def items(database: str) -> Iterator[OpenItems]:
-    opened = OpenItems(database)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-class Folding:
-    """Folds the log on into open items, as the follower does in the scheduler."""
-
-    def __init__(self, database: str) -> None:
-        self._database = database
-        self._position = 0
-
-    def read_on(self, log: Log) -> None:
-        """Fold the events since the last call."""
-        found = log.read(self._position, 100_000, TOPICS)
-        if found:
-            self._position = found[-1].position
-            asyncio.run(self._apply([item_change(Codec().decode(one)) for one in found]))
-
-    async def _apply(self, changes: list[ItemChange | None]) -> None:
-        connecting = connect_async(self._database, application_name="test")
-        async with await connecting as connection, connection.cursor() as cursor:
-            await apply_item_changes(cursor, [one for one in changes if one is not None])
-
-
-@pytest.fixture
-def folding(database: str) -> Folding:
-    return Folding(database)
-
-
-def check(nets: Nets, items: OpenItems, folding: Folding) -> int:
-    """Fold the log, and check what is due."""
-    bench = nets.bench
-    folding.read_on(bench.log)
-    place_items(items, lambda ids: load(bench.log, ids), limit=100)
-    due = items.due(bench.connection_id, now=bench.clock(), limit=100)
-    checking = OpenItemCheck(
-        gateway=bench.gateway,
-        compare=nets.compare(),
-        inbox=nets.inbox("open_items"),
-        items=items,
-        now=bench.clock,
-    )
-    return checking.run(due)
 
 
 def pass_time(nets: Nets, gap: timedelta) -> None:
@@ -92,9 +36,7 @@ def test_the_time_of_the_next_check() -> None:
     assert next_check(START, 1, now=START + 9 * hour) == START + 33 * hour
 
 
-def test_stripes_open_items_heal(
-    stripe_nets: Nets, bench: Bench, items: OpenItems, folding: Folding
-) -> None:
+def test_stripes_open_items_heal(stripe_nets: Nets, bench: Bench, folding: Folding) -> None:
     admin, v1 = bench.account.admin, bench.account.v1
     confirmed = bench.request(bench.add_tenant("needs_authentication"))
     waiting = bench.request(bench.add_tenant("needs_authentication"))
@@ -109,11 +51,11 @@ def test_stripes_open_items_heal(
     admin.confirm(bench.invoice(confirmed).view.provider_object_id or "")
     admin.decide_dispute(dispute["id"], "win")
     v1.subscriptions.cancel(bench.subscription(started).view.provider_subscription_id)
-    assert check(stripe_nets, items, folding) == 0, "nothing is due yet"
+    assert check(stripe_nets, folding) == 0, "nothing is due yet"
     pass_time(stripe_nets, timedelta(minutes=11))
     admin.forget_requests()
 
-    assert check(stripe_nets, items, folding) == 3
+    assert check(stripe_nets, folding) == 3
     assert {entry["method"] for entry in admin.requests()} == {"GET"}
     stripe_nets.heal()
 
@@ -128,14 +70,12 @@ def test_stripes_open_items_heal(
         pass_time(stripe_nets, gap)
         admin.forget_requests()
         head = bench.log.head()
-        assert check(stripe_nets, items, folding) == 0
+        assert check(stripe_nets, folding) == 0
         assert len(admin.requests()) == calls
         assert bench.log.head() == head
 
 
-def test_mollies_open_items_heal(
-    mollie_nets: Nets, mollie: MollieBench, items: OpenItems, folding: Folding
-) -> None:
+def test_mollies_open_items_heal(mollie_nets: Nets, mollie: MollieBench, folding: Folding) -> None:
     paid, waiting = (mollie.charged().view for _ in range(2))
     refunded = mollie.charged().view
     recurring = Recurring(mollie)
@@ -148,7 +88,7 @@ def test_mollies_open_items_heal(
     owner.subscriptions.delete(begun.provider_subscription_id)
     pass_time(mollie_nets, timedelta(days=5))
 
-    assert check(mollie_nets, items, folding) >= 2
+    assert check(mollie_nets, folding) >= 2
     mollie_nets.heal()
 
     assert mollie.invoice(paid.id).view.status == "paid"
@@ -156,26 +96,24 @@ def test_mollies_open_items_heal(
     assert recurring.view(begun.id).status == "canceled"
     assert mollie.invoice(refunded.id).view.refunds[0].status == "succeeded"
     head = mollie.log.head()
-    assert check(mollie_nets, items, folding) == 0
+    assert check(mollie_nets, folding) == 0
     assert mollie.log.head() == head
 
 
-def test_open_pages_of_setups_heal(
-    stripe_nets: Nets, bench: Bench, items: OpenItems, folding: Folding
-) -> None:
+def test_open_pages_of_setups_heal(stripe_nets: Nets, bench: Bench, folding: Folding) -> None:
     setup = opened(bench, bench.add_tenant(card=None))
     leave(bench, setup)
     pass_time(stripe_nets, timedelta(minutes=11))
 
-    assert check(stripe_nets, items, folding) == 1
+    assert check(stripe_nets, folding) == 1
     stripe_nets.heal()
 
     assert bench.billing.get(MethodSetup, setup.view.id).view.status == "submitted"
-    assert check(stripe_nets, items, folding) == 0
+    assert check(stripe_nets, folding) == 0
 
 
 def test_a_provider_in_trouble_leaves_the_items_due(
-    mollie_nets: Nets, mollie: MollieBench, items: OpenItems, folding: Folding
+    mollie_nets: Nets, mollie: MollieBench, folding: Folding
 ) -> None:
     paid = mollie.charged().view
     mollie.pay(paid.provider_object_id)
@@ -183,7 +121,7 @@ def test_a_provider_in_trouble_leaves_the_items_due(
     for status in (429, 500):
         mollie.account.admin.add_fault("status", status=status, method="GET")
         with pytest.raises(GatewayUnavailable):
-            check(mollie_nets, items, folding)
-    assert check(mollie_nets, items, folding) == 1
+            check(mollie_nets, folding)
+    assert check(mollie_nets, folding) == 1
     mollie_nets.heal()
     assert mollie.invoice(paid.id).view.status == "paid"
