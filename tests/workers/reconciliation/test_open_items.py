@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from domain.gateway.errors import GatewayUnavailable
+from domain.invoices.payment_events import AuthorizationChanged
 from domain.payment_methods.setup import MethodSetup
-from projections.work.open_items import next_check
+from projections.work.open_items import CAPTURE, ItemClosed, ItemOpened, next_check
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.reconciliation.nets import Nets
@@ -16,6 +19,7 @@ from tests.workers.reconciliation.open_item_folding import Folding, check
 from tests.workers.stripe_harness import Bench
 from tests.workers.stripe_setup_helpers import leave, opened
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
+from workers.reconciliation.item_changes import item_change
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -125,3 +129,22 @@ def test_a_provider_in_trouble_leaves_the_items_due(
     assert check(mollie_nets, folding) == 1
     mollie_nets.heal()
     assert mollie.invoice(paid.id).view.status == "paid"
+
+
+def test_an_authorization_is_checked_around_its_deadline() -> None:
+    facts: dict[str, Any] = {"originator_id": UUID(int=1), "originator_version": 2}
+    facts |= {"timestamp": START, "actor": "t", "source": "answer"}
+    deadline = int((START + timedelta(days=7)).timestamp())
+    held = item_change(
+        AuthorizationChanged(**facts | {"amount_capturable_minor": 5, "capture_before": deadline})
+    )
+    assert isinstance(held, ItemOpened)
+    base = START + timedelta(days=7) - timedelta(hours=1)
+    assert (held.part, held.heard_at) == (CAPTURE, base)
+    first = next_check(held.heard_at, 0, now=START)
+    assert START + timedelta(days=7) - first == timedelta(minutes=50)
+    assert next_check(held.heard_at, 1, now=first) == START + timedelta(days=7)
+    released = item_change(
+        AuthorizationChanged(**facts | {"amount_capturable_minor": 0, "capture_before": None})
+    )
+    assert released == ItemClosed(subject=UUID(int=1), part=CAPTURE)

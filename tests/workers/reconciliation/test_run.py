@@ -1,0 +1,122 @@
+"""The scheduler's run: what is due starts, a provider in trouble rests, a gap is audited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
+
+from domain.apps.commands import SetConnection
+from domain.apps.connection import Connection, secret_context
+from eventlog.security.vault import Vault
+from tests.support.wait_until import until
+from tests.workers.reconciliation.nets import DAY_S, Nets
+from tests.workers.stripe_harness import Bench
+from workers.reconciliation.connection_nets import SharedParts
+from workers.reconciliation.run import Reconciler, open_parts
+from workers.settings import Settings
+
+
+@pytest.fixture
+def connection(stripe_nets: Nets, bench: Bench, master_key: str) -> Connection:
+    """Seal the account's key as the connection's."""
+    context = secret_context(bench.app_id, bench.connection)
+    command = SetConnection(
+        app_id=bench.app_id,
+        name=bench.connection,
+        provider="stripe",
+        mode="test",
+        sealed_key=Vault([master_key]).seal(bench.account.key, context=context),
+        sealed_webhook_secrets=[],
+        actor="t",
+    )
+    assert stripe_nets.connection.name == bench.connection
+    return bench.billing.set_connection(
+        command, new_connection_id=bench.connection_id, occurred_at=bench.clock()
+    )
+
+
+@pytest.fixture
+def master_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def parts(bench: Bench, database: str, redis_url: str, master_key: str) -> Iterator[SharedParts]:
+    settings: dict[str, Any] = {
+        "database_url": database,
+        "redis_url": redis_url,
+        "master_keys": master_key,
+        "stripe_api_base": bench.account.url,
+        "stripe_test_calls_per_s": 0,
+        "stripe_endpoint_calls_per_s": 0,
+    }
+    with open_parts(Settings(**settings)) as opened:
+        yield replace(opened, now=bench.clock)
+
+
+@pytest.fixture
+def reconciler(parts: SharedParts) -> Iterator[Reconciler]:
+    made = Reconciler(parts)
+    yield made
+    made.close()
+
+
+def checkpoint(nets: Nets, name: str) -> dict[str, Any]:
+    return nets.checkpoints.find(f"{name}:{nets.connection.connection_id}") or {}
+
+
+def run(reconciler: Reconciler, connection: Connection, done: Callable[[], object]) -> None:
+    """Start what is due until something is done; each look is as late as all parts are due."""
+    now_s = time.monotonic()
+
+    def look() -> object:
+        nonlocal now_s
+        now_s += 3600
+        reconciler.start_due(connection, now_s=now_s)
+        return done()
+
+    asyncio.run(until(look))
+
+
+def test_what_is_due_runs_and_a_gap_in_the_events_is_audited(
+    stripe_nets: Nets, bench: Bench, connection: Connection, reconciler: Reconciler
+) -> None:
+    run(reconciler, connection, lambda: checkpoint(stripe_nets, "catch_up"))
+    assert checkpoint(stripe_nets, "audit") == {}, "the first audit is due after a day"
+    made = bench.account.admin.make_invoice(
+        bench.account.add_customer(), amount=700, currency="eur", collect="now"
+    )
+    bench.clock.added += timedelta(days=40)
+    bench.account.admin.set_clock(advance_s=40 * DAY_S)
+
+    run(reconciler, connection, lambda: checkpoint(stripe_nets, "audit_gap").get("finished"))
+    run(reconciler, connection, lambda: checkpoint(stripe_nets, "audit").get("finished"))
+
+    found = [entry.received for entry in stripe_nets.entries()]
+    assert [(one.object_id, one.found_by) for one in found] == [(made["id"], "audit")]
+    stripe_nets.heal()
+    assert bench.imported(made["id"]).view.status == "paid"
+
+
+def test_a_provider_in_trouble_rests_and_goes_on(
+    stripe_nets: Nets, bench: Bench, connection: Connection, reconciler: Reconciler
+) -> None:
+    for status in (429, 500):
+        bench.account.admin.add_fault("status", status=status, method="GET", times=4)
+    started_s = time.monotonic()
+    with capture_logs() as logs:
+        reconciler.start_due(connection, now_s=started_s)
+        asyncio.run(until(lambda: "reconciliation.rests" in [one["event"] for one in logs]))
+        bench.account.admin.forget_requests()
+        reconciler.start_due(connection, now_s=time.monotonic())
+    assert bench.account.admin.requests() == []
+    bench.account.admin.drop_faults()
+    run(reconciler, connection, lambda: checkpoint(stripe_nets, "catch_up"))
