@@ -37,7 +37,12 @@ To = Annotated[
     datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The day after the last (UTC).")
 ]
 Name = Annotated[str | None, typer.Option("--connection", help="Only this connection.")]
+Fees = Annotated[
+    bool,
+    typer.Option("--fees", help="Also print Stripe's fees, which are not recorded here."),
+]
 Format = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output.")]
+_FEES: Final = "fees"
 RevenueDay = dict[str, int]
 _MOST_DAYS: Final = 366
 _OURS: Final = {
@@ -59,15 +64,15 @@ class Line:
     mode: str
     currency: str
     kind: str
-    ours_minor: int
+    ours_minor: int | None
     theirs_minor: int
 
     @property
-    def difference_minor(self) -> int:
-        """Return what the provider has more than we."""
-        return self.theirs_minor - self.ours_minor
+    def difference_minor(self) -> int | None:
+        """Return what the provider has more than we; None for what is not recorded here."""
+        return None if self.ours_minor is None else self.theirs_minor - self.ours_minor
 
-    def cells(self) -> dict[str, str | int]:
+    def cells(self) -> dict[str, str | int | None]:
         """Return the columns."""
         return dict(
             zip(
@@ -93,6 +98,7 @@ def books(
     from_: From,
     to: To,
     connection: Name = None,
+    fees: Fees = False,
     output: Format = "table",
 ) -> None:
     """Compare charges, refunds and disputes with the provider's; exits with 1 if any differs.
@@ -112,7 +118,7 @@ def books(
         if not chosen:
             fail(f"the app has no connection {connection or ''}".rstrip())
         for one in chosen:
-            read = _read_provider(operator, one, first, end)
+            read = _read_provider(operator, one, first, end, fees=fees)
             unreadable += read.unreadable
             lines += _lines(one, _ours(one, first, end), read.sums)
     _print(lines, output)
@@ -122,10 +128,13 @@ def books(
     if differing or unreadable:
         typer.echo(f"{len(differing)} of {len(lines)} amounts differ", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{len(lines)} amounts agree", err=True)
+    compared = [line for line in lines if line.difference_minor is not None]
+    typer.echo(f"{len(compared)} amounts agree", err=True)
 
 
-def _read_provider(operator: Operator, connection: Connection, first: date, end: date) -> ReadBooks:
+def _read_provider(
+    operator: Operator, connection: Connection, first: date, end: date, *, fees: bool
+) -> ReadBooks:
     # Imported here: it loads the providers' SDKs.
     from workers.providers.retry import Span  # noqa: PLC0415
     from workers.reconciliation.read_books import read_books  # noqa: PLC0415
@@ -144,6 +153,7 @@ def _read_provider(operator: Operator, connection: Connection, first: date, end:
                 billing=operator.billing,
                 vault=vault(),
                 report=lambda share: progress.update(task, completed=share),
+                with_fees=fees,
             )
         except (LogUnavailable, WorkUnavailable) as error:
             fail(f"the database is not available ({error})")
@@ -174,7 +184,7 @@ def _lines(
     for day, currency in sorted(ours.keys() | theirs.keys()):
         mine: RevenueDay = ours.get((day, currency), {})
         provider = {str(kind): sum_ for kind, sum_ in theirs.get((day, currency), {}).items()}
-        for kind in _OURS:
+        for kind in (*_OURS, _FEES):
             amounts = mine.get(kind, 0), provider.get(kind, 0)
             if amounts != (0, 0):
                 yield Line(
@@ -183,7 +193,7 @@ def _lines(
                     mode=connection.mode,
                     currency=currency,
                     kind=kind,
-                    ours_minor=amounts[0],
+                    ours_minor=None if kind == _FEES else amounts[0],
                     theirs_minor=amounts[1],
                 )
 
@@ -198,7 +208,7 @@ def _print(lines: list[Line], output: str) -> None:
             writer.writerow(COLUMNS)
             writer.writerows([harmless(row[name]) for name in COLUMNS] for row in rows)
         case _:
-            table([{name: str(value) for name, value in row.items()} for row in rows])
+            table([{name: _text(value) for name, value in row.items()} for row in rows])
 
 
 def _connections(operator: Operator, app_id: UUID) -> list[Connection]:
@@ -210,6 +220,10 @@ def _connections(operator: Operator, app_id: UUID) -> list[Connection]:
     ]
     found = [operator.billing.get(Connection, ids.for_connection(app_id, name)) for name in created]
     return [one for one in found if not one.deleted]
+
+
+def _text(value: str | int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _start(day: date) -> datetime:

@@ -12,16 +12,19 @@ from uuid import uuid4
 
 from typer.testing import CliRunner, Result
 
-from cli.books import COLUMNS
+from cli.books import COLUMNS, Line
 from cli.reconcile import reconcile
 from domain.apps.commands import CreateApp, SetConnection
 from domain.apps.connection import secret_context
 from eventlog.security.vault import Vault
 from tests.service.harness import MASTER_KEY
+from tests.support.canned_server import serve_canned
 from tests.workers.conftest import account, bench, mollie, sandbox
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 from tests.workers.test_schedule import project
+from workers.providers.retry import Span
+from workers.providers.stripe.book_lists import Fee, StripeBookLists
 
 __all__ = ["account", "bench", "mollie", "sandbox"]
 
@@ -138,3 +141,33 @@ def test_mollies_books_agree_once_a_missed_payment_and_chargeback_are_known(
     ended = books(mollie, database)
     assert ended.exit_code == 0, ended.output
     assert amounts(ended) == {"charged": (3998, 3998), "disputed": (1999, 1999)}
+
+
+def test_fees_are_read_from_balance_transactions_and_not_compared() -> None:
+    listed = {
+        "object": "list",
+        "has_more": False,
+        "data": [
+            {"id": "txn_1", "created": 1_767_225_600, "currency": "eur", "fee": 83, "amount": 1999},
+            {"id": "txn_2", "created": 1_767_225_600, "currency": "eur", "fee": "unreadable"},
+        ],
+    }
+    period = Span(start=1_767_225_600, end=1_767_312_000)
+    with serve_canned() as canned:
+        canned.answer(200, json.dumps(listed).encode())
+        lists = StripeBookLists("sk_test_1", api_base=canned.url, mode="test")
+        page = lists.fees(period, None)
+        ((method, path, _),) = canned.requests
+    assert (method, path.partition("?")[0]) == ("GET", "/v1/balance_transactions")
+    assert page.items == [Fee(charged_at=1_767_225_600, currency="eur", amount_minor=83)]
+    assert page.unreadable == 1
+    line = Line(
+        day=datetime(2026, 1, 1, tzinfo=UTC).date(),
+        connection="stripe-1",
+        mode="live",
+        currency="eur",
+        kind="fees",
+        ours_minor=None,
+        theirs_minor=83,
+    )
+    assert line.difference_minor is None

@@ -26,8 +26,8 @@ from workers.providers.retry import Page, Span
 from workers.providers.stripe.book_lists import StripeBookLists
 from workers.reconciliation.known_objects import KnownObjects
 
-Kind = Literal["charged", "refunded", "disputed"]
-KINDS: Final[tuple[Kind, ...]] = ("charged", "refunded", "disputed")
+Kind = Literal["charged", "refunded", "disputed", "fees"]
+KINDS: Final[tuple[Kind, ...]] = ("charged", "refunded", "disputed", "fees")
 Sums = Mapping[tuple[date, str], Mapping[Kind, int]]
 """Minor units by day and currency."""
 
@@ -98,22 +98,16 @@ class ProviderBooks(ABC):
 class StripeBooks(ProviderBooks):
     """Sums of a Stripe account: invoices, and refunds and disputes of their payments.
 
-    `invoice_of` returns the invoice of a payment at Stripe.
+    `invoice_of` returns the invoice of a payment at Stripe. `with_fees`: its fees, too.
     """
 
     lists: StripeBookLists
     invoice_of: Callable[[str], str | None]
+    with_fees: bool = False
 
     def add_all(self, period: Span) -> None:
-        """Read invoices, refunds and disputes."""
-        created = Span(start=period.start - LOOK_BACK_DAYS * _DAY_S, end=period.end)
-        for invoices in self.pages(lambda after: self.lists.charged_invoices(created, after)):
-            for one in invoices.items:
-                if self.is_ours(one.invoice):
-                    for at, amount_minor in one.parts:
-                        self.add("charged", at, one.invoice.currency, amount_minor, period)
-            oldest = invoices.items[-1].invoice.created_at if invoices.items else None
-            self.report(0.8 * _share(oldest, created, last=invoices.last))
+        """Read invoices, refunds and disputes, and fees if they are wanted."""
+        self._add_invoices(period)
         currency_of = lru_cache(_REMEMBERED)(self._currency_of)
         for share, fetch in ((0.9, self.lists.refunds), (1.0, self.lists.disputes)):
             for parts in self.pages(lambda after, fetch=fetch: fetch(period, after)):  # type: ignore[misc]
@@ -122,6 +116,23 @@ class StripeBooks(ProviderBooks):
                     if currency is not None:
                         self.add_back(part.back, currency, period)
             self.report(share)
+        if self.with_fees:
+            self._add_fees(period)
+
+    def _add_invoices(self, period: Span) -> None:
+        created = Span(start=period.start - LOOK_BACK_DAYS * _DAY_S, end=period.end)
+        for invoices in self.pages(lambda after: self.lists.charged_invoices(created, after)):
+            for one in invoices.items:
+                if self.is_ours(one.invoice):
+                    for at, amount_minor in one.parts:
+                        self.add("charged", at, one.invoice.currency, amount_minor, period)
+            oldest = invoices.items[-1].invoice.created_at if invoices.items else None
+            self.report(0.8 * _share(oldest, created, last=invoices.last))
+
+    def _add_fees(self, period: Span) -> None:
+        for fees in self.pages(lambda after: self.lists.fees(period, after)):
+            for fee in fees.items:
+                self.add("fees", fee.charged_at, fee.currency, fee.amount_minor, period)
 
     def _currency_of(self, payment: str) -> str | None:
         """Return the currency of a payment of one of our invoices; None for any other payment."""

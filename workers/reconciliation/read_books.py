@@ -43,11 +43,12 @@ def read_books(
     billing: Billing,
     vault: Vault,
     report: Callable[[float], None],
+    with_fees: bool,
 ) -> ReadBooks:
     """Read what the provider has of a period, at most at a fifth of the connection's rate.
 
-    `report` gets the read share after each page. Raises the gateway's errors, LogUnavailable and
-    WorkUnavailable.
+    `with_fees`: also Stripe's fees, which need a permission of their own. `report` gets the read
+    share after each page. Raises the gateway's errors, LogUnavailable and WorkUnavailable.
     """
     with ExitStack() as stack:
         by_object = ProviderObjectQueries(settings.database_url, max_size=1)
@@ -62,7 +63,9 @@ def read_books(
             "report": report,
         }
         gateways = open_gateways(settings, billing, vault)
-        books = _books(settings, connection, gateways, vault=vault, shared=shared)
+        books = _books(
+            settings, connection, gateways, vault=vault, shared=shared, with_fees=with_fees
+        )
         return ReadBooks(sums=books.read(period), unreadable=books.unreadable)
 
 
@@ -73,6 +76,7 @@ def _books(
     *,
     vault: Vault,
     shared: dict[str, Any],
+    with_fees: bool,
 ) -> ProviderBooks:
     key, mode = open_key(connection, vault), cast("Mode", connection.mode)
     await_rate_limit = gateways.rate_limit_for(connection)
@@ -85,7 +89,9 @@ def _books(
         key, api_base=settings.stripe_api_base, mode=mode, await_rate_limit=await_rate_limit
     )
     gateway = gateways.invoicing(connection.app_id, connection.name)
-    return StripeBooks(lists=lists, invoice_of=gateway.find_invoice_of, **shared)
+    return StripeBooks(
+        lists=lists, invoice_of=gateway.find_invoice_of, with_fees=with_fees, **shared
+    )
 
 
 def _account(connection: Connection) -> ProviderAccount:

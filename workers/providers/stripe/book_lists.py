@@ -7,7 +7,14 @@ from typing import Any
 
 from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice
-from workers.providers.bounded_fields import Amount, ProviderObject, Time, Token, read_as
+from workers.providers.bounded_fields import (
+    Amount,
+    Currency,
+    ProviderObject,
+    Time,
+    Token,
+    read_as,
+)
 from workers.providers.retry import Page, Span
 from workers.providers.stripe import objects
 from workers.providers.stripe.audit_lists import StripeAuditLists
@@ -36,12 +43,36 @@ class ChargedInvoice:
     parts: tuple[tuple[int, int], ...]
 
 
+class _BalanceTransaction(ProviderObject):
+    created: Time
+    currency: Currency
+    fee: Amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fee:
+    """The provider's fee of one movement of the account's balance, in the balance's currency."""
+
+    charged_at: int
+    currency: str
+    amount_minor: int
+
+
 class StripeBookLists(StripeAuditLists):
     """The lists of a Stripe account in one mode. All calls are GETs and raise the port's errors."""
 
     def charged_invoices(self, span: Span, after: str | None) -> Page[ChargedInvoice]:
         """List the invoices created in a time range, with their payments."""
         return self._current("invoices", span, after, _charged, expand=["data.payments"])
+
+    def fees(self, span: Span, after: str | None) -> Page[Fee]:
+        """List the fees of a time range. Stripe docs: list all balance transactions."""
+        return self._current("balance_transactions", span, after, lambda data, _: _fee(data))
+
+
+def _fee(data: dict[str, Any]) -> Fee:
+    read = read_as(_BalanceTransaction, data, kind="balance_transaction")
+    return Fee(charged_at=read.created, currency=read.currency, amount_minor=read.fee)
 
 
 def _charged(data: dict[str, Any], as_of: int) -> ChargedInvoice:
