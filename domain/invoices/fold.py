@@ -5,9 +5,9 @@ Pure: it has no clock, calls no provider and never raises on an old event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from domain.core.calendar import from_unix
 from domain.core.failures import Failure
@@ -28,6 +28,7 @@ from domain.invoices.steps import REFUND_STEP, STEP_OF
 from domain.invoices.view import (
     InvoiceRequest,
     InvoiceView,
+    Line,
     PendingRequest,
     RequestedLine,
 )
@@ -128,7 +129,7 @@ def _requested_view(event: e.InvoiceRequested) -> InvoiceView:
         description=event.description,
         footer=event.footer,
         metadata=dict(event.metadata),
-        lines=[dict(line) for line in event.lines],
+        lines=_lines(event.lines),
         request=InvoiceRequest(
             lines=[_requested_line(line) for line in event.lines],
             tax_rate_id=event.tax_rate_id,
@@ -141,6 +142,11 @@ def _requested_view(event: e.InvoiceRequested) -> InvoiceView:
         ),
         request_hash=event.request_hash,
     )
+
+
+def _lines(stored: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """Copy the lines of an event."""
+    return [cast("Line", dict(line)) for line in stored]
 
 
 def _requested_line(line: Mapping[str, Any]) -> RequestedLine:
@@ -217,11 +223,11 @@ def _apply_issue(
         view.next_action, view.failure = {"type": "redirect", "url": event.url}, None
         view.objects = [*view.objects, event.provider_object_id]
         view.tax_minor = event.tax_minor
-        view.lines = view.lines if event.lines is None else [dict(line) for line in event.lines]
+        view.lines = view.lines if event.lines is None else _lines(event.lines)
         view.in_progress = False
         return
     view.tax_minor = event.tax_minor
-    view.lines = [dict(line) for line in event.lines]
+    view.lines = _lines(event.lines)
     if isinstance(event, e.InvoiceDrafted):
         view.in_progress = False
         return

@@ -139,7 +139,7 @@ def issued_lines(invoice: ProviderInvoice, view: InvoiceView) -> list[dict[str, 
     ones.
     """
     if invoice.more_lines or not invoice.lines:
-        return view.lines
+        return [dict(line) for line in view.lines]
     requested = {str(index): line for index, line in enumerate(view.request.lines)}
     return [_issued_line(line, requested.get(line.reference or "")) for line in invoice.lines]
 

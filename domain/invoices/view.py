@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 from uuid import UUID
 
 from domain.core import ids
@@ -45,6 +45,28 @@ class RequestedLine:
     price: str | None
     amount_minor: int | None
     currency: str | None
+
+
+class Line(TypedDict, total=False):
+    """A line as events store it: requested, then issued (with `id` and `total_minor`).
+
+    `amount_minor` is for one unit.
+    """
+
+    id: str | None
+    name: str | None
+    quantity: int | None
+    price: str | None
+    amount_minor: int | None
+    total_minor: int | None
+    currency: str | None
+
+
+class NextAction(TypedDict):
+    """The action that the customer has to take; `url` is None where it has no page."""
+
+    type: str
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +193,7 @@ class InvoiceView:
     amount_disputed_minor: int = 0
     amount_overpaid_minor: int = 0
     dispute_status: str | None = None
-    lines: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
@@ -195,7 +217,7 @@ class InvoiceView:
     revised_by: UUID | None = None
     objects: list[str] = field(default_factory=list)
     paid_by_object: str | None = None
-    next_action: dict[str, str] | None = None
+    next_action: NextAction | None = None
     hosted_url: str | None = None
     failure: Failure | None = None
     body: str | None = None

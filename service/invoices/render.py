@@ -1,13 +1,13 @@
 """Build the responses with invoices of the canonical API (seed 002)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Any, Final
 
 from domain.core.failures import Failure
 from domain.invoices import status
-from domain.invoices.view import CreditNote, Dispute, InvoiceView, Payment, Refund
+from domain.invoices.view import CreditNote, Dispute, InvoiceView, Line, NextAction, Payment, Refund
 from projections.invoices.queries import TimelineEntry
 from service.http.canonical_errors import render_problem
 from service.http.envelope import Json, Rendered
@@ -153,8 +153,8 @@ def failure(known: Failure) -> schemas.Failure:
     return schemas.Failure(code=known.code, decline_code=known.decline_code, message=known.message)
 
 
-def _next_action(known: Mapping[str, Any]) -> schemas.NextAction:
-    return schemas.NextAction(type=known.get("type"), url=known.get("url"))
+def _next_action(known: NextAction) -> schemas.NextAction:
+    return schemas.NextAction(type=known["type"], url=known["url"])
 
 
 def _requested_lines(view: InvoiceView) -> list[schemas.RequestedLine]:
@@ -172,13 +172,13 @@ def _requested_lines(view: InvoiceView) -> list[schemas.RequestedLine]:
     ]
 
 
-def _line(line: Mapping[str, Any]) -> schemas.Line:
+def _line(line: Line) -> schemas.Line:
     return schemas.Line(
         id=line.get("id"), **_line_fields(line), total_minor=line.get("total_minor")
     )
 
 
-def _line_fields(line: Mapping[str, Any]) -> dict[str, Any]:
+def _line_fields(line: Line) -> dict[str, Any]:
     return {name: line.get(name) for name in _LINE_FIELDS}
 
 
