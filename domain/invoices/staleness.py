@@ -2,7 +2,7 @@
 
 Stripe's times have a resolution of one second. Counters that can only grow (state, attempts, amount
 paid) decide most cases without a call. Where they are equal or contradict each other, the time
-decides, and where the times are equal, the provider must be asked.
+decides, and where the times are equal, the provider's object must be fetched.
 """
 
 from __future__ import annotations

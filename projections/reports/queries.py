@@ -200,9 +200,9 @@ class ReportQueries:
     ) -> list[SummaryRow]:
         """Return a row for each mode and currency that the app has ever had money in.
 
-        `first` is included, `end` is not; both begin a quarter of an hour. Without them, what came
-        in and went back is of all times. Outstanding and overdue are always as of `now`, and what
-        comes in each month is of the newest word.
+        `first` is included, `end` is not; both begin a quarter of an hour. Without them, collected
+        and refunded amounts are of all times. Outstanding and overdue are always as of `now`;
+        recurring revenue is of the newest snapshot.
         """
         parameters = summary_parameters(filters, now=now, first=first, end=end)
         sums: dict[tuple[str, str], dict[str, int]] = {}

@@ -22,7 +22,7 @@ STATES: Final = get_args(State)
 class WorkFilter:
     """Filter and page of an app's work. What gave up: oldest first. `limit`: 1..100.
 
-    All other work in the order in which it was asked for.
+    All other work in the order in which it was requested.
     """
 
     app_id: UUID

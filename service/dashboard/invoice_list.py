@@ -41,11 +41,11 @@ async def _list(request: Request, visitor: Visitor) -> Response:
     given = given_filters(request.query_params, several=("status",))
     found, messages = None, []
     try:
-        asked = await _asked(context, visitor, given)
+        filters = await _filters_of(context, visitor, given)
         if given.get("format") == "csv":
-            chunks = context.invoices.stream_invoices(asked)
+            chunks = context.invoices.stream_invoices(filters)
             return await csv_answer(chunks, links=context.links, headers={})
-        found = await context.invoices.list_invoices(asked)
+        found = await context.invoices.list_invoices(filters)
     except (BadRequest, BadCursor) as error:
         messages = [fault.message for fault in problem_of(error).faults]
     values = {
@@ -68,7 +68,7 @@ async def _list(request: Request, visitor: Visitor) -> Response:
 _SORTS: Final = ("-createdAt", "createdAt", "-totalMinor", "totalMinor")
 
 
-async def _asked(
+async def _filters_of(
     context: DashboardContext, visitor: Visitor, given: Mapping[str, str]
 ) -> InvoiceFilter:
     app = visitor.caller.app
@@ -91,14 +91,14 @@ def _views(given: Mapping[str, str]) -> list[dict[str, Any]]:
     kept = {name: given[name] for name in ("mode", "currency") if name in given}
     narrowed = {name: given[name] for name in ("status", "unassigned") if name in given}
     return [
-        {"name": name, "url": _url({**kept, **asked}), "is_shown": narrowed == asked}
-        for name, asked in _VIEWS
+        {"name": name, "url": _url({**kept, **filters}), "is_shown": narrowed == filters}
+        for name, filters in _VIEWS
     ]
 
 
 def _url(given: Mapping[str, str], **changed: str | None) -> str:
-    asked = {name: value for name, value in {**given, **changed}.items() if value is not None}
-    return "/dashboard/invoices" + (f"?{urlencode(asked)}" if asked else "")
+    filters = {name: value for name, value in {**given, **changed}.items() if value is not None}
+    return "/dashboard/invoices" + (f"?{urlencode(filters)}" if filters else "")
 
 
 list_invoices = page(_list)

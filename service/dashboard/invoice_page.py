@@ -101,10 +101,10 @@ def _moment_nr(entries: list[Entry], as_of: datetime | None, *, last: int) -> in
 
 
 async def _deliveries(context: DashboardContext, visitor: Visitor, invoice_id: UUID) -> list[Any]:
-    asked = DeliveryFilter(
+    filters = DeliveryFilter(
         app_id=visitor.caller.app.app_id, invoice_id=invoice_id, limit=_DELIVERIES
     )
-    found = await context.deliveries.list_deliveries(asked)
+    found = await context.deliveries.list_deliveries(filters)
     return [row.view for row in found.rows if not hasattr(row, "connection_id")]
 
 

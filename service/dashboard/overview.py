@@ -74,9 +74,9 @@ async def _money(
     interval: Interval,
 ) -> dict[str, Any]:
     app_id, mode, currency = visitor.caller.app.app_id, chosen.mode, chosen.currency
-    asked = ReportFilter(app_id=app_id, mode=mode, currency=currency)
+    filters = ReportFilter(app_id=app_id, mode=mode, currency=currency)
     begins = [bucket.start for bucket in buckets]
-    found = await context.reports.revenue(asked, begins=begins, end=buckets[-1].end)
+    found = await context.reports.revenue(filters, begins=begins, end=buckets[-1].end)
     ages = await context.samples.ages(app_id, mode, currency, now=context.now())
     return {
         "totals": PeriodSums.total(found[0].buckets) if found else PeriodSums(),
@@ -139,13 +139,13 @@ def _chart(found: Sequence[RevenueRow], buckets: Sequence[Bucket], chosen: Summa
 
 def _list_url(chosen: SummaryRow, bucket: Bucket) -> str:
     """Return the list of what was paid in a bucket."""
-    asked = {
+    params = {
         "mode": chosen.mode,
         "currency": chosen.currency,
         "paidFrom": bucket.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "paidTo": bucket.end.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    return f"/dashboard/invoices?{urlencode(asked)}"
+    return f"/dashboard/invoices?{urlencode(params)}"
 
 
 overview = page(_overview)

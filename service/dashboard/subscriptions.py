@@ -40,8 +40,8 @@ async def _list(request: Request, visitor: Visitor) -> Response:
         written = with_moments(given, _TIMES, zone=app.settings.time_zone)
         query = read_query(SubscriptionListQuery, QueryParams({"limit": _ROWS, **written}))
         mode = await default_mode(context.auth.access, app, query.provider)
-        asked = to_subscription_filter(query, app.app_id, default_mode=mode, fixed={})
-        found = await context.subscriptions.list_subscriptions(asked)
+        filters = to_subscription_filter(query, app.app_id, default_mode=mode, fixed={})
+        found = await context.subscriptions.list_subscriptions(filters)
     except (BadRequest, BadCursor) as error:
         messages = [fault.message for fault in problem_of(error).faults]
     next_cursor = None if found is None else found.next_cursor

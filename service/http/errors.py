@@ -213,7 +213,7 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
         HTTPStatus.GATEWAY_TIMEOUT, "[E5040]", "The provider did not answer in time", 1
     ),
     ProviderUnavailable: _Row(
-        HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "The provider can't be asked now", 5
+        HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "The provider is not available now", 5
     ),
     LogUnavailable: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
     ReadModelUnavailable: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),

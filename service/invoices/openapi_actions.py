@@ -59,7 +59,7 @@ def _action(
         security=openapi_common.OF_APP,
         headers=(IDEMPOTENCY_KEY, PREFER),
         body=Body(
-            content={JSON: Content(model=body, examples={"asked": example or {}})},
+            content={JSON: Content(model=body, examples={"requested": example or {}})},
             required=False,
         ),
         responses={

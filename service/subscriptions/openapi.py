@@ -149,7 +149,7 @@ _CANCEL: Final = _action(
     about="At once, or with `atPeriodEnd` at the end of the paid period: until then it stays "
     "`active`, and `cancelAt` has the time of its end.",
     body=Body(
-        content={JSON: Content(model=CancelBody, examples={"asked": examples.CANCEL_BODY})},
+        content={JSON: Content(model=CancelBody, examples={"requested": examples.CANCEL_BODY})},
         required=False,
     ),
     succeeded=examples.CANCELED,
@@ -161,7 +161,9 @@ _CHANGE: Final = _action(
     about="`lineItems` replaces all lines. With `when: now` the rest of the period is prorated "
     "on the next invoice; with `periodEnd` the change applies from the next period, and "
     "`scheduledChange` shows it until then.",
-    body=Body(content={JSON: Content(model=ChangeBody, examples={"asked": examples.CHANGE_BODY})}),
+    body=Body(
+        content={JSON: Content(model=ChangeBody, examples={"requested": examples.CHANGE_BODY})}
+    ),
     succeeded=examples.CHANGED,
 )
 

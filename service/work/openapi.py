@@ -71,7 +71,7 @@ OPERATIONS: Final = (
         security=openapi_common.OF_APP,
         headers=(IDEMPOTENCY_KEY,),
         body=Body(
-            content={JSON: Content(model=ActionBody, examples={"asked": {}})}, required=False
+            content={JSON: Content(model=ActionBody, examples={"empty": {}})}, required=False
         ),
         responses={
             S.OK: json_response(

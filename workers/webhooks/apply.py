@@ -49,7 +49,7 @@ from workers.webhooks.parse import ParsedEvent, Snapshot
 from workers.webhooks.payload_batches import parsed_in_parts
 
 NAME: Final = "apply"
-NEEDS_FETCH: Final = "the provider must be asked"
+NEEDS_FETCH: Final = "the provider's object must be fetched"
 _TRIES: Final = 5
 
 _log = structlog.get_logger("billhook.apply")

@@ -53,7 +53,9 @@ def test_a_subscription_with_twelve_prices_has_all_items_and_lines(bench: Bench)
     view = bench.charge(invoice_id).view
     total = sum(100 + index for index in range(COUNT))
     assert (view.status, view.total_minor) == ("paid", total)
-    assert sorted(line["total_minor"] or 0 for line in view.lines) == [100 + i for i in range(COUNT)]
+    assert sorted(line["total_minor"] or 0 for line in view.lines) == [
+        100 + i for i in range(COUNT)
+    ]
     assert all(line["name"] for line in view.lines)
 
     bench.deliver("customer.subscription.")
