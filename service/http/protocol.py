@@ -14,15 +14,18 @@ _TOO_LONG: Final = (
 class BoundedHttp(HttpToolsProtocol):
     """HTTP/1.1 with a deadline and a size limit for request line and headers.
 
-    The server's own parser waits for both for ever. Longer headers than the service reads, but
-    shorter than this, are refused there, in the dialect of the path.
+    The server's own parser waits for both for ever, and for the rest of a body after its response,
+    as long as single bytes arrive. Longer headers than the service reads, but shorter than this,
+    are refused there, in the dialect of the path.
     """
 
     head_timeout_s: ClassVar[float] = 15.0
+    body_rest_timeout_s: ClassVar[float] = 5.0
 
     _head_bytes = 0
     _in_head = True
     _head_timer: TimerHandle | None = None
+    _body_rest_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -32,6 +35,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting for a request."""
         self._end_head()
+        self._end_body_rest()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -57,7 +61,20 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request and wait for the next one."""
         super().on_message_complete()
+        self._end_body_rest()
         self._in_head, self._head_bytes = True, 0
+        if self.cycle.response_complete:
+            self._await_head()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request, or for the rest of the answered one's body."""
+        super().on_response_complete()
+        if self.transport.is_closing() or not self.cycle.response_complete:
+            return  # a request that was sent before the response is served now
+        if not self._in_head:
+            self._body_rest_timer = self.loop.call_later(self.body_rest_timeout_s, self._give_up)
+        elif self._head_timer is None:
+            self._await_head()
 
     def _await_head(self) -> None:
         self._in_head, self._head_bytes = True, 0
@@ -69,7 +86,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _end_body_rest(self) -> None:
+        if self._body_rest_timer is not None:
+            self._body_rest_timer.cancel()
+            self._body_rest_timer = None
+
     def _give_up(self) -> None:
-        self._head_timer = None
+        self._head_timer = self._body_rest_timer = None
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()

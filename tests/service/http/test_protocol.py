@@ -12,7 +12,7 @@ from service.settings import LONGEST_HEAD_BYTES
 
 
 class Impatient(BoundedHttp):
-    head_timeout_s = 0.2
+    head_timeout_s = body_rest_timeout_s = 0.2
 
 
 @asynccontextmanager
@@ -20,7 +20,13 @@ async def connected(
     protocol: type[BoundedHttp],
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     config = uvicorn.Config(
-        PlainTextResponse("hello"), http=protocol, ws="none", lifespan="off", log_config=None
+        PlainTextResponse("hello"),
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        # A client that sends single bytes is never idle.
+        timeout_keep_alive=600,
     )
     server = uvicorn.Server(config)
     config.load()
@@ -75,9 +81,21 @@ def test_a_head_that_never_ends_is_waited_for_no_longer() -> None:
     assert asyncio.run(scenario(b"GET / HTTP/1.1\r\nhost: x\r\n")) == b""
 
 
-def test_a_body_may_take_longer_than_a_head() -> None:
-    async def scenario() -> bytes:
+def test_a_connection_ends_where_neither_the_body_nor_another_request_arrives() -> None:
+    async def scenario(more: bytes) -> bytes:
         async with connected(Impatient) as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n")
+            await reader.readuntil(b"hello")
+            writer.write(more)
+            return await reader.read()
+
+    for more in (b"", b"{}", b"{}{}", b"{}{}\r\n\r\n"):
+        assert asyncio.run(scenario(more)) == b""
+
+
+def test_a_body_may_arrive_after_its_response() -> None:
+    async def scenario() -> bytes:
+        async with connected(BoundedHttp) as (reader, writer):
             writer.write(b"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n{}")
             first = await reader.readuntil(b"hello")
             writer.write(b"{}GET / HTTP/1.1\r\n\r\n")
