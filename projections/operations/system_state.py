@@ -28,10 +28,11 @@ class SystemState:
     """Ages in seconds are 0 where nothing waits.
 
     `oldest_due_s`: work that is due, not finished and not given up. `oldest_retried_s`: since when
-    the oldest job that failed at least once is open. `oldest_unapplied_s`: provider events that
-    are neither applied nor a dead letter. `captures_due`: authorized payments that the provider
-    releases within 48 h unless they are captured. `leaders`: whether a process holds the leader's
-    lock. `dead_letters`: by the reason without its details, the 20 most frequent ones and `other`.
+    the oldest job that failed at least once is open; one that waits for its time has not failed.
+    `oldest_unapplied_s`: provider events that are neither applied nor a dead letter.
+    `captures_due`: authorized payments that the provider releases within 48 h unless they are
+    captured. `leaders`: whether a process holds the leader's lock. `dead_letters`: by the reason
+    without its details, the 20 most frequent ones and `other`.
     """
 
     is_writable: bool
@@ -68,7 +69,7 @@ SELECT
     ), 0)::float AS oldest_due_s,
     coalesce((
         SELECT extract(epoch FROM clock_timestamp() - min(opened_at))
-        FROM work.jobs WHERE gave_up_at IS NULL AND last_error IS NOT NULL
+        FROM work.jobs WHERE gave_up_at IS NULL AND tries > 0
     ), 0)::float AS oldest_retried_s,
     coalesce((
         SELECT extract(epoch FROM clock_timestamp() - received_at)

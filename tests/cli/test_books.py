@@ -20,6 +20,7 @@ from eventlog.security.vault import Vault
 from tests.service.harness import MASTER_KEY
 from tests.support.canned_server import serve_canned
 from tests.workers.conftest import account, bench, mollie, sandbox
+from tests.workers.history.imports import open_imports
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 from tests.workers.test_schedule import project
@@ -141,6 +142,17 @@ def test_mollies_books_agree_once_a_missed_payment_and_chargeback_are_known(
     ended = books(mollie, database)
     assert ended.exit_code == 0, ended.output
     assert amounts(ended) == {"charged": (3998, 3998), "disputed": (1999, 1999)}
+
+
+def test_mollies_books_have_imported_payments(mollie: MollieBench, database: str) -> None:
+    connect(mollie, "mollie", mollie.account.key)
+    payment = mollie.account.pay("12.34")
+    mollie.pay(payment.id)
+    with open_imports(database) as imports:
+        assert imports.mollie(mollie).run(0).counts["invoices"] == {"new": 1}
+    ended = books(mollie, database)
+    assert ended.exit_code == 0, ended.output
+    assert amounts(ended) == {"charged": (1234, 1234)}
 
 
 def test_fees_are_read_from_balance_transactions_and_not_compared() -> None:

@@ -183,11 +183,16 @@ class MollieBooks(ProviderBooks):
                 return
 
     def _is_expected(self, seen: ProviderInvoice) -> bool:
-        """Return whether a payment is one of an invoice, and not a second one of the same."""
+        """Return whether a payment is one of an invoice, and not a second one of the same.
+
+        An imported one is the only payment of its invoice, and need not name it.
+        """
         if seen.subscription_id is not None:
             return True
         named = invoice_named_by(seen)
         invoice = None if named is None else self.billing.find(Invoice, named)
+        if invoice is None:
+            invoice = self.billing.find(Invoice, self.account.id_of(seen.id))
         return invoice is not None and seen.id not in invoice.view.paid_elsewhere
 
 
