@@ -67,7 +67,9 @@ WITH connection AS (
 SELECT connection.app_id, connection.name AS connection, connection.connection_id,
     connection.provider, connection.mode,
     extract(epoch FROM clock_timestamp())::float
-        - (catch_up.checkpoint->>'read_s')::float AS catch_up_lag_s,
+        - coalesce(
+            catch_up.checkpoint->>'reached_s', catch_up.checkpoint->>'read_s'
+        )::float AS catch_up_lag_s,
     extract(epoch FROM clock_timestamp() - audit.updated_at)::float AS audit_age_s,
     coalesce(unresolved.rows, 0) AS unresolved,
     coalesce(extract(epoch FROM clock_timestamp() - unresolved.detected_at), 0)::float

@@ -7,7 +7,7 @@ after each page. What is read twice, after a kill or by the overlap, changes not
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -41,14 +41,16 @@ class Events(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EventCheckpoint:
-    """Position in the list of events: the time up to which it was read, by the provider's clock.
+    """Position in the list of events: where to read on, by the provider's clock.
 
-    `until`: the end of the window in progress; `after`: the last event read of it.
+    `until`: the end of the window in progress; `after`: the last event read of it. `reached_s`: up
+    to where the last whole run read, which is later than `read_s` by the overlap.
     """
 
     read_s: int
     until: int | None = None
     after: str | None = None
+    reached_s: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +95,12 @@ class EventCatchUp:
                 break
             page = self._page(window, checkpoint.after)
             entered += self.inbox.receive_events(page.items)
-            checkpoint = self._save(_after(page, window))
+            checkpoint = self._save(_after(checkpoint, page, window))
             # Windows grow over a quiet time, in which each would cost a call.
             window_s = min(2 * window_s, _DAY_S) if page.last is None else WINDOW_S
         if checkpoint.read_s == end:
-            self._save(EventCheckpoint(read_s=max(end - overlap_s, self.since_s, now_s - KEPT_S)))
+            again_s = max(end - overlap_s, self.since_s, now_s - KEPT_S)
+            self._save(EventCheckpoint(read_s=again_s, reached_s=end))
         return CatchUpResult(entered=entered, gap=gap)
 
     def _resume(self, now_s: int) -> tuple[EventCheckpoint, Span | None]:
@@ -110,7 +113,7 @@ class EventCatchUp:
         if checkpoint.read_s >= oldest_s:
             return checkpoint, None
         gap = Span(start=checkpoint.read_s, end=oldest_s)
-        return EventCheckpoint(read_s=oldest_s), gap
+        return EventCheckpoint(read_s=oldest_s, reached_s=checkpoint.reached_s), gap
 
     def _page(self, window: Span, after: str | None) -> Page[ListedEvent]:
         try:
@@ -132,8 +135,8 @@ def checkpoint_name(connection_id: UUID, *, undelivered: bool = False) -> str:
     return f"{'undelivered' if undelivered else 'catch_up'}:{connection_id}"
 
 
-def _after(page: Page[Any], window: Span) -> EventCheckpoint:
+def _after(checkpoint: EventCheckpoint, page: Page[Any], window: Span) -> EventCheckpoint:
     """Return the position after a page: in the window, or at the start of the next one."""
     if page.last is None:
-        return EventCheckpoint(read_s=window.end)
-    return EventCheckpoint(read_s=window.start, until=window.end, after=page.last)
+        return replace(checkpoint, read_s=window.end, until=None, after=None)
+    return replace(checkpoint, read_s=window.start, until=window.end, after=page.last)

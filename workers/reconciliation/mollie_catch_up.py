@@ -41,8 +41,8 @@ class MollieCatchUp:
         if end <= stored["read_s"]:
             return CatchUpResult(entered=0)
         # Kept, so that a run which was interrupted goes on with the same period.
-        self.checkpoints.save(self.name, {"read_s": stored["read_s"], "until": end})
+        self.checkpoints.save(self.name, stored | {"until": end})
         done = self.audit.run(Span(start=stored["read_s"], end=end), only=PAYMENT_LISTS)
-        read_s = max(end - OVERLAP_S, self.since_s)
-        self.checkpoints.save(self.name, {"read_s": read_s})
+        again_s = max(end - OVERLAP_S, self.since_s)
+        self.checkpoints.save(self.name, {"read_s": again_s, "reached_s": end})
         return CatchUpResult(entered=sum(done.found.values()))

@@ -32,6 +32,9 @@ def test_missed_events_are_entered_once_and_heal(stripe_nets: Nets, bench: Bench
     assert stripe_nets.catch_up().run().entered == 0
     assert stripe_nets.catch_up(undelivered=True).run().entered == 0
     assert bench.log.head() == head
+    catch_up = stripe_nets.catch_up()
+    checkpoint = catch_up.checkpoints.find(catch_up.name) or {}
+    assert checkpoint["reached_s"] > checkpoint["read_s"], "the overlap is no lag"
     # A webhook that comes late after all is the same entry.
     bench.deliver("invoice.")
     assert bench.topics(invoice_id).count("invoice.payment_succeeded") == 1
