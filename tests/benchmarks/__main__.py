@@ -14,7 +14,16 @@ from dataclasses import asdict, replace
 from typing import Final
 
 from eventlog.process.log_setup import configure_logging
-from tests.benchmarks import acks, appends, bulkheads, idle, lag, machine, rebuild
+from tests.benchmarks import (
+    acks,
+    appends,
+    bulkheads,
+    idle,
+    lag,
+    machine,
+    rebuild,
+    reconciliation,
+)
 from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
 from tests.benchmarks.workload import FULL, QUICK, Effort
@@ -26,6 +35,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "lag": lag.measure,
     "idle": idle.measure,
     "bulkheads": bulkheads.measure,
+    "reconciliation": reconciliation.measure,
 }
 
 

@@ -40,7 +40,7 @@ def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
         ours = stack.enter_context(system.account())
         ours.admin.set_latency(_STRIPE_CALL_MS)
         caller = stack.enter_context(system.caller())
-        load = _Load(system, caller, requests=effort.requests)
+        load = PostLoad(system, caller, requests=effort.requests)
         load.post_all()  # warms up connections and caches
         found: dict[str, object] = {}
         for name, disturbed, most in (
@@ -58,7 +58,7 @@ def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
         return found
 
 
-class _Load:
+class PostLoad:
     """Our POSTs: each creates an invoice through Stripe and waits until it is paid."""
 
     def __init__(self, system: System, caller: Caller, *, requests: int) -> None:
