@@ -129,6 +129,10 @@ _TENANT: Final = SQL(
     "SELECT tenant_id, contact_body, customers, created_at, updated_at FROM read.tenants"
     " WHERE app_id = %(app_id)s AND tenant_id = %(tenant_id)s"
 )
+_CONTACTS: Final = SQL(
+    "SELECT tenant_id, contact_body FROM read.tenants"
+    " WHERE app_id = %(app_id)s AND tenant_id = ANY(%(tenant_ids)s)"
+)
 _MOVEMENTS: Final = SQL(
     "SELECT entry.position, subject_id AS invoice_id, entry.type, entry.occurred_at, entry.actor,"
     " entry.data, invoice.currency, invoice.view ->> 'number' AS number, invoice.mode,"
@@ -200,6 +204,11 @@ class DashboardQueries:
         """Find a tenant."""
         found = await self._pool.fetch(_TENANT, {"app_id": app_id, "tenant_id": tenant_id})
         return TenantRow(**found[0]) if found else None
+
+    async def contact_bodies(self, app_id: UUID, tenant_ids: list[UUID]) -> dict[UUID, str]:
+        """Find the hashes of tenants' contact bodies."""
+        found = await self._pool.fetch(_CONTACTS, {"app_id": app_id, "tenant_ids": tenant_ids})
+        return {row["tenant_id"]: row["contact_body"] for row in found if row["contact_body"]}
 
     async def movements(
         self, app_id: UUID, types: tuple[str, ...], *, before: int, rows: int

@@ -20,6 +20,7 @@ from service.dashboard.guard import action, page
 from service.dashboard.invoice_actions import NOTES
 from service.dashboard.live import live_url
 from service.dashboard.pages import render
+from service.dashboard.tenants import tenant_names
 from service.dashboard.timeline import entries_of, picture_of
 from service.dashboard.visitor import Form, Visitor
 from service.http.errors import BadRequest, problem_of
@@ -44,11 +45,14 @@ async def _list(request: Request, visitor: Visitor) -> Response:
         found = await context.subscriptions.list_subscriptions(filters)
     except (BadRequest, BadCursor) as error:
         messages = [fault.message for fault in problem_of(error).faults]
+    rows = [] if found is None else found.rows
+    names = await tenant_names(context, app.app_id, (row.view.tenant_id for row in rows))
     next_cursor = None if found is None else found.next_cursor
     values = {
         "given": Given(given),
         "messages": messages,
         "found": found,
+        "names": names,
         "statuses": STATUSES,
         "next_url": f"?{urlencode({**given, 'cursor': next_cursor or ''})}",
         "live_url": await live_url(context),
@@ -63,10 +67,13 @@ async def _show(request: Request, visitor: Visitor) -> Response:
         subscriptions_of(request), visitor.caller, request.path_params["subscriptionId"]
     )
     view = found.view
-    recorded = await context.subscriptions.timeline(visitor.caller.app.app_id, view.id)
+    app_id = visitor.caller.app.app_id
+    recorded = await context.subscriptions.timeline(app_id, view.id)
+    names = await tenant_names(context, app_id, [view.tenant_id])
     entries = entries_of(recorded, view.currency)
     values = {
         "subscription": view,
+        "name": None if view.tenant_id is None else names.get(view.tenant_id),
         "entries": entries,
         "picture": picture_of(entries),
         "may_cancel": visitor.acts and view.status not in ENDED and view.pending_request is None,

@@ -8,7 +8,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from projections.dashboard.queries import TenantRow
 from projections.invoices.queries import InvoiceFilter
 from projections.subscriptions.queries import SubscriptionFilter
 from service.dashboard.context import DashboardContext, context_of
@@ -35,7 +34,7 @@ async def _list(request: Request, visitor: Visitor) -> Response:
     values = {
         "rows": shown,
         "wanted": wanted,
-        "contacts": await _contacts(context, shown),
+        "contacts": await _contacts(context, (row.contact_body for row in shown)),
         "is_first": after == _FIRST,
         "next_url": f"?after={shown[-1].tenant_id}" if len(found) > _ROWS else None,
         "live_url": await live_url(context),
@@ -55,7 +54,7 @@ async def _show(request: Request, visitor: Visitor) -> Response:
     subscriptions = await context.subscriptions.list_subscriptions(
         SubscriptionFilter(app_id=app_id, tenant_id=tenant_id, limit=_SHOWN)
     )
-    contacts = await _contacts(context, [row])
+    contacts = await _contacts(context, [row.contact_body])
     values = {
         "tenant": row,
         "contact": contacts.get(row.contact_body or "", {}),
@@ -66,11 +65,25 @@ async def _show(request: Request, visitor: Visitor) -> Response:
     return render(request, "tenant.html", values, visitor=visitor)
 
 
+async def tenant_names(
+    context: DashboardContext, app_id: UUID, tenant_ids: Iterable[UUID | None]
+) -> dict[UUID, str]:
+    """Return the names of tenants that have one."""
+    wanted = list({tenant_id for tenant_id in tenant_ids if tenant_id is not None})
+    bodies = await context.samples.contact_bodies(app_id, wanted)
+    contacts = await _contacts(context, bodies.values())
+    return {
+        tenant_id: str(contacts[body]["name"])
+        for tenant_id, body in bodies.items()
+        if contacts.get(body, {}).get("name")
+    }
+
+
 async def _contacts(
-    context: DashboardContext, rows: Iterable[TenantRow]
+    context: DashboardContext, bodies: Iterable[str | None]
 ) -> dict[str, dict[str, Any]]:
     """Return names and e-mails by the hash of their body; erased ones are missing."""
-    wanted = {bytes.fromhex(row.contact_body) for row in rows if row.contact_body}
+    wanted = {bytes.fromhex(body) for body in bodies if body}
     found = await context.recording.log.bodies_async(wanted) if wanted else {}
     return {sha256.hex(): orjson.loads(raw) for sha256, raw in found.items()}
 
