@@ -70,7 +70,9 @@ class Children:
             "api",
             *("-m", "service"),
             ready=lambda: answers_ok(port, "/readyz"),
-            liveness=Liveness(answer_probe(lambda: answers_ok(port, "/healthz", timeout_s=1))),
+            liveness=Liveness(
+                answer_probe(lambda wait_s: answers_ok(port, "/healthz", timeout_s=wait_s))
+            ),
         )
 
     def demo(self, *, out: Path, settings: Mapping[str, str]) -> ChildProcess:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 _SILENT_S: Final = 20.0
@@ -51,13 +52,24 @@ def heartbeat_probe(file: Path) -> Probe:
     return last_beat
 
 
-def answer_probe(responds: Callable[[], bool]) -> Probe:
-    """Probe a port; each response counts as a heartbeat."""
+def answer_probe(responds: Callable[[float], bool]) -> Probe:
+    """Probe a port; each response counts as a heartbeat.
+
+    `responds` waits at most so many seconds, in a thread: a process that is overloaded responds
+    late, and is alive.
+    """
     count = 0
+    waiting: Thread | None = None
+
+    def wait_for_answer() -> None:
+        nonlocal count
+        count += responds(_SILENT_S)
 
     def last_answer() -> object:
-        nonlocal count
-        count += responds()
+        nonlocal waiting
+        if waiting is None or not waiting.is_alive():
+            waiting = Thread(target=wait_for_answer, name="answer probe", daemon=True)
+            waiting.start()
         return count
 
     return last_answer

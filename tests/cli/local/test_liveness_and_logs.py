@@ -1,7 +1,8 @@
 import sys
 from pathlib import Path
+from threading import Event
 
-from cli.local.liveness import Liveness, heartbeat_probe
+from cli.local.liveness import Liveness, answer_probe, heartbeat_probe
 from cli.local.logs import rotate_logs
 from cli.local.process import wait_until
 from cli.local.supervisor import ChildProcess
@@ -29,6 +30,22 @@ def test_a_process_without_a_heartbeat_hangs_and_one_with_it_does_not(tmp_path: 
     assert silent.is_hung()
     alive = Liveness(heartbeat_probe(beat), silent_s=DEADLINE_S)
     assert not alive.is_hung()
+
+
+def test_a_late_response_is_a_sign_of_life() -> None:
+    answer, waited_s = Event(), []
+
+    def responds(wait_s: float) -> bool:
+        waited_s.append(wait_s)
+        return answer.wait(DEADLINE_S)
+
+    last_answer = answer_probe(responds)
+    first = [last_answer() for _ in range(3)]
+    assert first == [first[0]] * 3
+    assert len(waited_s) == 1
+    answer.set()
+    assert wait_until(lambda: last_answer() != first[0], timeout_s=DEADLINE_S)
+    assert set(waited_s) == {20}  # as long as a process may be silent
 
 
 def test_a_process_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
