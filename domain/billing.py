@@ -100,7 +100,7 @@ class Billing(Administration):
         source = "import" if command.origin == "import" else "webhook"
 
         def apply_event(known: Invoice) -> None:
-            # Whoever tells of it, it was asked for just now.
+            # The snapshot was fetched just now, whatever caused the import.
             known.record_provider_state(
                 seen,
                 source=source if source == "import" else "answer",
@@ -112,12 +112,9 @@ class Billing(Administration):
                 back, source=source, actor=command.actor, occurred_at=occurred_at
             )
 
-        def create_imported() -> Invoice:
-            return Invoice.import_from_provider(command, seen, occurred_at=occurred_at)
-
         return self._import_object(
             Invoice,
-            create_imported,
+            lambda: Invoice.import_from_provider(command, seen, occurred_at=occurred_at),
             apply_event,
             check=check,
             bodies=bodies,
@@ -148,12 +145,9 @@ class Billing(Administration):
                 seen, source=source, actor=command.actor, occurred_at=occurred_at, body=body
             )
 
-        def create_imported() -> Subscription:
-            return Subscription.start(command, seen, occurred_at=occurred_at)
-
         return self._import_object(
             Subscription,
-            create_imported,
+            lambda: Subscription.start(command, seen, occurred_at=occurred_at),
             apply_event,
             check=check,
             bodies=bodies,

@@ -64,6 +64,6 @@ class ProviderLookups:
             )
         except VaultError:
             raise ProviderUnavailable from None
-        if result["ask"] != str(lookup.id):
+        if result["lookup"] != str(lookup.id):
             raise ProviderUnavailable
         return result

@@ -64,7 +64,7 @@ def refuse_lookup(lookup_id: UUID, *, table: LookupTable, vault: Vault) -> None:
 
 def _store(lookup: ProviderLookup, answer: Answer, *, table: LookupTable, vault: Vault) -> None:
     # It contains its own id, so that an answer moved to another lookup is rejected.
-    text = orjson.dumps(answer | {"ask": str(lookup.id)}).decode()
+    text = orjson.dumps(answer | {"lookup": str(lookup.id)}).decode()
     table.answer(lookup.id, sealed=vault.seal(text, context=lookup_context(lookup.app)))
 
 

@@ -64,10 +64,7 @@ _ANNOUNCED: Final[dict[str, PaymentState]] = {
 
 
 def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> ProviderInvoice:
-    """Read an invoice as it was at `as_of` (Unix seconds by Stripe's clock).
-
-    Raises ProviderObjectUnreadable.
-    """
+    """Read an invoice as of `as_of`, Unix seconds at Stripe. Raises ProviderObjectUnreadable."""
     data = without_secrets(dict(data))
     read = read_as(StripeInvoice, data, kind="invoice")
     lines, held = read.lines, _held_payment(read)
@@ -79,7 +76,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         currency=read.currency,
         customer=read.customer,
         number=read.number,
-        **_amounts_of(read),
+        **_amounts_of(read, held),
         part_paid_at=_part_paid_at(read),
         revision_of=None if read.from_invoice is None else read.from_invoice.invoice,
         latest_revision=read.latest_revision,
@@ -89,7 +86,6 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         period_start=read.period_start,
         period_end=read.period_end,
         paid_at=read.status_transitions.paid_at,
-        amount_capturable_minor=_capturable_minor(read, held),
         capturable_payment=None if held is None else held.id,
         created_at=read.created,
         issued_at=read.status_transitions.finalized_at,
@@ -114,16 +110,18 @@ class _Amounts(TypedDict):
     amount_paid_minor: int
     amount_due_minor: int
     amount_overpaid_minor: int
+    amount_capturable_minor: int | None
     credit_notes_minor: int
 
 
-def _amounts_of(read: StripeInvoice) -> _Amounts:
+def _amounts_of(read: StripeInvoice, held: StripePaymentIntent | None) -> _Amounts:
     return _Amounts(
         total_minor=read.total,
         tax_minor=sum(tax.amount for tax in read.total_taxes or ()),
         amount_paid_minor=read.amount_paid,
         amount_due_minor=read.amount_remaining,
         amount_overpaid_minor=read.amount_overpaid or 0,
+        amount_capturable_minor=_capturable_minor(read, held),
         credit_notes_minor=read.pre_payment_credit_notes_amount
         + read.post_payment_credit_notes_amount,
     )
