@@ -14,7 +14,7 @@ from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import InvoiceEvent
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
-from domain.tenants.tenant import TenantEvent
+from domain.tenants.events import TenantEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent

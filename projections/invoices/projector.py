@@ -17,7 +17,7 @@ from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
-from domain.tenants.tenant import (
+from domain.tenants.events import (
     ProviderCustomerDeleted,
     ProviderCustomerLinked,
     ProviderCustomerUpdated,

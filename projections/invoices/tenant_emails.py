@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from psycopg.sql import SQL
 
-from domain.tenants.tenant import TenantChanged, TenantCreated
+from domain.tenants.events import TenantChanged, TenantCreated
 from eventlog.bodies import unpack
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle

@@ -8,7 +8,7 @@ from domain.core.calendar import from_unix
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices import events as e
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStateConfirmed
-from domain.tenants.tenant import (
+from domain.tenants.events import (
     ProviderCustomerDeleted,
     ProviderCustomerLinked,
     ProviderCustomerUpdated,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.events import topics_of
-from domain.tenants.tenant import (
+from domain.tenants.events import (
     ProviderCustomerLinked,
     TenantChanged,
     TenantCreated,

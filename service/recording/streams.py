@@ -14,7 +14,8 @@ from domain.invoices.events import InvoiceEvent, InvoiceImported, InvoiceRequest
 from domain.invoices.fold import fold
 from domain.invoices.outcome import first_outcome, outcome_of
 from domain.invoices.view import InvoiceView
-from domain.tenants.tenant import Tenant, TenantEvent
+from domain.tenants.events import TenantEvent
+from domain.tenants.tenant import Tenant
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent

@@ -16,7 +16,8 @@ from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.operations import skipped_event
 from domain.reconciliation import drift
-from domain.tenants import customer_claim, pending_items_lock, tenant
+from domain.tenants import customer_claim, pending_items_lock
+from domain.tenants import events as tenant_events
 from tests.domain import setup_examples, subscription_examples
 from tests.domain.subscription_examples import (
     APP_ID,
@@ -459,25 +460,29 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     },
     **setup_examples.EXAMPLES,
     **subscription_examples.EXAMPLES,
-    tenant.TenantCreated: _TENANT,
-    tenant.TenantChanged: _TENANT,
-    tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "contact_body": "9e75"},
-    tenant.ProviderCustomerLinked: {
+    tenant_events.TenantCreated: _TENANT,
+    tenant_events.TenantChanged: _TENANT,
+    tenant_events.ProviderCustomerStarted: {
+        "connection": "main",
+        "key": "key",
+        "contact_body": "9e75",
+    },
+    tenant_events.ProviderCustomerLinked: {
         "app_id": APP_ID,
         "tenant_id": TENANT_ID,
         "connection": "main",
         "customer_id": "cus_1",
     },
-    tenant.ProviderCustomerUpdateStarted: {
+    tenant_events.ProviderCustomerUpdateStarted: {
         "connection": "main",
         "customer_id": "cus_1",
         "key": "key",
         "contact_body": "9e75",
     },
-    tenant.ProviderCustomerUpdated: _CUSTOMER | {"contact_body": "9e75"},
-    tenant.ProviderCustomerUpdateRefused: _CUSTOMER
+    tenant_events.ProviderCustomerUpdated: _CUSTOMER | {"contact_body": "9e75"},
+    tenant_events.ProviderCustomerUpdateRefused: _CUSTOMER
     | {"contact_body": "9e75", "code": "email_invalid", "message": "Invalid email address"},
-    tenant.ProviderCustomerDeleted: _CUSTOMER,
+    tenant_events.ProviderCustomerDeleted: _CUSTOMER,
 }
 
 EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {

@@ -15,7 +15,8 @@ from domain.core.effects import Effect
 from domain.core.errors import Contradiction, NotFound, StaleWrite
 from domain.invoices.invoice import Invoice
 from domain.tenants.commands import SetTenant
-from domain.tenants.tenant import Tenant, TenantCreated
+from domain.tenants.events import TenantCreated
+from domain.tenants.tenant import Tenant
 from tests.domain.core.conflicting_store import ContendedRecorder, contended_billing
 from tests.domain.event_examples import EXAMPLES, KEY_ID, TOTAL
 from tests.domain.given import START, moment

@@ -12,7 +12,7 @@ from typing import Any, Final
 from domain.core.aggregate import DomainEvent
 from domain.inbox import payment_hint as h
 from domain.inbox.provider_event import ProviderEventApplied, ProviderEventParked
-from domain.tenants.tenant import (
+from domain.tenants.events import (
     ProviderCustomerLinked,
     TenantChanged,
     TenantCreated,

@@ -15,7 +15,8 @@ from domain.apps.connection import Connection, ConnectionCreated
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices import events as e
 from domain.invoices.invoice import Invoice
-from domain.tenants.tenant import Tenant, TenantCreated
+from domain.tenants.events import TenantCreated
+from domain.tenants.tenant import Tenant
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Given, happened, moment
 from tests.domain.invoices.provider_updates import answered, attempt, delivered, snapshot

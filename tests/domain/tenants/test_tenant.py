@@ -4,13 +4,13 @@ from typing import Any
 
 from domain.core import ids
 from domain.tenants.commands import SetTenant
-from domain.tenants.tenant import (
+from domain.tenants.events import (
     ProviderCustomerLinked,
     ProviderCustomerStarted,
-    Tenant,
     TenantChanged,
     TenantCreated,
 )
+from domain.tenants.tenant import Tenant
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import AGGREGATE_ID, START, Decided, Given, happened, moment
 from tests.domain.subscription_examples import APP_ID, TENANT_ID

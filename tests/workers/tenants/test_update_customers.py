@@ -13,13 +13,13 @@ from domain.apps.app import App
 from domain.apps.commands import ChangeApp, CreateApp
 from domain.core import ids
 from domain.tenants.commands import SetTenant
-from domain.tenants.tenant import (
+from domain.tenants.events import (
     ProviderCustomerDeleted,
     ProviderCustomerUpdated,
     ProviderCustomerUpdateRefused,
-    Tenant,
     TenantEvent,
 )
+from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from tests.workers.crash_points import Died
