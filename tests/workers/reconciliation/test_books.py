@@ -19,15 +19,12 @@ from domain.apps.connection import secret_context
 from eventlog.security.vault import Vault
 from tests.service.harness import MASTER_KEY
 from tests.support.canned_server import serve_canned
-from tests.workers.conftest import account, bench, mollie, sandbox
 from tests.workers.history.imports import open_imports
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 from tests.workers.test_schedule import project
 from workers.providers.retry import Span
 from workers.providers.stripe.book_lists import Fee, StripeBookLists
-
-__all__ = ["account", "bench", "mollie", "sandbox"]
 
 
 def connect(of: Bench | MollieBench, provider: Any, key: str) -> None:
