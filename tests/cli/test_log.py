@@ -25,7 +25,7 @@ def database(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterat
     dbname = postgres_server.migrated_database()
     monkeypatch.setenv("BILLHOOK_DATABASE_URL", postgres_server.dsn(dbname))
     yield postgres_server.dsn(dbname)
-    postgres_server.drop(dbname)
+    postgres_server.release(dbname)
 
 
 @contextmanager

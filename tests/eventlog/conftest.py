@@ -10,10 +10,10 @@ from tests.support.tcp_proxy import TcpProxy, proxied
 
 @pytest.fixture
 def database(postgres_server: Server) -> Iterator[str]:
-    """The DSN of a fresh database with the log's own tables and no others."""
+    """The DSN of a database with the log's own tables, no others, and no rows."""
     dbname = postgres_server.migrated_database(eventlog.MIGRATIONS)
     yield postgres_server.dsn(dbname)
-    postgres_server.drop(dbname)
+    postgres_server.release(dbname)
 
 
 @pytest.fixture

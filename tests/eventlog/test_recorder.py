@@ -58,7 +58,7 @@ class _OverOurLog:
     def create_recorder(self) -> ApplicationRecorder:
         dbname = self.server.migrated_database(eventlog.MIGRATIONS)
         log = Log.open(self.server.dsn(dbname))
-        self.addCleanup(self.server.drop, dbname)
+        self.addCleanup(self.server.release, dbname)
         self.addCleanup(log.close)
         return CountingFromOne(log)
 

@@ -1,9 +1,7 @@
 import importlib
 import os
-import threading
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 
 import psycopg
@@ -13,10 +11,11 @@ from psycopg.sql import SQL, Identifier
 
 import eventlog
 from eventlog.database.migrate import Migrations, migrate
+from tests.support.database_reset import Reset
 from tests.support.temporary_postgres import temporary_postgres
 
 _numbers = count(1)
-_SPARE_COPIES = 3
+Components = tuple[str, ...]
 
 
 class Server:
@@ -25,11 +24,10 @@ class Server:
     def __init__(self, admin_dsn: str) -> None:
         self._admin_dsn = admin_dsn
         self._prefix = f"billhook_test_{os.getpid()}"
-        self._templates: dict[tuple[str, ...], str] = {}
-        self._lock = threading.Lock()
+        self._templates: dict[Components, str] = {}
         self._made: list[str] = []
-        self._copying = ThreadPoolExecutor(1)
-        self._spare: defaultdict[tuple[str, ...], deque[Future[str]]] = defaultdict(deque)
+        self._resets: dict[str, tuple[Components, Reset]] = {}
+        self._clean: defaultdict[Components, list[str]] = defaultdict(list)
 
     def dsn(self, dbname: str) -> str:
         return make_conninfo(self._admin_dsn, dbname=dbname)
@@ -39,36 +37,42 @@ class Server:
         return self._create("template0")
 
     def migrated_database(self, *folders: Migrations) -> str:
-        """Make a database with these migrations, or all; a copy of one migrated once; its name.
+        """Return the name of a database with these migrations, or all, and no other rows.
 
-        The next copies are made while tests run: each takes a fifth of a second.
+        It is one that was released, or else a copy of a template that is migrated once.
         """
         folders = folders or tuple(all_migrations())
         key = tuple(migrations.component for migrations in folders)
-        with self._lock:
-            if key not in self._templates:
-                template = self.empty_database()
-                migrate(self.dsn(template), *folders)
-                self._templates[key] = template
-            template = self._templates[key]
-            spare = self._spare[key]
-            while len(spare) <= _SPARE_COPIES:
-                spare.append(self._copying.submit(self._create, template))
-            copy = spare.popleft()
-        return copy.result()
+        if self._clean[key]:
+            return self._clean[key].pop()
+        if key not in self._templates:
+            template = self.empty_database()
+            migrate(self.dsn(template), *folders)
+            self._templates[key] = template
+        dbname = self._create(self._templates[key])
+        self._resets[dbname] = (key, Reset(self.dsn(dbname)))
+        return dbname
+
+    def release(self, dbname: str) -> None:
+        """Empty a migrated database for another test, or drop it where that is not possible."""
+        key, reset = self._resets[dbname]
+        if reset.run():
+            self._clean[key].append(dbname)
+        else:
+            self.drop(dbname)
 
     def drop(self, dbname: str) -> None:
         self._admin(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(dbname)))
         self._made.remove(dbname)
 
     def drop_all(self) -> None:
-        self._copying.shutdown()
         for dbname in list(self._made):
             self.drop(dbname)
 
     def _create(self, template: str) -> str:
         dbname = f"{self._prefix}_{next(_numbers)}"
-        query = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        # Of a database this small, a copy by way of the log takes half the time of one by file.
+        query = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log")
         self._admin(query.format(Identifier(dbname), Identifier(template)))
         self._made.append(dbname)
         return dbname
@@ -103,10 +107,10 @@ def postgres_server() -> Iterator[Server]:
 
 @pytest.fixture
 def database(postgres_server: Server) -> Iterator[str]:
-    """The DSN of a fresh database with every table."""
+    """The DSN of a database with every table and no rows of another test."""
     dbname = postgres_server.migrated_database()
     yield postgres_server.dsn(dbname)
-    postgres_server.drop(dbname)
+    postgres_server.release(dbname)
 
 
 @pytest.fixture
