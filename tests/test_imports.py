@@ -28,9 +28,17 @@ FILES: Final = {
 }
 
 
+def statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Find every statement of a block, and pass by expressions: most of a tree is these."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(block, field, ()):
+            yield node
+            yield from statements(node)
+
+
 def imported_names(path: Path) -> Iterator[str]:
     """Find every import statement, those in functions and under TYPE_CHECKING too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

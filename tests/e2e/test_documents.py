@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
-
+from tests.support import plain_http
 from tests.support.stripe_account import Account
 from tests.support.system import Caller
 
@@ -13,10 +12,10 @@ def test_a_document_url_redirects_to_the_providers_pdf(caller: Caller, account: 
     item = caller.post_invoice(tenant_id).json()["items"][0]
     assert item["documentUrl"].startswith(f"{caller.demo['base_url']}/d/")
 
-    led = httpx.get(item["documentUrl"], trust_env=False)
+    led = plain_http.get(item["documentUrl"])
 
     assert led.status_code == 302
-    document = httpx.get(led.headers["location"], trust_env=False)
+    document = plain_http.get(led.headers["location"])
     assert document.headers["content-type"] == "application/pdf"
     assert document.content.startswith(b"%PDF")
 
@@ -29,5 +28,5 @@ def test_the_app_is_led_to_the_same_document(caller: Caller, account: Account) -
         f"{caller.app_path}/invoices/{item['id']}/document", headers=caller.headers("read")
     )
 
-    public = httpx.get(item["documentUrl"], trust_env=False)
+    public = plain_http.get(item["documentUrl"])
     assert (led.status_code, led.headers["location"]) == (302, public.headers["location"])

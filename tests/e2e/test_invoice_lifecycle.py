@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests.support import plain_http
 from tests.support.stripe_account import Account
 from tests.support.system import Caller, Json, eventually
 
@@ -91,10 +92,10 @@ def test_after_the_customer_confirmed_on_the_providers_page_the_invoice_is_paid(
 
 def confirm_on_page(url: str) -> None:
     """Open the hosted page and press the button that confirms, as a browser would."""
-    page = httpx.get(url, trust_env=False).text
+    page = plain_http.get(url).text
     forms = re.findall(r"<form[^>]*action=\"([^\"]+)\"", page)
     action = next(form for form in forms if "confirm" in form)
-    pressed = httpx.post(str(httpx.URL(url).join(action)), trust_env=False, follow_redirects=True)
+    pressed = plain_http.post(str(httpx.URL(url).join(action)), follow_redirects=True)
     assert pressed.is_success, pressed.text
 
 

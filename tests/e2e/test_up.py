@@ -17,6 +17,7 @@ import pytest
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import wait_until
 from cli.local.supervisor import stop_leftovers
+from tests.support import plain_http
 from tests.support.processes import children_of, ending_with_tests
 
 
@@ -118,7 +119,7 @@ def test_its_one_line_has_all_urls_and_folders(up: Up, data_dir: Path) -> None:
     assert up.ready["base_url"] == demo["base_url"]
     assert up.ready["sandbox_url"] == demo["sandbox_url"]
     assert up.ready["demo"] == str(data_dir / "demo.json")
-    assert httpx.get(f"{up.ready['base_url']}/readyz").status_code == 200
+    assert plain_http.get(f"{up.ready['base_url']}/readyz").status_code == 200
     assert (data_dir / "demo.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -138,7 +139,7 @@ def test_the_operators_commands_reach_the_system_that_runs_here(up: Up, data_dir
     }
     url = f"{up.ready['base_url']}/api/v1/apps/{made['app_id']}/invoices"
     assert wait_until(
-        lambda: httpx.get(url, headers=headers).status_code == 200,
+        lambda: plain_http.get(url, headers=headers).status_code == 200,
         timeout_s=60,
     )
 
@@ -189,7 +190,7 @@ def is_paid(demo: dict[str, Any], *, key: str) -> bool:
     """Repeat a request under one key until it succeeds."""
     url = f"{demo['base_url']}/api/v1/apps/{demo['app_id']}/tenants/{demo['tenant_id']}"
     try:
-        answer = httpx.post(
+        answer = plain_http.post(
             f"{url}/payment-providers/stripe/invoices",
             headers={
                 "x-api-key": demo["write_key"],
@@ -246,6 +247,6 @@ def test_killed_it_starts_again_on_the_same_ports_with_all_it_knew(
             "x-client-id": before["app_id"],
         }
         url = f"{before['base_url']}/api/v1/apps/{before['app_id']}/invoices"
-        assert httpx.get(url, headers=headers).status_code == 200
+        assert plain_http.get(url, headers=headers).status_code == 200
     finally:
         again.end(signal.SIGTERM)

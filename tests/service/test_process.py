@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from tests.service.harness import MASTER_KEY, Service, Shop
+from tests.support import plain_http
 from tests.support.processes import ending_with_tests
 
 Start = Callable[..., "Process"]
@@ -48,7 +49,7 @@ class Process:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return plain_http.get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -106,7 +107,7 @@ def test_one_key_makes_one_invoice_on_two_processes_and_big_bodies_are_413(
     url = process.url + shop.invoices_url
 
     def post(_: int) -> httpx.Response:
-        return httpx.post(url, json=shop.body("paid"), headers=headers, timeout=60)
+        return plain_http.post(url, json=shop.body("paid"), headers=headers, timeout=60)
 
     with ThreadPoolExecutor(25) as threads:
         answers = list(threads.map(post, range(50)))
@@ -114,11 +115,11 @@ def test_one_key_makes_one_invoice_on_two_processes_and_big_bodies_are_413(
     assert len({answer.text for answer in answers}) == 1
     assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
 
-    big = httpx.post(url + "/", content=b" " * 2**20, headers=shop.headers(), timeout=60)
+    big = plain_http.post(url + "/", content=b" " * 2**20, headers=shop.headers(), timeout=60)
     assert big.status_code == 413
 
     # Counted over both worker processes.
-    assert counted(httpx.get(f"{process.url}/metrics").text, method="POST", status=200) == 50
+    assert counted(plain_http.get(f"{process.url}/metrics").text, method="POST", status=200) == 50
     assert shop.keys["write"] not in process.log.read_text()
 
 
@@ -127,7 +128,7 @@ def test_a_stopping_service_answers_waiting_callers_and_ends(start: Start, shop:
     before = shop.service.head()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(
-            httpx.post,
+            plain_http.post,
             process.url + shop.invoices_url,
             json=shop.body("never"),
             headers=shop.headers(prefer="wait=60"),
@@ -167,12 +168,14 @@ def test_metrics_on_a_port_of_their_own_count_all_processes(
     port = free_port()
     process = start(processes=processes, BILLHOOK_METRICS_PORT=str(port))
     for _ in range(3):
-        httpx.post(process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers())
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        plain_http.post(
+            process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers()
+        )
+    text = plain_http.get(f"http://127.0.0.1:{port}/metrics").text
     assert counted(text, method="POST", status=200) == 3
     assert "billhook_system_state_known 1.0" in text
-    assert httpx.get(f"{process.url}/metrics").status_code == 404
-    assert httpx.get(f"http://127.0.0.1:{port}{shop.invoices_url}").status_code == 404
+    assert plain_http.get(f"{process.url}/metrics").status_code == 404
+    assert plain_http.get(f"http://127.0.0.1:{port}{shop.invoices_url}").status_code == 404
 
 
 def test_a_dashboard_with_a_port_of_its_own_is_served_there_alone(start: Start) -> None:
@@ -180,18 +183,18 @@ def test_a_dashboard_with_a_port_of_its_own_is_served_there_alone(start: Start) 
     process = start(processes=2, BILLHOOK_DASHBOARD_PORT=str(port))
     own = f"http://127.0.0.1:{port}"
 
-    assert httpx.get(f"{own}/dashboard/sign-in").status_code == 200
+    assert plain_http.get(f"{own}/dashboard/sign-in").status_code == 200
     for url in (f"{own}/healthz", f"{own}/docs", f"{own}/dashboards", own):
-        assert httpx.get(url).status_code == 404, url
+        assert plain_http.get(url).status_code == 404, url
     for path in ("/dashboard", "/dashboard/sign-in"):
-        assert httpx.get(process.url + path).status_code == 404, path
-    assert httpx.get(f"{process.url}/healthz").status_code == 200
+        assert plain_http.get(process.url + path).status_code == 404, path
+    assert plain_http.get(f"{process.url}/healthz").status_code == 200
 
 
 def test_one_process_counts_its_requests(start: Start, shop: Shop) -> None:
     process = start()
-    httpx.post(process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers())
-    assert counted(httpx.get(f"{process.url}/metrics").text, method="POST", status=200) == 1
+    plain_http.post(process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers())
+    assert counted(plain_http.get(f"{process.url}/metrics").text, method="POST", status=200) == 1
 
 
 def test_worker_processes_do_not_outlive_the_one_that_started_them(start: Start) -> None:

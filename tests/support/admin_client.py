@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-import httpx
+from tests.support import plain_http
 
 Json = dict[str, Any]
 
@@ -19,11 +19,10 @@ class AdminClient:
     API_PATHS: ClassVar[str]
 
     def __init__(self, url: str, key: str) -> None:
-        self._http = httpx.Client(
+        self._http = plain_http.client(
             base_url=f"{url}/_admin",
             headers={"Authorization": f"Bearer {key}"},
             timeout=TIMEOUT_S,
-            trust_env=False,
         )
 
     def _call(self, method: str, path: str, body: Json | None = None) -> Json:

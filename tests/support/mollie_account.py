@@ -12,6 +12,7 @@ from mollie.api.objects.customer import Customer
 from mollie.api.objects.payment import Payment
 from mollie.api.objects.subscription import Subscription
 
+from tests.support import plain_http
 from tests.support.mollie_admin import MollieAdmin
 
 Json = dict[str, Any]
@@ -35,7 +36,7 @@ class MollieAccount:
         self.admin = MollieAdmin(self.url, self.key)
         self.client = Client(api_endpoint=self.url, timeout=(3, self.timeout_s), retry=0)
         self.client.set_api_key(self.key)
-        self._browser = httpx.Client(timeout=60, trust_env=False)
+        self._browser = plain_http.client(timeout=60)
 
     def __enter__(self) -> Self:
         return self

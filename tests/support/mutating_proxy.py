@@ -13,6 +13,7 @@ from typing import Final
 
 import httpx
 
+from tests.support import plain_http
 from tests.support.mutations import Json, mutated
 
 _PAGES: Final = 0.01
@@ -56,7 +57,7 @@ def _items_of(answer: Json) -> list[Json] | None:
 @contextmanager
 def mutating_proxy(target: str) -> Iterator[MutatingProxy]:
     """Serve on a free port until the block ends."""
-    proxy, client = MutatingProxy(), httpx.Client(base_url=target, timeout=60)
+    proxy, client = MutatingProxy(), plain_http.client(base_url=target, timeout=60)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

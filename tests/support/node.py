@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 import sys
 from pathlib import Path
 
@@ -41,7 +42,10 @@ def main() -> None:
         content = json.dumps(sent, separators=(",", ":"), ensure_ascii=False)
     headers = objects["headers: "]
     assert isinstance(headers, dict)
-    answer = httpx.post(filled(url[1]), content=content, headers=headers, timeout=60)
+    without_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reads no authorities
+    answer = httpx.post(
+        filled(url[1]), content=content, headers=headers, timeout=60, verify=without_tls
+    )
     sys.stdout.write(f"{answer.status_code} {answer.text}\n")
     sys.exit(0 if answer.is_success else 1)
 

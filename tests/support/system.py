@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
+from tests.support import plain_http
 from tests.support.processes import children_of, ending_with_tests
 from tests.support.stripe_account import Account
 from tests.support.wait_until import DEADLINE_S
@@ -143,7 +144,7 @@ class Caller:
     def __init__(self, demo: Json) -> None:
         self.demo = demo
         self.app_path = f"/api/v1/apps/{demo['app_id']}"
-        self.http = httpx.Client(base_url=demo["base_url"], timeout=70, trust_env=False)
+        self.http = plain_http.client(base_url=demo["base_url"], timeout=70)
 
     def __enter__(self) -> Self:
         return self

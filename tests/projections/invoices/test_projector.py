@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg.sql import SQL, Identifier
 
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import InvoiceEvent
@@ -30,8 +31,9 @@ SCHEMA = "read_invoices_g1"
 
 def wipe(database: str) -> None:
     with connect(database, application_name="test") as connection:
-        tables = ", ".join(f"{SCHEMA}.{table.name}" for table in invoices_projector.TABLES)
-        connection.execute(f"TRUNCATE {tables}".encode())
+        # For so few rows, TRUNCATE, which makes new files, takes many times as long.
+        for table in invoices_projector.TABLES:
+            connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table.name)))
 
 
 async def project(database: str, batches: Sequence[tuple[Sequence[RecordedEvent], bool]]) -> None:

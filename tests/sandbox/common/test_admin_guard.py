@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from sandbox.app import Options, build
+from tests.support import plain_http
 from tests.support.sandbox import SandboxProcess
 
 PATHS = ["/_admin", "/_admin/health", "/_admin/reset", "/_admin/mollie", "/_admin/mollie/reset"]
@@ -34,7 +35,7 @@ def test_requests_of_web_pages_are_refused(
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:8090"])
 def test_loopback_names_are_accepted(sandbox: SandboxProcess, host: str) -> None:
-    answer = httpx.get(f"{sandbox.url}/_admin/health", headers={"host": host})
+    answer = plain_http.get(f"{sandbox.url}/_admin/health", headers={"host": host})
     assert answer.status_code == 200
 
 
@@ -52,4 +53,4 @@ def test_requests_of_other_machines_are_refused() -> None:
 def test_the_providers_own_apis_have_no_such_rule(sandbox: SandboxProcess) -> None:
     headers = {"host": "api.stripe.example", "origin": "https://shop.example"}
     headers["authorization"] = "Bearer sk_test_guard"
-    assert httpx.get(f"{sandbox.url}/v1/customers", headers=headers).status_code == 200
+    assert plain_http.get(f"{sandbox.url}/v1/customers", headers=headers).status_code == 200

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import httpx
-
 from tests.sandbox.stripe.shop import Shop
 from tests.sandbox.webhook_receiver import Sink
+from tests.support import plain_http
 from tests.support.sandbox import SandboxProcess, wait_for
 
 
@@ -16,8 +15,8 @@ def test_it_prints_its_url(tmp_path: Path) -> None:
     with SandboxProcess(folder=tmp_path, public_url="http://127.0.0.1:1/shop/") as sandbox:
         ready = json.loads((tmp_path / "sandbox.ready.json").read_text())
         assert ready == {"url": sandbox.url, "pid": sandbox.pid}
-        assert httpx.get(f"{sandbox.url}/_admin/health", trust_env=False).json() == {"ok": True}
-        assert "/_admin/stripe/ledger" in httpx.get(f"{sandbox.url}/_admin", trust_env=False).text
+        assert plain_http.get(f"{sandbox.url}/_admin/health").json() == {"ok": True}
+        assert "/_admin/stripe/ledger" in plain_http.get(f"{sandbox.url}/_admin").text
         shop = Shop(sandbox)
         page = str(shop.opened(shop.customer().id).hosted_invoice_url)
         assert page.startswith("http://127.0.0.1:1/shop/stripe/i/")

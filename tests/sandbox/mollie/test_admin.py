@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import httpx
 import pytest
 from mollie.api.error import RequestError
 
 from tests.sandbox.webhook_receiver import Sink
+from tests.support import plain_http
 from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess, wait_for
 
 
 def test_the_admin_api_lists_its_operations(account: MollieAccount) -> None:
-    page = httpx.get(f"{account.url}/_admin/mollie", trust_env=False)
+    page = plain_http.get(f"{account.url}/_admin/mollie")
     assert "/webhooks/release" in page.text
 
 
@@ -30,10 +30,10 @@ def test_commands_that_do_not_fit_are_refused(
 ) -> None:
     key = {"Authorization": f"Bearer {account.key}"}
     url = f"{account.url}/_admin/mollie/{path}"
-    assert httpx.post(url, json=body, headers=key, trust_env=False).is_client_error
-    assert httpx.post(url, json=[body], headers=key, trust_env=False).status_code == 400
-    assert httpx.post(url, content="{", headers=key, trust_env=False).status_code == 400
-    assert httpx.post(url, json=body, trust_env=False).status_code == 401
+    assert plain_http.post(url, json=body, headers=key).is_client_error
+    assert plain_http.post(url, json=[body], headers=key).status_code == 400
+    assert plain_http.post(url, content="{", headers=key).status_code == 400
+    assert plain_http.post(url, json=body).status_code == 401
 
 
 def test_settings_are_changed_one_by_one(account: MollieAccount) -> None:

@@ -5,15 +5,16 @@ import re
 import httpx
 import pytest
 
+from tests.support import plain_http
 from tests.support.mollie_account import SHOP, MollieAccount, amount
 
 
 def page_of(url: str) -> httpx.Response:
-    return httpx.get(url, trust_env=False)
+    return plain_http.get(url)
 
 
 def press(url: str, **form: str) -> httpx.Response:
-    return httpx.post(url, data=form, trust_env=False)
+    return plain_http.post(url, data=form)
 
 
 @pytest.mark.parametrize("status", ["paid", "failed", "canceled", "expired", "pending"])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 
-import httpx
 import pytest
 from mollie.api.error import (
     BadRequestError,
@@ -12,6 +11,7 @@ from mollie.api.error import (
     UnprocessableEntityError,
 )
 
+from tests.support import plain_http
 from tests.support.mollie_account import MollieAccount, amount
 from tests.support.sandbox import wait_for
 
@@ -125,7 +125,7 @@ def test_answers_are_hal_with_the_accounts_date(account: MollieAccount) -> None:
 @pytest.mark.parametrize("header", ["", "Basic dGVzdF8=", "Bearer sk_test_0123456789", "Bearer x"])
 def test_without_a_good_key_nothing_is_answered(account: MollieAccount, header: str) -> None:
     headers = {"Authorization": header} if header else {}
-    answer = httpx.get(f"{account.url}/v2/payments", headers=headers, trust_env=False)
+    answer = plain_http.get(f"{account.url}/v2/payments", headers=headers)
     assert (answer.status_code, answer.json()["title"]) == (401, "Unauthorized Request")
     assert answer.headers["content-type"] == "application/hal+json"
 
@@ -143,9 +143,7 @@ def test_keys_are_refused_on_command(account: MollieAccount) -> None:
 @pytest.mark.parametrize("body", ["{", "[]"])
 def test_a_body_that_is_no_object_is_a_bad_request(account: MollieAccount, body: str) -> None:
     headers = {"Authorization": f"Bearer {account.key}", "Idempotency-Key": "k"}
-    answer = httpx.post(
-        f"{account.url}/v2/payments", content=body, headers=headers, trust_env=False
-    )
+    answer = plain_http.post(f"{account.url}/v2/payments", content=body, headers=headers)
     assert answer.status_code == 400
 
 

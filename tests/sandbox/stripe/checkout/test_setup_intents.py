@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from tests.sandbox.stripe.shop import Shop
+from tests.support import plain_http
 
 DAY_S = 86400
 IBAN = "DE89370400440532013000"
@@ -158,7 +158,7 @@ def test_a_person_saves_a_card_on_the_page(shop: Shop) -> None:
     session = session_of(shop, customer)
     url = str(session.url)
     assert url.endswith(f"/checkout/{session.id}")
-    with httpx.Client(trust_env=False) as browser:
+    with plain_http.client() as browser:
         page = browser.get(url).text
         assert f'href="{BACK}"' in page
         refused = browser.post(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 import stripe
 
 from tests.sandbox.stripe.shop import Shop
+from tests.support import plain_http
 
 CARD = "pm_card_authenticationRequired"
 
@@ -55,7 +55,7 @@ def test_the_customer_confirms_on_the_hosted_page(
 ) -> None:
     opened = shop.opened(shop.customer(CARD).id, 1234)
     refused(shop, opened.id, off_session=off_session)
-    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+    with plain_http.client(follow_redirects=True) as browser:
         page = browser.get(str(opened.hosted_invoice_url))
         assert "12.34 EUR" in page.text
         assert 'id="confirm"' in page.text
@@ -69,7 +69,7 @@ def test_the_customer_confirms_on_the_hosted_page(
 def test_the_customer_fails_to_authenticate(shop: Shop) -> None:
     opened = shop.opened(shop.customer(CARD).id)
     refused(shop, opened.id, off_session=False)
-    page = httpx.post(f"{opened.hosted_invoice_url}/fail", trust_env=False, follow_redirects=True)
+    page = plain_http.post(f"{opened.hosted_invoice_url}/fail", follow_redirects=True)
     assert "nothing was charged" in page.text
     intent = intent_of(shop, opened.id)
     assert intent.status == "requires_payment_method"
@@ -80,7 +80,7 @@ def test_the_customer_fails_to_authenticate(shop: Shop) -> None:
 
 def test_the_customer_pays_with_another_card_on_the_page(shop: Shop) -> None:
     opened = shop.opened(shop.customer(None).id)
-    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+    with plain_http.client(follow_redirects=True) as browser:
         declined = browser.post(
             f"{opened.hosted_invoice_url}/pay",
             data={"payment_method": "pm_card_chargeCustomerFail"},

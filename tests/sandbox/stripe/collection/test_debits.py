@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from tests.sandbox.stripe.shop import Shop
+from tests.support import plain_http
 
 DAY_S = 86400
 SUCCEEDS = "DE89370400440532013000"
@@ -181,7 +181,7 @@ def test_the_hosted_page_offers_a_debit_and_then_shows_it_as_processing(shop: Sh
     with pytest.raises(stripe.CardError):
         shop.stripe.invoices.pay(opened.id)
     url = str(opened.hosted_invoice_url)
-    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+    with plain_http.client(follow_redirects=True) as browser:
         assert SUCCEEDS in browser.get(url).text
         page = browser.post(f"{url}/pay", data={"payment_method": SUCCEEDS}).text
         assert "bank was asked" in page

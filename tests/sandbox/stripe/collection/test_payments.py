@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import httpx
 import pytest
 import stripe
 
 from tests.sandbox.stripe.shop import Shop
+from tests.support import plain_http
 
 
 def test_paying_charges_once_and_updates_every_object(shop: Shop) -> None:
@@ -168,7 +168,7 @@ def test_events_of_a_decline(shop: Shop) -> None:
 
 def test_the_invoice_is_a_real_pdf(shop: Shop) -> None:
     opened = shop.opened(shop.customer().id)
-    answer = httpx.get(str(opened.invoice_pdf), trust_env=False)
+    answer = plain_http.get(str(opened.invoice_pdf))
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-1.4")
     assert answer.content.rstrip().endswith(b"%%EOF")

@@ -10,6 +10,7 @@ import stripe
 
 from sandbox.stripe.server.registry import OPERATIONS
 from tests.sandbox.stripe.shop import Shop, client_of, fresh_key
+from tests.support import plain_http
 from tests.support.sandbox import SandboxProcess
 
 VERSION = "2026-10-28.endive"
@@ -42,15 +43,13 @@ def test_livemode_follows_the_key(sandbox: SandboxProcess) -> None:
     "header", ["", "Bearer", "Bearer nonsense", "Basic %%%", "Bearer sk_test_"]
 )
 def test_no_or_garbled_key_is_unauthorised(shop: Shop, header: str) -> None:
-    answer = httpx.get(
-        f"{shop.url}/v1/customers", headers={"Authorization": header}, trust_env=False
-    )
+    answer = plain_http.get(f"{shop.url}/v1/customers", headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_basic_authentication_carries_the_key_as_user(shop: Shop) -> None:
-    answer = httpx.get(f"{shop.url}/v1/customers", auth=(shop.key, ""), trust_env=False)
+    answer = plain_http.get(f"{shop.url}/v1/customers", auth=(shop.key, ""))
     assert answer.status_code == 200
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from tests.sandbox.stripe import ledger_sums
 from tests.sandbox.stripe.shop import Shop
+from tests.support import plain_http
 
 
 def paid(shop: Shop, *amounts: int, card: str = "pm_card_visa", **fields: Any) -> stripe.Invoice:
@@ -48,9 +48,9 @@ def test_a_note_refunds_a_paid_invoice(shop: Shop) -> None:
         "invoice.updated",
     ]
     assert ledger_sums.check(shop) == 700
-    pdf = httpx.get(note.pdf, trust_env=False).content
+    pdf = plain_http.get(note.pdf).content
     assert str(note.number).encode() in pdf
-    unknown = httpx.get(note.pdf.replace(note.id, "cn_none"), trust_env=False)
+    unknown = plain_http.get(note.pdf.replace(note.id, "cn_none"))
     assert unknown.status_code == 404
 
 

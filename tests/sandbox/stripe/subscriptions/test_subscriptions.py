@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from tests.sandbox.stripe.shop import Shop
 from tests.sandbox.stripe.subscription_helpers import DAY_S, Club, items_of, moment, period_of
+from tests.support import plain_http
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_23_hours_later_an_incomplete_subscription_has_expired(club: Club) -> No
 def test_the_customer_completes_the_beginning_on_the_hosted_page(club: Club) -> None:
     made = club.member(card="pm_card_authenticationRequiredOnSetup")
     page = str(club.latest(made).hosted_invoice_url)
-    httpx.post(f"{page}/confirm", trust_env=False)
+    plain_http.post(f"{page}/confirm")
     assert club.now(made).status == "active"
     club.later(23 * 3600)
     assert club.now(made).status == "active"
