@@ -52,9 +52,12 @@ def samples() -> list[Sample]:
     ]
 
 
-def fields_shown(topic: str) -> set[str]:
-    """Name the fields of an event class that some sample shows."""
-    return {name for sample in samples() if sample.topic == topic for name in sample.state} | _BASE
+def fields_shown() -> dict[str, set[str]]:
+    """Name, by topic, the fields of an event class that some sample shows."""
+    shown = {topic: set(_BASE) for topic in TOPICS}
+    for sample in samples():
+        shown[sample.topic] |= set(sample.state)
+    return shown
 
 
 def root_of(kind: type[DomainEvent]) -> type[AggregateRoot]:
@@ -65,9 +68,10 @@ def root_of(kind: type[DomainEvent]) -> type[AggregateRoot]:
 def main() -> None:
     """Store what is missing."""
     FOLDER.mkdir(exist_ok=True)
+    shown = fields_shown()
     for topic in TOPICS:
         kind: type[DomainEvent] = resolve_topic(topic)
-        if not fields_of(kind) - {"originator_topic"} <= fields_shown(topic):
+        if not fields_of(kind) - {"originator_topic"} <= shown[topic]:
             version = 1 if issubclass(kind, Aggregate.Created) else 2
             event = happened(kind).as_event(root_of(kind), version=version, seconds=version)
             state = json.loads(Codec().encode(event).state)
