@@ -162,33 +162,32 @@ def test_a_request_that_a_stop_interrupts_is_answered_in_the_envelope(
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_metrics_on_a_port_of_their_own_count_all_processes(
+def test_metrics_and_dashboard_have_ports_of_their_own(
     start: Start, shop: Shop, processes: int
 ) -> None:
-    port = free_port()
-    process = start(processes=processes, BILLHOOK_METRICS_PORT=str(port))
+    metrics_port, dashboard_port = free_port(), free_port()
+    process = start(
+        processes=processes,
+        BILLHOOK_METRICS_PORT=str(metrics_port),
+        BILLHOOK_DASHBOARD_PORT=str(dashboard_port),
+    )
+    metrics, dashboard = (f"http://127.0.0.1:{port}" for port in (metrics_port, dashboard_port))
+
     for _ in range(3):
         plain_http.post(
             process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers()
         )
-    text = plain_http.get(f"http://127.0.0.1:{port}/metrics").text
-    assert counted(text, method="POST", status=200) == 3
+
+    text = plain_http.get(f"{metrics}/metrics").text
+    assert counted(text, method="POST", status=200) == 3, "those of all processes"
     assert "billhook_system_state_known 1.0" in text
-    assert plain_http.get(f"{process.url}/metrics").status_code == 404
-    assert plain_http.get(f"http://127.0.0.1:{port}{shop.invoices_url}").status_code == 404
-
-
-def test_a_dashboard_with_a_port_of_its_own_is_served_there_alone(start: Start) -> None:
-    port = free_port()
-    process = start(processes=2, BILLHOOK_DASHBOARD_PORT=str(port))
-    own = f"http://127.0.0.1:{port}"
-
-    assert plain_http.get(f"{own}/dashboard/sign-in").status_code == 200
-    for url in (f"{own}/healthz", f"{own}/docs", f"{own}/dashboards", own):
-        assert plain_http.get(url).status_code == 404, url
-    for path in ("/dashboard", "/dashboard/sign-in"):
-        assert plain_http.get(process.url + path).status_code == 404, path
     assert plain_http.get(f"{process.url}/healthz").status_code == 200
+    assert plain_http.get(f"{dashboard}/dashboard/sign-in").status_code == 200
+    elsewhere = [f"{process.url}/metrics", f"{metrics}{shop.invoices_url}", dashboard]
+    elsewhere += [f"{dashboard}{path}" for path in ("/healthz", "/docs", "/dashboards")]
+    elsewhere += [f"{process.url}{path}" for path in ("/dashboard", "/dashboard/sign-in")]
+    for url in elsewhere:
+        assert plain_http.get(url).status_code == 404, url
 
 
 def test_one_process_counts_its_requests(start: Start, shop: Shop) -> None:
