@@ -6,28 +6,18 @@ Found events are stored in the inbox once and applied like delivered ones.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final, Protocol, cast
-from uuid import UUID
+from typing import Final, Protocol
 
 import structlog
-from eventsourcing.persistence import IntegrityError
 
-from domain.apps.connection import Connection
-from domain.billing import Billing
-from domain.core import ids
-from domain.core.providers import Mode, Provider
 from domain.gateway.errors import GatewayError
-from domain.inbox.commands import ReceiveProviderEvent
-from domain.inbox.provider_event import ProviderEvent
-from eventlog.bodies import Body
 from eventlog.errors import LogUnavailable
 from eventlog.follow.leader import Leadership
 from projections.work.checkpoints import Checkpoints
 from projections.work.sessions import WorkUnavailable
 from workers.providers.stripe.event_list import ListedEvent
+from workers.reconciliation.inbox import ReconciliationInbox
 
 EVERY_S: Final = 2.0
 # Events of one moment do not all show at once: events younger than this are read again.
@@ -50,17 +40,15 @@ class Events(Protocol):
 class EventPoller:
     """Poll one connection's events, from the stored checkpoint on."""
 
-    connection: Connection
+    inbox: ReconciliationInbox
     events: Events
-    billing: Billing
     places: Checkpoints
-    now: Callable[[], datetime]
     _known: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Return the name of the checkpoint and of the leader lock."""
-        return f"events:{self.connection.connection_id}"
+        return f"events:{self.inbox.connection.connection_id}"
 
     def poll(self) -> int:
         """Store new events and return their number. The first poll only sets the checkpoint."""
@@ -71,45 +59,13 @@ class EventPoller:
         else:
             newest_s = int(place["seen_s"])
         found = self.events.since(newest_s - _LOOK_BACK_S)
-        stored = sum(self._receive(event) for event in found if event.id not in self._known)
+        new = [event for event in reversed(found) if event.id not in self._known]
+        stored = self.inbox.receive_events(new)
         self._known = {event.id: event.created_s for event in found}
         latest_s = max(self._known.values(), default=newest_s)
         if latest_s > newest_s:
             self.places.save(self.name, {"seen_s": latest_s})
         return stored
-
-    def _receive(self, event: ListedEvent) -> bool:
-        """Store an event in the inbox; a known event stays unchanged."""
-        connection, body = self.connection, Body.of(event.body, None)
-        command = ReceiveProviderEvent(
-            event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),
-            app_id=connection.app_id,
-            connection_id=connection.connection_id,
-            connection=connection.name,
-            provider=cast("Provider", connection.provider),
-            mode=cast("Mode", connection.mode),
-            provider_event_id=event.id,
-            type=event.type,
-            object_type=event.object_type,
-            object_id=event.object_id,
-            invoice_id=_uuid(event.claims),
-            occurred_at=event.created_s,
-            body=body.sha256.hex(),
-            actor="reconciliation",
-            found_by="event_catch_up",
-        )
-        try:
-            self.billing.save(ProviderEvent.receive(command, occurred_at=self.now()), bodies=[body])
-        except IntegrityError:
-            return False
-        return True
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None
 
 
 class Poller(Protocol):

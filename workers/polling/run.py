@@ -21,6 +21,7 @@ from workers.polling.mollie_payments import PAYMENTS_EVERY_S, PaymentPoller
 from workers.providers.gateways import open_key
 from workers.providers.mollie.history import MollieHistory
 from workers.providers.stripe.event_list import StripeEventList
+from workers.reconciliation.inbox import ReconciliationInbox
 from workers.runtime import open_billing, open_gateways, open_vault, utc_now
 from workers.settings import Settings
 
@@ -45,17 +46,23 @@ def _open_poller(settings: Settings, app_id: UUID, name: str) -> Iterator[Poller
     try:
         billing = open_billing(log, name=_LOG_NAME)
         connection = connection_in_use(billing, app_id, name)
-        yield _poller(settings, connection, billing=billing, checkpoints=checkpoints)
+        inbox = ReconciliationInbox(
+            connection=connection,
+            billing=billing,
+            streams=log,
+            found_by="event_catch_up",
+            now=utc_now,
+        )
+        yield _poller(settings, inbox, checkpoints)
     finally:
         checkpoints.close()
         persistence.register(_LOG_NAME, None)
         log.close()
 
 
-def _poller(
-    settings: Settings, connection: Connection, *, billing: Billing, checkpoints: Checkpoints
-) -> Poller:
+def _poller(settings: Settings, inbox: ReconciliationInbox, checkpoints: Checkpoints) -> Poller:
     """Create the provider's poller. Raises OperatorError for a connection in live mode."""
+    connection, billing = inbox.connection, inbox.billing
     if connection.mode != "test":
         raise OperatorError("only a provider's test mode is polled: live money needs webhooks")
     vault = open_vault(settings)
@@ -65,23 +72,11 @@ def _poller(
         payments = MollieHistory(
             key, api_base=settings.mollie_api_base, mode=mode, await_rate_limit=await_rate_limit
         )
-        return PaymentPoller(
-            connection=connection,
-            payments=payments,
-            billing=billing,
-            places=checkpoints,
-            now=utc_now,
-        )
+        return PaymentPoller(inbox=inbox, payments=payments, places=checkpoints)
     events = StripeEventList(
         key, api_base=settings.stripe_api_base, mode=mode, await_rate_limit=await_rate_limit
     )
-    return EventPoller(
-        connection=connection,
-        events=events,
-        billing=billing,
-        places=checkpoints,
-        now=utc_now,
-    )
+    return EventPoller(inbox=inbox, events=events, places=checkpoints)
 
 
 def connection_in_use(billing: Billing, app_id: UUID, name: str) -> Connection:

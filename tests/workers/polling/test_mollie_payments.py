@@ -14,6 +14,7 @@ from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
 from workers.polling.mollie_payments import PaymentPoller
 from workers.providers.mollie.history import MollieHistory
+from workers.reconciliation.inbox import ReconciliationInbox
 from workers.webhooks.mollie_payment import apply_payment_hint
 
 
@@ -22,13 +23,17 @@ def poller(mollie: MollieBench) -> Iterator[PaymentPoller]:
     places = Checkpoints(mollie.log.dsn)
     places.open()
     yield PaymentPoller(
-        connection=mollie.billing.get(
-            Connection, ids.for_connection(mollie.app_id, mollie.connection)
+        inbox=ReconciliationInbox(
+            connection=mollie.billing.get(
+                Connection, ids.for_connection(mollie.app_id, mollie.connection)
+            ),
+            billing=mollie.billing,
+            streams=mollie.log,
+            found_by="event_catch_up",
+            now=mollie.clock,
         ),
         payments=MollieHistory(mollie.account.key, api_base=mollie.account.url, mode="test"),
-        billing=mollie.billing,
         places=places,
-        now=mollie.clock,
     )
     places.close()
 

@@ -16,6 +16,7 @@ from projections.work.checkpoints import Checkpoints
 from tests.workers.stripe_harness import Bench
 from workers.polling.events import EventPoller
 from workers.providers.stripe.event_list import StripeEventList
+from workers.reconciliation.inbox import ReconciliationInbox
 
 
 @pytest.fixture
@@ -47,11 +48,15 @@ def connection(bench: Bench) -> Connection:
 def start(bench: Bench, connection: Connection, places: Checkpoints) -> EventPoller:
     """A poller as a new process makes it."""
     return EventPoller(
-        connection=connection,
+        inbox=ReconciliationInbox(
+            connection=connection,
+            billing=bench.billing,
+            streams=bench.log,
+            found_by="event_catch_up",
+            now=bench.clock,
+        ),
         events=StripeEventList(bench.account.key, api_base=bench.account.url, mode="test"),
-        billing=bench.billing,
         places=places,
-        now=bench.clock,
     )
 
 
