@@ -37,6 +37,7 @@ _LISTS: Final = {
     "webhooks": "/dashboard/deliveries",
     "work": "/dashboard/work",
     "operations": "/dashboard/operations",
+    "drift": "/dashboard/operations/drift",
 }
 _FIRST_OF: Final = {
     "invoice": "/dashboard/invoices?origin=request&sort=-totalMinor",
