@@ -50,6 +50,7 @@ _UNDELIVERED_EVERY_S: Final = 3600.0
 _AUDIT_LOOK_EVERY_S: Final = 60.0
 _AUDIT_THREADS: Final = 2
 _MOST_ITEMS: Final = 500
+_MOST_BATCHES: Final = 20
 _FIRST_REST_S: Final = 30.0
 _LONGEST_REST_S: Final = 900.0
 _NICENESS: Final = 10
@@ -155,11 +156,11 @@ class Reconciler:
             pool.shutdown(cancel_futures=True)
 
     def start_due(self, connection: Connection, *, now_s: float) -> None:
-        """Start the first due part of each lane of a connection."""
+        """Start the part of each lane of a connection that is due for the longest time."""
         pace = self._paces.setdefault(connection.connection_id, _Pace())
         if now_s < pace.rest_until_s:
             return
-        for part in self._parts:
+        for part in sorted(self._parts, key=lambda one: pace.due_s.get(one.name, 0.0)):
             if part.lane in pace.running or pace.due_s.get(part.name, 0.0) > now_s:
                 continue
             pace.running.add(part.lane)
@@ -191,13 +192,19 @@ class Reconciler:
         """Return the connections in use whose breaker is closed; place new open items, too."""
         shared = self._shared
         try:
-            place_items(shared.items, lambda ids_: load(shared.log, ids_), limit=_MOST_ITEMS)
+            for _ in range(_MOST_BATCHES):
+                if self._place_items() < _MOST_ITEMS:
+                    break
             used = shared.by_object.connections()
             found = [shared.billing.find(Connection, ids.for_connection(*one)) for one in used]
         except (LogUnavailable, WorkUnavailable) as error:
             _log.warning("reconciliation.unavailable", error=type(error).__name__)
             return known
         return [one for one in found if one is not None and not one.deleted]
+
+    def _place_items(self) -> int:
+        shared = self._shared
+        return place_items(shared.items, lambda ids_: load(shared.log, ids_), limit=_MOST_ITEMS)
 
     def _catch_up(self, nets: ConnectionNets) -> int:
         result = nets.catch_up().run()
@@ -245,15 +252,15 @@ class Reconciler:
 def _rest(pace: _Pace, part: _Part, error: Exception) -> None:
     """Let a connection rest: shortly after a rate limit, else longer after each failure.
 
-    The part goes on from its checkpoint as soon as the connection is called again.
+    After a rate limit the part goes on from its checkpoint; after a failure others have their turn.
     """
     if isinstance(error, GatewayUnavailable) and not error.counted:
         rest_s = error.retry_after_s or _TICK_S
+        pace.due_s[part.name] = 0.0
     else:
         pace.failures += 1
         rest_s = backoff_s(pace.failures, first_s=_FIRST_REST_S, longest_s=_LONGEST_REST_S)
     pace.rest_until_s = time.monotonic() + rest_s
-    pace.due_s[part.name] = 0.0
 
 
 def _undelivered(nets: ConnectionNets) -> int:

@@ -120,3 +120,18 @@ def test_a_provider_in_trouble_rests_and_goes_on(
     assert bench.account.admin.requests() == []
     bench.account.admin.drop_faults()
     run(reconciler, connection, lambda: checkpoint(stripe_nets, "catch_up"))
+
+
+def test_a_part_that_always_fails_does_not_starve_the_others(
+    stripe_nets: Nets, bench: Bench, connection: Connection, reconciler: Reconciler
+) -> None:
+    bench.account.admin.add_fault("status", status=500, path="/v1/events", times=1000)
+    invoice_id = bench.request(bench.add_tenant("needs_authentication"))
+    at_provider = bench.charge(invoice_id).view.provider_object_id or ""
+    bench.account.admin.confirm(at_provider)
+    bench.clock.added += timedelta(days=2)
+
+    run(reconciler, connection, lambda: checkpoint(stripe_nets, "audit").get("finished"))
+
+    assert checkpoint(stripe_nets, "catch_up") == {}
+    assert at_provider in [entry.received.object_id for entry in stripe_nets.entries()]
