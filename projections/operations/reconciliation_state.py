@@ -99,6 +99,7 @@ class ReconciliationState:
     """Reconciliation of the whole installation; ages are 0 where nothing waits.
 
     `endpoints`: the connections whose webhook endpoint was checked, by (app, connection).
+    `found_share`: of all connections' events of the last 7 days; 0 without events.
     """
 
     unresolved: int
@@ -106,7 +107,7 @@ class ReconciliationState:
     catch_up_lag_s: float
     audits_overdue: int
     endpoints: Mapping[tuple[str, str], str]
-    found_share: Mapping[tuple[str, str], float]
+    found_share: float
 
 
 async def read_connections(pool: ReadPool, app_id: UUID | None = None) -> list[ConnectionState]:
@@ -123,15 +124,15 @@ async def read_connections_once(dsn: str, app_id: UUID | None = None) -> list[Co
 
 def summarise(connections: Sequence[ConnectionState]) -> ReconciliationState:
     """Add up the connections of an installation."""
+    found = sum(one.found for one in connections)
+    events = found + sum(one.delivered for one in connections)
     return ReconciliationState(
         unresolved=sum(one.unresolved for one in connections),
         oldest_unresolved_s=max((one.oldest_unresolved_s for one in connections), default=0.0),
         catch_up_lag_s=max((one.catch_up_lag_s or 0.0 for one in connections), default=0.0),
         audits_overdue=sum((one.audit_age_s or 0.0) > AUDIT_OVERDUE_S for one in connections),
         endpoints={_key(one): one.health for one in connections if one.health is not None},
-        found_share={
-            _key(one): one.found_share for one in connections if one.found_share is not None
-        },
+        found_share=found / events if events else 0.0,
     )
 
 

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from domain.inbox.webhook_health import STATES as ENDPOINT_STATES
+from domain.inbox.webhook_health import HEALTHY
 from projections.operations.reconciliation_state import ReconciliationState
 from projections.operations.system_state import SystemState
 
@@ -118,22 +118,22 @@ def _reconciliation_gauges(state: ReconciliationState) -> Iterable[GaugeMetricFa
             "Connections whose audit has made no progress for 26 hours.",
             state.audits_overdue,
         ),
+        (
+            "webhook_found_share",
+            "Share of the last 7 days' provider events that reconciliation found before a webhook.",
+            state.found_share,
+        ),
     ):
         yield GaugeMetricFamily(f"billhook_{name}", text, value=value)
-    labels = ["app", "connection"]
-    text = "1 for the state of a connection's webhook endpoint at its provider."
     endpoints = GaugeMetricFamily(
-        "billhook_webhook_endpoint_state", text, labels=[*labels, "state"]
+        "billhook_webhook_endpoint_unhealthy",
+        "1 for each connection whose webhook endpoint does not deliver all events, by its state.",
+        labels=["app", "connection", "state"],
     )
     for (app, connection), known in state.endpoints.items():
-        for each in ENDPOINT_STATES:
-            endpoints.add_metric([app, connection, each], int(each == known))
+        if known != HEALTHY:
+            endpoints.add_metric([app, connection, known], 1)
     yield endpoints
-    text = "Share of the last 7 days' provider events that reconciliation found before a webhook."
-    shares = GaugeMetricFamily("billhook_webhook_found_share", text, labels=labels)
-    for (app, connection), share in state.found_share.items():
-        shares.add_metric([app, connection], share)
-    yield shares
 
 
 def _by_follower(name: str, text: str) -> GaugeMetricFamily:
