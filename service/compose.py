@@ -37,6 +37,7 @@ from service.tenants.context import TenantsContext
 from service.webhooks.budgets import DeliveryBudgets
 from service.webhooks.context import WebhooksContext
 from service.webhooks.hints import Hints
+from service.webhooks.large_bodies import LargeBodies
 from service.work.context import WorkContext
 
 
@@ -189,6 +190,7 @@ def _webhooks(shared: Dependencies) -> WebhooksContext:
             per_minute=settings.webhooks_per_minute,
             bytes_per_day=settings.webhook_bytes_per_day,
         ),
+        large_bodies=LargeBodies(),
         now=shared.now,
     )
 

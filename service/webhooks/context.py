@@ -13,6 +13,7 @@ from service.recording.context import RecordingContext
 from service.settings import Settings
 from service.webhooks.budgets import DeliveryBudgets
 from service.webhooks.hints import Hints
+from service.webhooks.large_bodies import LargeBodies
 from service.webhooks.rejection_log import RejectionLog
 
 
@@ -30,6 +31,7 @@ class WebhooksContext:
     rejections: RejectionLog
     hints: Hints
     budgets: DeliveryBudgets
+    large_bodies: LargeBodies
     now: Callable[[], datetime]
 
 

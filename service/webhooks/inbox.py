@@ -27,7 +27,9 @@ async def store_stripe_event(
 
     Raises WebhookRejected, DeliveriesOverRate and DeliveriesOverBytes. Counts stored deliveries.
     """
-    event = _proved(context, connection, raw, header=header)
+    event = await context.large_bodies.read(
+        raw, lambda: _proved(context, connection, raw, header=header)
+    )
     await context.budgets.admit(connection, size_bytes=len(raw))
     return await _stored(context, connection, event)
 
@@ -36,6 +38,16 @@ async def store_mollie_event(
     context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> int | None:
     """Verify and store a signed delivery, as `store_stripe_event` does."""
+    event = await context.large_bodies.read(
+        raw, lambda: _proved_at_mollie(context, connection, raw, header=header)
+    )
+    await context.budgets.admit(connection, size_bytes=len(raw))
+    return await _stored(context, connection, event)
+
+
+def _proved_at_mollie(
+    context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
+) -> MollieEvent:
     scope = secret_context(connection.app_id, connection.name)
     secrets = [context.open_secret(s, scope) for s in connection.sealed_webhook_secrets]
     verdict = mollie_signature.verify(raw, header=header, secrets=secrets)
@@ -48,8 +60,7 @@ async def store_mollie_event(
     if event.mode not in (None, connection.mode):
         message = f"mode: the connection is of {connection.mode} mode"
         raise WebhookRejected("wrong_mode", FieldError(message=message, path="mode"))
-    await context.budgets.admit(connection, size_bytes=len(raw))
-    return await _stored(context, connection, event)
+    return event
 
 
 def _proved(

@@ -1,5 +1,7 @@
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +10,11 @@ import pytest
 import stripe
 
 from domain.inbox.provider_event import ProviderEventReceived
+from service.webhooks import inbox
+from service.webhooks.large_bodies import LARGE_BYTES
+from service.webhooks.stripe import StripeEvent, read_event
 from tests.service.harness import Service, Shop, errors, sign, stripe_event
+from tests.support.wait_until import DEADLINE_S
 
 
 def count(service: Service, result: str) -> float:
@@ -212,6 +218,29 @@ def test_a_delivery_beyond_a_mebibyte_is_413(service: Service, shop: Shop) -> No
     before = service.head()
     assert shop.deliver(b" " * (1024 * 1024 + 1)).status_code == 413
     assert service.head() == before
+
+
+def test_small_deliveries_pass_one_that_takes_long_to_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_on = Event()
+
+    def read_slowly(raw: bytes) -> StripeEvent:
+        assert len(raw) < LARGE_BYTES or read_on.wait(DEADLINE_S)
+        return read_event(raw)
+
+    monkeypatch.setattr(inbox, "read_event", read_slowly)
+    large = stripe_event(about={"description": "x" * LARGE_BYTES})
+    with ThreadPoolExecutor() as threads:
+        reading = threads.submit(shop.deliver, large)
+        try:
+            for _ in range(3):
+                assert shop.deliver(stripe_event()).status_code == 200
+            assert not reading.done()
+        finally:
+            read_on.set()
+        assert reading.result().status_code == 200
+    assert shop.received(large["id"])
 
 
 def test_secrets_are_cut_before_anything_is_stored(service: Service, shop: Shop) -> None:
