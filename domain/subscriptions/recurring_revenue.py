@@ -19,9 +19,9 @@ _MONTHS: Final = {
 
 
 def monthly_minor(subscription: ProviderSubscription) -> int | None:
-    """Return the monthly revenue in minor units, net of tax and discounts, rounded once, half up.
+    """Return the monthly revenue in minor units, net of tax and discounts, rounded half up.
 
-    A year has 52 weeks or 365 days. A fixed discount applies once per period. What is billed by
+    Each item is rounded as its line on an invoice is, then the sum. A year has 52 weeks or 365 days. A fixed discount applies once per period. What is billed by
     usage adds nothing; None where the amount of an item is unknown.
     """
     amounts = [_monthly(item) for item in subscription.items]
@@ -43,7 +43,15 @@ def _monthly(item: SubscriptionItem) -> Fraction | None:
 
 
 def period_amount(item: SubscriptionItem) -> Fraction | None:
-    """Return the exact amount of an item for one period; None where it is unknown."""
+    """Return the amount of an item for one period as its line is billed, rounded half up.
+
+    None where it is unknown.
+    """
+    exact = _exact_amount(item)
+    return None if exact is None else Fraction(int(exact + Fraction(1, 2)))
+
+
+def _exact_amount(item: SubscriptionItem) -> Fraction | None:
     if item.is_usage_based:
         return Fraction(0)
     if item.quantity is None:
