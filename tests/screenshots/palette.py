@@ -10,6 +10,7 @@ from typing import Final
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLORS: Final = 256
+_FREQUENT: Final = 192
 _CHANNELS: Final = {2: 3, 6: 4}  # by colour type: RGB, RGBA
 _PALETTE_TYPE: Final = 3
 
@@ -17,9 +18,10 @@ Color = tuple[int, ...]
 
 
 def with_palette(png: bytes) -> bytes:
-    """Reduce an 8-bit RGB or RGBA picture without transparency to its 256 most frequent colours.
+    """Reduce an 8-bit RGB or RGBA picture without transparency to 256 colours.
 
-    Rarer colours, at the edges of letters, become the nearest of these. PNG specification: filters.
+    Others, most of them at the edges of letters, become the nearest of these. Source: the
+    PNG specification, filtering.
     """
     chunks = list(_chunks(png))
     width, height, depth, kind = struct.unpack(">IIBB", chunks[0][1][:10])
@@ -41,13 +43,25 @@ def with_palette(png: bytes) -> bytes:
 
 
 def _index(found: Counter[Color]) -> dict[Color, int]:
-    """Number the most frequent colours, and give each other one the number of its nearest."""
-    kept = [color for color, _ in found.most_common(_COLORS)]
+    """Number the colours that are kept, and give each other one the number of its nearest.
+
+    Kept are the most frequent, and then those that differ most from all that are kept: a dot of a
+    few pixels stays green.
+    """
+    kept = [color for color, _ in found.most_common(_FREQUENT)]
+    others = set(found) - set(kept)
+    nearest = {
+        color: min((_distance(color, one), number) for number, one in enumerate(kept))
+        for color in others
+    }
+    while nearest and len(kept) < _COLORS:
+        farthest = max(nearest, key=lambda color: (nearest[color], color))
+        del nearest[farthest]
+        kept.append(farthest)
+        for color, known in nearest.items():
+            nearest[color] = min(known, (_distance(color, farthest), len(kept) - 1))
     index = {color: number for number, color in enumerate(kept)}
-    for color in found:
-        if color not in index:
-            index[color] = min(range(len(kept)), key=lambda at, c=color: _distance(kept[at], c))  # type: ignore[misc]
-    return index
+    return index | {color: number for color, (_, number) in nearest.items()}
 
 
 def _distance(one: Color, other: Color) -> int:
