@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(_SANDBOX) or (is_grid and name in seen):
             item.add_marker(pytest.mark.extended)
         seen.add(name)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of each collection of garbage."""
+    gc.collect()
+    gc.freeze()
