@@ -1,7 +1,9 @@
 """The dashboard in a real Chromium: its policy, accessibility, layout, live updates and actions."""
 
+from typing import Literal
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from service.dashboard.pages import NAVIGATION
@@ -24,23 +26,25 @@ def pages_of(shop: Shop) -> list[str]:
     return [path for path, _ in NAVIGATION] + own
 
 
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 320), pytest.param("dark", 1600, marks=pytest.mark.extended)]
+)
 def test_pages_are_accessible_in_light_and_dark_from_phone_to_wide_screen(
-    shop: Shop, window: Window
+    shop: Shop, window: Window, theme: Literal["light", "dark"], width: int
 ) -> None:
     window.open("/dashboard/sign-in")
     assert window.accessibility_violations() == []
     window.sign_in(shop)
-    paths, problems = pages_of(shop), []
-    for theme, width in (("light", 320), ("dark", 1600)):
-        window.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type] # a literal
-        window.page.set_viewport_size({"width": width, "height": 900})
-        for path in paths:
-            window.open(path)
-            shown = window.page.evaluate("document.documentElement.dataset.bsTheme")
-            assert shown == theme
-            problems += [f"{path}, {theme}: {one}" for one in window.accessibility_violations()]
-            if window.page.evaluate("document.documentElement.scrollWidth") > width:
-                problems.append(f"{path} is wider than {width} px")
+    window.page.emulate_media(color_scheme=theme)
+    window.page.set_viewport_size({"width": width, "height": 900})
+    problems = []
+    for path in pages_of(shop):
+        window.open(path)
+        shown = window.page.evaluate("document.documentElement.dataset.bsTheme")
+        assert shown == theme
+        problems += [f"{path}, {theme}: {one}" for one in window.accessibility_violations()]
+        if window.page.evaluate("document.documentElement.scrollWidth") > width:
+            problems.append(f"{path} is wider than {width} px")
     assert problems == []
 
 
