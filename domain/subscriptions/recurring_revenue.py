@@ -21,8 +21,9 @@ _MONTHS: Final = {
 def monthly_minor(subscription: ProviderSubscription) -> int | None:
     """Return the monthly revenue in minor units, net of tax and discounts, rounded half up.
 
-    Each item is rounded as its line on an invoice is, then the sum. A year has 52 weeks or 365 days. A fixed discount applies once per period. What is billed by
-    usage adds nothing; None where the amount of an item is unknown.
+    Each item is rounded as its line on an invoice is, then the sum. A year has 52 weeks or 365
+    days. A fixed discount applies once per period. What is billed by usage adds nothing; None where
+    the amount of an item is unknown.
     """
     amounts = [_monthly(item) for item in subscription.items]
     known = [amount for amount in amounts if amount is not None]
