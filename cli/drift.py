@@ -85,12 +85,12 @@ def report(
     query(lambda pool: _print_report(DriftQueries(pool), filters, output))
 
 
-def query(ask: Callable[[ReadPool], Awaitable[T]]) -> T:
+def query(read: Callable[[ReadPool], Awaitable[T]]) -> T:
     """Query the read model; ends the command if the database is not available."""
 
     async def run() -> T:
         async with await open_pool(database_url(), max_size=1) as pool:
-            return await ask(pool)
+            return await read(pool)
 
     try:
         return asyncio.run(run())

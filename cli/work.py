@@ -101,7 +101,7 @@ def replay(
             received_from=None if from_ is None else from_.replace(tzinfo=UTC),
             received_to=None if to is None else to.replace(tzinfo=UTC),
         )
-        letters, total = _ask(lambda pool: DeadLetterQueries(pool).find(filters, limit=_MOST))
+        letters, total = _run(lambda pool: DeadLetterQueries(pool).find(filters, limit=_MOST))
         if not dry_run:
             replay_dead_letters(operator.billing, letters, actor=BY, occurred_at=now())
     if dry_run:
@@ -112,13 +112,13 @@ def replay(
 
 def _query(query: Callable[[WorkQueries], Coroutine[None, None, T]]) -> T:
     """Run a query on the work table; ends the command if the database is not available."""
-    return _ask(lambda pool: query(WorkQueries(pool)))
+    return _run(lambda pool: query(WorkQueries(pool)))
 
 
-def _ask(ask: Callable[[ReadPool], Coroutine[None, None, T]]) -> T:
+def _run(read: Callable[[ReadPool], Coroutine[None, None, T]]) -> T:
     async def run() -> T:
         async with await open_pool(database_url(), max_size=1) as pool:
-            return await ask(pool)
+            return await read(pool)
 
     try:
         return asyncio.run(run())

@@ -76,7 +76,7 @@ class ReplaceMethod:
 
 @dataclass(frozen=True, kw_only=True)
 class DeclineNext:
-    """Let the account's next renewal fail, whosever it is."""
+    """Make the account's next renewal fail."""
 
 
 @dataclass(frozen=True, kw_only=True)

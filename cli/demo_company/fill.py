@@ -175,7 +175,7 @@ class Fill:
         self.report(f"importing {name}", begin + (end - begin) * share)
 
     def _notify(self, app_id: UUID, company: SandboxCompany) -> None:
-        """Let both accounts send webhooks from now on."""
+        """Enable the webhooks of both accounts."""
         base_url = self.settings.public_url.rstrip("/")
         self._registration(self.operator.connection(app_id, STRIPE)).register(base_url, renew=False)
         mollie = self.operator.connection(app_id, MOLLIE)
@@ -189,7 +189,7 @@ class Fill:
         *,
         made: Mapping[str, object],
     ) -> None:
-        """Let things happen that arrive by webhooks, and request invoices from the API."""
+        """Run actions whose events arrive by webhooks, and request invoices from the API."""
         keys = {name: str(made[name]) for name in ("read_key", "write_key")}
         with DemoCaller(self.settings.public_url, app_id=app_id, **keys) as caller:
             caller.await_access()

@@ -209,8 +209,8 @@ def _life(
     """Yield a customer's steps up to `until`: the story, if there is one, else months at random."""
     join = _join(random, customer, monthly=story is not None)
     yield Step(at=joined_at, customer=customer, action=join)
-    told = story if story is not None else _months(random, customer, join.seats)
-    for after_months, action in told:
+    timeline = story if story is not None else _months(random, customer, join.seats)
+    for after_months, action in timeline:
         at = joined_at + after_months * MONTH
         if at >= until:
             return
@@ -264,7 +264,7 @@ def _happens(random: Random, percent: int) -> bool:
 def _failing_renewal(
     random: Random, customer: Customer, month: int
 ) -> Iterator[tuple[float, Action]]:
-    """Let the next renewal fail; most customers of Stripe then give another card in time."""
+    """Make the next renewal fail; most customers of Stripe then give another card in time."""
     if customer.provider == "mollie":
         yield month + 0.9, DeclineNext()
         return

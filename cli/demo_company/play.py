@@ -80,7 +80,7 @@ class Company(Protocol):
         """Decide the open dispute."""
 
     def decline_next(self) -> None:
-        """Let the next renewal fail."""
+        """Make the next renewal fail."""
 
 
 @dataclass(kw_only=True)

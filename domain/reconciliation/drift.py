@@ -84,7 +84,7 @@ class DriftReopened(DriftEvent):
 
 
 class Drift(AggregateRoot):
-    """One difference, from its detection until our value equals the provider's."""
+    """A difference, from its detection until our value equals the provider's."""
 
     TOPIC: ClassVar[str] = "drift"
     Event = DriftEvent

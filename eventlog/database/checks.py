@@ -53,8 +53,8 @@ def session_problem(dsn: str) -> str | None:
         _one(first, "SELECT pg_advisory_lock(%s)", lock)
         taken_twice = _one(second, "SELECT pg_try_advisory_lock(%s)", lock)
         second.execute(f"NOTIFY {channel}".encode())
-        heard = [*first.notifies(timeout=_NOTIFY_TIMEOUT_S, stop_after=1)]
-    if pids[0] != pids[2] or pids[0] == pids[1] or taken_twice or not heard:
+        notified = [*first.notifies(timeout=_NOTIFY_TIMEOUT_S, stop_after=1)]
+    if pids[0] != pids[2] or pids[0] == pids[1] or taken_twice or not notified:
         return "a transaction pooler stands before the database (sessions are not kept apart)"
     return None
 

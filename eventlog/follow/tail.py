@@ -49,7 +49,7 @@ class _Waiter:
     after_position: int
     found: asyncio.Future[int]
 
-    def hear(self, event: EventHeader) -> None:
+    def receive(self, event: EventHeader) -> None:
         wanted = event.position > self.after_position and event.topic in self.topics
         if wanted and not self.found.done():
             self.found.set_result(event.position)
@@ -130,7 +130,7 @@ class Tail:
         """
         waiter = _Waiter(topics, after_position, asyncio.get_running_loop().create_future())
         for event in self._by_stream.get(originator_id, ()):
-            waiter.hear(event)
+            waiter.receive(event)
         if waiter.found.done():
             return waiter.found.result()
         self._waiters[originator_id].add(waiter)
@@ -181,7 +181,7 @@ class Tail:
             try:
                 await self._start_at_head(connection)
                 while not self._stop.is_set():
-                    if not await self._hear_new(connection):
+                    if not await self._receive_new(connection):
                         self._connected = True
                         self._ready.set()
                         await self._wait_for_more(listener)
@@ -205,20 +205,20 @@ class Tail:
             row = await (await connection.execute(query)).fetchone()
             self._position = self._window_start = int(row[0]) if row is not None else 0
 
-    async def _hear_new(self, connection: Connection) -> bool:
+    async def _receive_new(self, connection: Connection) -> bool:
         """Read what is new and pass it on; True if there may be more."""
         cursor = connection.cursor(binary=True)
         await cursor.execute(_NEWER, [self._position, _QUERY_LIMIT])
         rows = await cursor.fetchall()
         for row in rows:
-            self._hear(EventHeader(*row))
+            self._dispatch(EventHeader(*row))
         return len(rows) == _QUERY_LIMIT
 
-    def _hear(self, event: EventHeader) -> None:
+    def _dispatch(self, event: EventHeader) -> None:
         self._position = event.position
         self._add_to_window(event)
         for waiter in self._waiters.get(event.originator_id, ()):
-            waiter.hear(event)
+            waiter.receive(event)
         for callback in list(self._subscribers):
             try:
                 callback(event)

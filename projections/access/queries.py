@@ -128,7 +128,7 @@ class AccessQueries:
     """Questions to the read model. Each may raise ReadModelUnavailable."""
 
     def __init__(self, pool: ReadPool, *, freshness: ReadPool | None = None) -> None:
-        """Take a pool for rows, and another one for `freshness` where rows may use up theirs."""
+        """Use a pool for rows, and another one for `freshness` where rows may use up theirs."""
         self._pool = pool
         self._freshness = freshness or pool
 

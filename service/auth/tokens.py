@@ -54,11 +54,11 @@ async def caller_of_token(
     whose own keys verified the token: anybody may register a public key of somebody else.
     """
     context = context_of(request)
-    header, said = _read(token)
+    header, unverified = _read(token)
     candidates = [
         app
-        for app in await _apps(context, said)
-        if app_id in (None, app.app_id) and _is_for_app(app, said)
+        for app in await _apps(context, unverified)
+        if app_id in (None, app.app_id) and _is_for_app(app, unverified)
     ]
     if not candidates:
         _verified(token, [_NOBODY], "HS256", settings=AppSettings())  # takes as long as a check
@@ -84,8 +84,8 @@ def _read(token: str) -> tuple[Claims, Claims]:
     return cast("Claims", read["header"]), cast("Claims", read["payload"])
 
 
-async def _apps(context: AuthContext, said: Claims) -> Sequence[AppRow]:
-    issuer, audience = said.get("iss"), said.get("aud")
+async def _apps(context: AuthContext, unverified: Claims) -> Sequence[AppRow]:
+    issuer, audience = unverified.get("iss"), unverified.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if not _is_name(issuer) or not all(map(_is_name, audiences)):
         raise Unauthorized
@@ -96,14 +96,14 @@ async def _apps(context: AuthContext, said: Claims) -> Sequence[AppRow]:
     return list(found.values())
 
 
-def _is_name(said: object) -> bool:
-    return isinstance(said, str) and 0 < len(said) <= _LONGEST_NAME and is_safe(said)
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and is_safe(value)
 
 
-def _is_for_app(app: AppRow, said: Claims) -> bool:
+def _is_for_app(app: AppRow, unverified: Claims) -> bool:
     """Return whether the claim that names the app, if the app has one, names this one."""
     claim = app.settings.token_claims["app"]
-    return claim is None or said.get(claim) in (str(app.app_id), app.slug)
+    return claim is None or unverified.get(claim) in (str(app.app_id), app.slug)
 
 
 def _claims(context: AuthContext, app: AppRow, token: str, header: Claims) -> Claims | None:

@@ -56,28 +56,28 @@ class Sessions:
     def open(self, key_sha256: str, *, now: datetime) -> str:
         """Return the cookie of a new session."""
         ends_at = int((now + SESSION_LIFE).timestamp())
-        said = {"key": key_sha256, "nonce": new_nonce(), "ends": ends_at}
-        return self._vault.seal(orjson.dumps(said).decode(), context=_COOKIE_CONTEXT)
+        content = {"key": key_sha256, "nonce": new_nonce(), "ends": ends_at}
+        return self._vault.seal(orjson.dumps(content).decode(), context=_COOKIE_CONTEXT)
 
     def read(self, cookie: str, *, now: datetime) -> Session | None:
         """Return the session of a cookie; None for a forged, damaged or ended one."""
-        said = self._opened(cookie, context=_COOKIE_CONTEXT)
-        if said is None or said["ends"] <= now.timestamp():
+        content = self._opened(cookie, context=_COOKIE_CONTEXT)
+        if content is None or content["ends"] <= now.timestamp():
             return None
-        return Session(key_sha256=said["key"], nonce=said["nonce"], ends_at=said["ends"])
+        return Session(key_sha256=content["key"], nonce=content["nonce"], ends_at=content["ends"])
 
     def new_link(self, key_sha256: str, *, now: datetime) -> str:
         """Return the token of a link that signs in once, with a key."""
         ends_at = int((now + LINK_LIFE).timestamp())
-        said = {"id": str(uuid4()), "key": key_sha256, "ends": ends_at}
-        return self._vault.seal(orjson.dumps(said).decode(), context=_LINK_CONTEXT)
+        content = {"id": str(uuid4()), "key": key_sha256, "ends": ends_at}
+        return self._vault.seal(orjson.dumps(content).decode(), context=_LINK_CONTEXT)
 
     def read_link(self, token: str, *, now: datetime) -> Link | None:
         """Return a link; None for a forged, damaged or ended one. It may have been used."""
-        said = self._opened(token, context=_LINK_CONTEXT)
-        if said is None or said["ends"] <= now.timestamp():
+        content = self._opened(token, context=_LINK_CONTEXT)
+        if content is None or content["ends"] <= now.timestamp():
             return None
-        return Link(id=UUID(said["id"]), key_sha256=said["key"], ends_at=said["ends"])
+        return Link(id=UUID(content["id"]), key_sha256=content["key"], ends_at=content["ends"])
 
     def form_token(self, nonce: str) -> str:
         """Return the token of all forms of a session."""
@@ -93,10 +93,10 @@ class Sessions:
         if len(sealed) > _LONGEST:
             return None
         try:
-            said: dict[str, Any] = orjson.loads(self._vault.open(sealed, context=context))
+            content: dict[str, Any] = orjson.loads(self._vault.open(sealed, context=context))
         except VaultError:
             return None
-        return said
+        return content
 
 
 def new_nonce() -> str:

@@ -108,7 +108,7 @@ def _require_reach(caller: Caller, body: StripeInvoiceBody) -> None:
         and "is not on the app's client list",
     }
     found = [
-        FieldError(message=f"{path}: {said}", path=path) for path, said in faults.items() if said
+        FieldError(message=f"{path}: {text}", path=path) for path, text in faults.items() if text
     ]
     if found:
         raise Forbidden(*found)

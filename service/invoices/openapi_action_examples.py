@@ -26,8 +26,8 @@ _NOT_YET: Final[Json] = {"status": "requested", "providerRefundId": None, "refun
 
 def _standing(status: str, **more: object) -> Json:
     """Show an invoice that is not paid, as it stands at Stripe."""
-    said = _PAID["providerResponse"] | {"status": "open" if status == "failed" else status}
-    known = _PAID | _NOT_PAID | {"status": status, "providerResponse": said}
+    response = _PAID["providerResponse"] | {"status": "open" if status == "failed" else status}
+    known = _PAID | _NOT_PAID | {"status": status, "providerResponse": response}
     return one("invoices", known | more)
 
 

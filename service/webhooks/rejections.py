@@ -48,8 +48,8 @@ def record_rejection(request: Request, connection: ConnectionRow) -> Iterator[Se
                 reason=reason,
                 size_bytes=_announced(request) if seen.raw is None else len(seen.raw),
                 body_sha256=None if seen.raw is None else hashlib.sha256(seen.raw).hexdigest(),
-                content_type=_said(request, "content-type"),
-                user_agent=_said(request, "user-agent"),
+                content_type=_header(request, "content-type"),
+                user_agent=_header(request, "user-agent"),
                 remote=_remote(request),
             )
         )
@@ -67,10 +67,10 @@ def _announced(request: Request) -> int | None:
     return int(length) if length.isdecimal() and len(length) <= _MOST_DIGITS else None
 
 
-def _said(request: Request, header: str) -> str | None:
+def _header(request: Request, header: str) -> str | None:
     """Return the beginning of a header without secrets, in characters that can be stored."""
-    said = request.headers.get(header)
-    return None if said is None else cleaned(said)[:_LONGEST_HEADER]
+    value = request.headers.get(header)
+    return None if value is None else cleaned(value)[:_LONGEST_HEADER]
 
 
 def _remote(request: Request) -> str:

@@ -104,13 +104,13 @@ def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]
             account.admin.make_history(min(_HISTORY, objects - start), seed=start)
         say(f"{objects} invoices in the account")
         environment = {**os.environ, **saved_settings(system.data_dir), **_RATES}
-        words = ["--app", system.demo["app_slug"], "--connection", "stripe-1", "--json"]
+        arguments = ["--app", system.demo["app_slug"], "--connection", "stripe-1", "--json"]
         imported = {**environment, **dict.fromkeys(_RATES, "0")}
-        _command(imported, "import", "stripe", *words, "--since", "2000-01-01")
+        _command(imported, "import", "stripe", *arguments, "--since", "2000-01-01")
         load = PostLoad(system, caller, requests=effort.requests)
         load.post_all()  # warms up connections and caches
         quiet = load.post_all()
-        run = _Run(environment, "reconcile", "run", *words, "--from", "2000-01-01")
+        run = _Run(environment, "reconcile", "run", *arguments, "--from", "2000-01-01")
         beside: list[Figures] = []
         while run.is_running() and len(beside) < effort.rounds:
             beside.append(load.post_all())
@@ -135,25 +135,25 @@ def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]
     return found
 
 
-def _command(environment: dict[str, str], *words: str) -> None:
+def _command(environment: dict[str, str], *arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "cli", *words],
+        [sys.executable, "-m", "cli", *arguments],
         env=environment,
         stdout=subprocess.DEVNULL,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}")
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}")
 
 
 class _Run:
     """An audit in a process of its own, whose memory is read after each page."""
 
-    def __init__(self, environment: dict[str, str], *words: str) -> None:
+    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `wait`
         self._started_s = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cli", *words], env=environment, stdout=self._output
+            [sys.executable, "-m", "cli", *arguments], env=environment, stdout=self._output
         )
         self._samples: list[float] = []
         self.finished: dict[str, Any] = {}

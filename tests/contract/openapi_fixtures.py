@@ -104,7 +104,7 @@ class Stock:
         return [_id_in(answer) for answer in answers]
 
     def _authorized(self) -> list[str]:
-        """Let payments on account at Mollie be authorized, and wait until each is known."""
+        """Authorize payments on account at Mollie, and wait until each is recorded."""
         tenant = self._demo["tenant_id"]
         line = {"name": "Boots", "amountMinor": 5000, "currency": "eur"}
         body: Json = self._caller.body(tenant) | {"lineItems": [line], "paymentMethod": "klarna"}

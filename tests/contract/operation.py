@@ -37,9 +37,9 @@ class Contract(Protocol):
 def deepest(error: Any) -> Any:
     """Returns, of a complaint about alternatives (an id or its object), the one that says most."""
     while error.context:
-        error = max(error.context, key=_telling)
+        error = max(error.context, key=_shown)
     return error
 
 
-def _telling(error: Any) -> tuple[int, bool]:
+def _shown(error: Any) -> tuple[int, bool]:
     return len(error.absolute_path), error.validator != "type"

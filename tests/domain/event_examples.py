@@ -33,14 +33,14 @@ NEW_KEY_ID: Final = UUID("ffffffff-0000-4000-8000-000000000006")
 TOTAL: Final = 1999
 HOSTED_URL: Final = "https://pay.example/in_1"
 
-ASKED_LINE: Final[dict[str, Any]] = {
+REQUESTED_LINE: Final[dict[str, Any]] = {
     "name": "Seat",
     "quantity": 1,
     "price": None,
     "amount_minor": TOTAL,
     "currency": "eur",
 }
-ISSUED_LINE: Final[dict[str, Any]] = ASKED_LINE | {"id": "il_1", "total_minor": TOTAL}
+ISSUED_LINE: Final[dict[str, Any]] = REQUESTED_LINE | {"id": "il_1", "total_minor": TOTAL}
 
 _OWNER: Final[dict[str, Any]] = {
     "app_id": APP_ID,
@@ -126,7 +126,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "tenant_id": TENANT_ID,
         "dialect": "002",
         "type": "payment",
-        "lines": [ASKED_LINE],
+        "lines": [REQUESTED_LINE],
         "tax_rate_id": "txr_1",
         "payment_method": "pm_1",
         "user_id": "user-7",

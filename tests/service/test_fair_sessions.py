@@ -95,7 +95,7 @@ def test_queries_of_a_request_count_for_its_caller(
             ("webhooks", shop.connection_id),
         ),
     ]
-    for ask, holder in cases:
+    for send, holder in cases:
         holders.clear()
-        assert ask().status_code == 200
+        assert send().status_code == 200
         assert holder in holders

@@ -120,13 +120,13 @@ def _description(view: InvoiceView, charge: Charge) -> str:
 
 def read_charge(plan: Plan) -> Charge:
     """Read the charge from a plan."""
-    said: dict[str, Any] = orjson.loads(plan["charge"])
-    lines, interval = said["lines"], said["interval"]
+    stored: dict[str, Any] = orjson.loads(plan["charge"])
+    lines, interval = stored["lines"], stored["interval"]
     read = {
         "lines": tuple(ChargeLine(**line) for line in lines),
         "interval": None if interval is None else tuple(interval),
     }
-    return Charge(**said | read)
+    return Charge(**stored | read)
 
 
 def payment_draft(view: InvoiceView, plan: Plan) -> PaymentDraft:

@@ -40,7 +40,7 @@ CatchUp = EventCatchUp | MollieCatchUp
 
 @dataclass(frozen=True, kw_only=True)
 class SharedParts:
-    """What the connections of a process share. `should_stop`: asked between two pages."""
+    """Dependencies shared by connections; `should_stop` is called between two pages."""
 
     settings: Settings
     log: Log

@@ -32,7 +32,7 @@ _DIGEST_DIGITS: Final = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What reconciliation found of one object, for people.
+    """The result of reconciling one object, as printed.
 
     `difference`: `event`, `missing`, or what would be recorded of it.
     """

@@ -102,7 +102,7 @@ def open_parts(
 
 @dataclass
 class _Pace:
-    """When each part of a connection is due, by the monotonic clock, and how long it rests."""
+    """The due times of a connection's parts, by the monotonic clock, and its pause."""
 
     due_s: dict[str, float] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
@@ -250,7 +250,7 @@ class Reconciler:
 
 
 def _rest(pace: _Pace, part: _Part, error: Exception) -> None:
-    """Let a connection rest: shortly after a rate limit, else longer after each failure.
+    """Pause a connection: shortly after a rate limit, else longer after each failure.
 
     After a rate limit the part goes on from its checkpoint; after a failure others have their turn.
     """

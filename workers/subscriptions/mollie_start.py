@@ -151,11 +151,11 @@ def _valid(mandate: ProviderMandate | None, *, waited: timedelta) -> str:
         return mandate.id
     if mandate is not None and mandate.state == "invalid":
         raise _NotStartable(f"the mandate {mandate.id} is invalid")
-    said = "the payment left no mandate" if mandate is None else f"{mandate.id} is still pending"
+    problem = "the payment left no mandate" if mandate is None else f"{mandate.id} is still pending"
     if waited >= MANDATE_TIMEOUT:
         hours = int(MANDATE_TIMEOUT.total_seconds() // 3600)
-        raise _NotStartable(f"{said} after {hours} hours")
-    raise GatewayUnavailable(said, retry_after_s=RECHECK_S, counted=False)
+        raise _NotStartable(f"{problem} after {hours} hours")
+    raise GatewayUnavailable(problem, retry_after_s=RECHECK_S, counted=False)
 
 
 def _description(view: SubscriptionView) -> str:

@@ -61,8 +61,8 @@ def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEve
         return ParsedEvent(entry, subject, needs_fetch=fetched)
     if entry.type in (*FETCH_TYPES, CUSTOMER_DELETED, DIFFERENCE_FOUND):
         return ParsedEvent(entry, subject, needs_fetch=True)
-    said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEW_TYPES
-    if not said and entry.type not in SETUP_TYPES:
+    is_object = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEW_TYPES
+    if not is_object and entry.type not in SETUP_TYPES:
         return ParsedEvent(entry, subject)
     if stored is None:
         return ParsedEvent(entry, subject, error="its payload was erased")

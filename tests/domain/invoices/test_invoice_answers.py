@@ -15,7 +15,7 @@ from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import Payment
-from tests.domain.event_examples import ASKED_LINE, HOSTED_URL, ISSUED_LINE, TOTAL
+from tests.domain.event_examples import HOSTED_URL, ISSUED_LINE, REQUESTED_LINE, TOTAL
 from tests.domain.given import Given, happened, moment
 from tests.domain.invoices.provider_updates import (
     answered,
@@ -97,7 +97,7 @@ def test_lines_that_are_not_ours_are_shown_as_the_provider_has_them() -> None:
 
 @pytest.mark.parametrize("partly", [{"more_lines": True}, {"lines": ()}])
 def test_lines_stay_as_requested_where_the_answer_carries_only_some(partly: dict[str, Any]) -> None:
-    (_created().when(answered(snapshot(**partly))).showing(lines=[ASKED_LINE]))
+    (_created().when(answered(snapshot(**partly))).showing(lines=[REQUESTED_LINE]))
 
 
 def test_a_draft_issues_nothing() -> None:

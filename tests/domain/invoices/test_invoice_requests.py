@@ -11,7 +11,7 @@ from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from tests.domain.event_examples import ASKED_LINE, EXAMPLES
+from tests.domain.event_examples import EXAMPLES, REQUESTED_LINE
 from tests.domain.given import START, Given, Happened, happened, moment
 from tests.domain.invoices.provider_updates import (
     answered,
@@ -54,7 +54,7 @@ def test_a_request_records_its_input_and_no_outcome() -> None:
             id=INVOICE_ID,
             status=status.REQUESTED,
             origin="request",
-            lines=[ASKED_LINE],
+            lines=[REQUESTED_LINE],
             metadata={"order": "42"},
             created_at=START,
             updated_at=START,

@@ -17,8 +17,8 @@ from tests.projections.random_events import AT, classes_below, fields_of, record
 
 APP = UUID(int=1)
 
-_BEGINNING = s.SubscriptionStarted
-_CONTINUATIONS = classes_below(s.SubscriptionEvent, beginnings=(_BEGINNING,))
+_FIRST = s.SubscriptionStarted
+_CONTINUATIONS = classes_below(s.SubscriptionEvent, beginnings=(_FIRST,))
 assert len(_CONTINUATIONS) + 1 == len(topics_of(s.SubscriptionEvent))
 
 
@@ -26,12 +26,12 @@ assert len(_CONTINUATIONS) + 1 == len(topics_of(s.SubscriptionEvent))
 def streams(draw: st.DrawFn) -> list[s.SubscriptionEvent]:
     """Draw a subscription's events, from its start through any that may follow."""
     stream = draw(st.uuids(version=4))
-    kinds: list[type[s.SubscriptionEvent]] = [_BEGINNING]
+    kinds: list[type[s.SubscriptionEvent]] = [_FIRST]
     kinds += draw(st.lists(st.sampled_from(_CONTINUATIONS), max_size=6))
     events = []
     for index, kind in enumerate(kinds):
         facts = draw(fields_of(kind))
-        if kind is _BEGINNING:
+        if kind is _FIRST:
             facts |= {"originator_topic": "subscription", "mode": draw(_modes), "app_id": APP}
         elif "currency" in facts:
             facts["currency"] = draw(_currencies)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.service.harness import Service, Shop, errors, paths
 
-PERSON = {
+CONTACT = {
     "name": "Ada Lovelace",
     "email": "ada@example.com",
     "country": "GB",
@@ -19,14 +19,14 @@ def new_url(shop: Shop) -> str:
 def test_a_tenant_reads_as_it_was_written(shop: Shop) -> None:
     url = new_url(shop)
     customers = [{"connection": "stripe-1", "customerId": "cus_7"}]
-    written = shop.put(url, PERSON | {"providerCustomers": customers})
+    written = shop.put(url, CONTACT | {"providerCustomers": customers})
     assert written.status_code == 200
     assert int(written.headers["x-billhook-position"]) > 0
     read = shop.get(url)
     assert read.json() == written.json()
     assert read.json()["kind"] == "tenants"
     (item,) = read.json()["items"]
-    assert item.items() >= PERSON.items()
+    assert item.items() >= CONTACT.items()
     assert item["providerCustomers"] == [customers[0] | {"deletedAt": None}]
     assert item["tenantUuid"] in url
 
@@ -39,9 +39,9 @@ def test_customers_are_unlinked_by_an_empty_list_or_null(
 ) -> None:
     url, other = new_url(shop), new_url(shop)
     customers = {"providerCustomers": [{"connection": "stripe-1", "customerId": "cus_9"}]}
-    shop.put(url, PERSON | customers)
+    shop.put(url, CONTACT | customers)
 
-    response = shop.put(url, PERSON | {"providerCustomers": unlinking})
+    response = shop.put(url, CONTACT | {"providerCustomers": unlinking})
 
     assert response.json()["items"][0]["providerCustomers"] == []
     assert shop.put(other, customers).status_code == 200
@@ -50,30 +50,30 @@ def test_customers_are_unlinked_by_an_empty_list_or_null(
 def test_omitted_fields_are_erased_but_customers_stay(shop: Shop) -> None:
     url = new_url(shop)
     customers = [{"connection": "stripe-1", "customerId": "cus_7"}]
-    shop.put(url, PERSON | {"providerCustomers": customers})
+    shop.put(url, CONTACT | {"providerCustomers": customers})
     (item,) = shop.put(url, {"name": "Ada"}).json()["items"]
     assert (item["name"], item["email"]) == ("Ada", None)
     assert item["providerCustomers"] == [customers[0] | {"deletedAt": None}]
 
 
 def test_personal_data_is_in_no_event(service: Service, shop: Shop) -> None:
-    shop.put(new_url(shop), PERSON)
+    shop.put(new_url(shop), CONTACT)
     (recorded,) = service.call(service.context.recording.log.read_async(service.head() - 1, 1))
-    for text in PERSON.values():
+    for text in CONTACT.values():
         assert text.encode() not in recorded.state
 
 
 def test_the_same_tenant_twice_records_nothing_new(service: Service, shop: Shop) -> None:
     url = new_url(shop)
-    shop.put(url, PERSON)
+    shop.put(url, CONTACT)
     before = service.head()
-    assert shop.put(url, PERSON).status_code == 200
+    assert shop.put(url, CONTACT).status_code == 200
     assert service.head() == before
 
 
 def test_a_tenant_made_here_can_be_billed_at_once(service: Service, shop: Shop) -> None:
     url = new_url(shop)
-    shop.put(url, PERSON)
+    shop.put(url, CONTACT)
     tenant_id = url.rpartition("/")[2]
     response = service.request(
         "POST",
@@ -104,7 +104,7 @@ def test_a_tenant_made_here_can_be_billed_at_once(service: Service, shop: Shop) 
 )
 def test_a_tenant_that_can_not_be_is_400(shop: Shop, changes: dict[str, object], path: str) -> None:
     before = shop.service.head()
-    response = shop.put(new_url(shop), PERSON | changes)
+    response = shop.put(new_url(shop), CONTACT | changes)
     assert response.status_code == 400
     assert paths(response) == [path]
     assert shop.service.head() == before

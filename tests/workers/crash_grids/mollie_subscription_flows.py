@@ -126,7 +126,7 @@ def look(case: Case) -> Ending:
     )
 
 
-def _asked(recurring: Recurring) -> Case:
+def _requested(recurring: Recurring) -> Case:
     """A request whose first payment is to be opened."""
     bench = recurring.bench
     invoice_id = bench.request({"price": "monthly"}, type="subscription", tax_rate_id="added")
@@ -200,7 +200,7 @@ _CANCELED: Final = Ending("paid", "canceled", (2419,), there=("canceled",), link
 FLOWS: Final = (
     Flow(
         "open the first payment",
-        _asked,
+        _requested,
         Ending("open", "incomplete"),
         [APPEND, "post /v2/customers", APPEND, APPEND, "post /v2/payments", APPEND],
     ),

@@ -73,7 +73,7 @@ def print_table(stand: Stand, flows: Sequence[Flow]) -> int:
         _print(f"\n{flow.name}: {flow.end.status}, moved: {money(flow.end)}")
         _print(f"  {'killed':<{_WIDTH}}{''.join(f'{gap:<8}' for gap in STRIPE_GAPS)}")
         for name, ends in rows(stand, flow):
-            _print(f"  {name:<{_WIDTH}}{''.join(f'{_said(end, flow):<8}' for end in ends)}")
+            _print(f"  {name:<{_WIDTH}}{''.join(f'{_rendered(end, flow):<8}' for end in ends)}")
             for end in ends:
                 total += 1
                 if end != flow.end:
@@ -105,7 +105,7 @@ def _moved(end: Ending) -> str:
     return ", ".join(map(str, end.moved)) or "nothing"
 
 
-def _said(end: End, flow: Flow) -> str:
+def _rendered(end: End, flow: Flow) -> str:
     return "right" if end == flow.end else "WRONG"
 
 

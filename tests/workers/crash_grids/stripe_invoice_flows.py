@@ -108,13 +108,13 @@ def _gather(bench: Bench) -> Job:
     return Job(bench.request_draft("include_pending_items", customer), customer)
 
 
-def _ask_to_charge(bench: Bench, card: str) -> Job:
+def _request_charge(bench: Bench, card: str) -> Job:
     tenant_id = bench.add_tenant(card)
     return Job(bench.request(tenant_id), _linked(bench, tenant_id))
 
 
 def _charged(bench: Bench, card: str) -> Job:
-    job = _ask_to_charge(bench, card)
+    job = _request_charge(bench, card)
     job.run(bench)
     return job
 
@@ -132,7 +132,7 @@ def _retry(card: str | None) -> Callable[[Bench], Job]:
     return prepare
 
 
-def _asked(kind: type[InvoiceCommand], before: Callable[[Bench], Job]) -> Callable[[Bench], Job]:
+def _after(kind: type[InvoiceCommand], before: Callable[[Bench], Job]) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
         job = before(bench)
         bench.request_action(job.invoice_id, kind)
@@ -206,10 +206,10 @@ _WRITE_OFF: Final = RequestUncollectible
 FLOWS: Final = (
     Flow("charge by price", _charge(), _TAXED),
     Flow("charge ad-hoc lines", _ad_hoc, _AD_HOC),
-    Flow("charge, declined", lambda bench: _ask_to_charge(bench, "declined"), _DECLINED_ONCE),
+    Flow("charge, declined", lambda bench: _request_charge(bench, "declined"), _DECLINED_ONCE),
     Flow(
         "charge, authentication required",
-        lambda bench: _ask_to_charge(bench, "needs_authentication"),
+        lambda bench: _request_charge(bench, "needs_authentication"),
         replace(_DECLINED_ONCE, status="requires_action"),
     ),
     Flow("charge on the spot", _charge(charge_immediately=True), _TAXED),
@@ -218,12 +218,12 @@ FLOWS: Final = (
     Flow("draft with pending items", _gather, End("draft", 3300)),
     Flow("retry, another card", _retry("succeeds"), End("paid", 1999, _CHARGED, 2)),
     Flow("retry, the same card", _retry(None), replace(_DECLINED_ONCE, attempts=2)),
-    Flow("void an open one", _asked(_VOID, _declined), replace(_DECLINED_ONCE, status="void")),
-    Flow("void a draft", _asked(_VOID, _settled(_gather)), End("canceled", 3300)),
-    Flow("finalize", _asked(_FINALIZE, _settled(_gather)), End("open", 3300)),
+    Flow("void an open one", _after(_VOID, _declined), replace(_DECLINED_ONCE, status="void")),
+    Flow("void a draft", _after(_VOID, _settled(_gather)), End("canceled", 3300)),
+    Flow("finalize", _after(_FINALIZE, _settled(_gather)), End("open", 3300)),
     Flow(
         "write off",
-        _asked(_WRITE_OFF, _declined),
+        _after(_WRITE_OFF, _declined),
         replace(_DECLINED_ONCE, status="uncollectible"),
     ),
     Flow("capture a part", _capture, End("open", 1999, (("charge", 700),), 1)),

@@ -258,7 +258,7 @@ def _out_of_band(t: Teller) -> None:
     t.then(t.admin.pay_out_of_band, t.occurred_at)
 
 
-def _overpaid(t: Teller) -> None:
+def _paid_twice(t: Teller) -> None:
     t.start_recording(t.charge("succeeds"))
     t.then(t.admin.overpay, t.occurred_at)
 
@@ -336,7 +336,7 @@ STORIES: Final = (
     _story("written off, then paid", _written_off_then_paid, "paid", paid=1999),
     _variant("written off by us, then void", _written_off_by_us_then_void, "void", paid=0),
     _variant("paid out of band", _out_of_band, "paid"),
-    _story("overpaid", _overpaid, "paid", overpaid=1999),
+    _story("overpaid", _paid_twice, "paid", overpaid=1999),
     _story("credit settles it", _credit_settles, "paid"),
     _story("below the minimum", _below_the_minimum, "paid"),
     _variant("charged by Stripe", _charged_by_stripe, "paid", paid=3300),

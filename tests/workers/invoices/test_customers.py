@@ -13,7 +13,7 @@ from eventlog.bodies import Body
 from tests.workers.stripe_harness import Bench
 
 
-def add_person(bench: Bench, **contact_body: str) -> UUID:
+def add_contact(bench: Bench, **contact_body: str) -> UUID:
     """A tenant that no provider knows yet."""
     tenant_id = uuid4()
     body = Body.of(orjson.dumps(contact_body), tenant_id)
@@ -35,7 +35,7 @@ def test_a_tenant_becomes_a_customer_once_with_name_email_and_country(bench: Ben
         "country": "GB",
         "vatId": "GB123456789",
     }
-    tenant_id = add_person(bench, **contact_body)
+    tenant_id = add_contact(bench, **contact_body)
 
     for _ in range(2):
         bench.charge(bench.request(tenant_id))
@@ -53,7 +53,7 @@ def test_a_tenant_becomes_a_customer_once_with_name_email_and_country(bench: Ben
 def test_after_a_customer_was_deleted_and_unlinked_the_next_invoice_makes_one_once(
     bench: Bench,
 ) -> None:
-    tenant_id = add_person(bench, name="Ada")
+    tenant_id = add_contact(bench, name="Ada")
     deleted = bench.charge(bench.request(tenant_id)).view.customer or ""
     bench.account.v1.customers.delete(deleted)
     refused = bench.charge(bench.request(tenant_id)).view
@@ -80,7 +80,7 @@ def test_after_a_customer_was_deleted_and_unlinked_the_next_invoice_makes_one_on
 
 
 def test_a_customer_that_was_made_is_claimed_for_its_tenant(bench: Bench) -> None:
-    tenant_id = add_person(bench, name="Ada")
+    tenant_id = add_contact(bench, name="Ada")
 
     invoice = bench.charge(bench.request(tenant_id))
 

@@ -22,10 +22,10 @@ def authorized(mollie: MollieBench) -> InvoiceView:
     """Return an invoice of 50.00 whose payment on account is authorized."""
     view = mollie.charged(FIFTY, payment_method="klarna").view
     mollie.pay(view.provider_object_id, "authorized")
-    return heard(mollie, view.id)
+    return after_webhook(mollie, view.id)
 
 
-def heard(mollie: MollieBench, invoice_id: UUID) -> InvoiceView:
+def after_webhook(mollie: MollieBench, invoice_id: UUID) -> InvoiceView:
     mollie.receive_webhook(mollie.invoice(invoice_id).view.provider_object_id)
     return mollie.invoice(invoice_id).view
 
@@ -67,12 +67,12 @@ def test_a_part_that_is_captured_is_paid_and_the_released_rest_is_not_owed(
     mollie.account.admin.capture(
         view.provider_object_id or "", amount={"currency": "EUR", "value": "30.00"}
     )
-    view = heard(mollie, view.id)
+    view = after_webhook(mollie, view.id)
     assert amounts(view) == ("processing", 3000, 2000, 2000)
     assert sums(view) == {"collected": 3000, "outstanding": 2000}
 
     mollie.account.admin.release_authorization(view.provider_object_id or "")
-    view = heard(mollie, view.id)
+    view = after_webhook(mollie, view.id)
     assert amounts(view) == ("paid", 3000, 0, 0)
     assert (view.total_minor, view.capture_before) == (5000, None)
     assert sums(view) == {"collected": 3000}
@@ -91,7 +91,7 @@ def test_a_captured_part_can_be_refunded_before_the_rest_is_captured(mollie: Mol
     )
     assert refund.amount_minor == 1000
     mollie.account.admin.set_clock(advance_s=2 * DAY_S)
-    view = heard(mollie, view.id)
+    view = after_webhook(mollie, view.id)
     assert (view.amount_refunded_minor, view.amount_overpaid_minor) == (1000, 0)
 
 
@@ -108,7 +108,7 @@ def test_captures_of_parts_add_up_until_all_is_paid(mollie: MollieBench) -> None
     assert [part.amount_minor for part in view.paid_parts] == [3000, 2000]
     sent = mollie.sent(f"/v2/payments/{view.provider_object_id}/captures")
     assert sorted(values([one["amount"] for one in sent])) == ["20.00", "30.00"]
-    assert heard(mollie, view.id).amount_paid_minor == 5000
+    assert after_webhook(mollie, view.id).amount_paid_minor == 5000
 
 
 def test_a_capture_is_refused_beyond_what_is_held_and_without_an_authorization(
@@ -156,14 +156,14 @@ def test_a_pending_capture_is_accepted_and_paid_later(mollie: MollieBench) -> No
     assert [(one.amount_minor, one.pending) for one in accepted] == [(5000, True)]
 
     mollie.account.admin.set_clock(advance_s=61)
-    assert amounts(heard(mollie, view.id)) == ("paid", 5000, 0, 0)
+    assert amounts(after_webhook(mollie, view.id)) == ("paid", 5000, 0, 0)
 
 
 def test_what_is_not_captured_in_time_is_not_owed(mollie: MollieBench) -> None:
     view = authorized(mollie)
     mollie.account.admin.set_clock(advance_s=29 * DAY_S)
     mollie.clock.added += timedelta(days=29)
-    view = heard(mollie, view.id)
+    view = after_webhook(mollie, view.id)
     assert amounts(view) == ("expired", 0, 0, 0)
     assert view.capture_before is None
     assert sums(view) == {}

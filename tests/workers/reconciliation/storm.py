@@ -72,7 +72,7 @@ class Storm:
         return sums
 
     def reconcile(self) -> int:
-        """Let 11 minutes pass, run all parts over a provider in trouble, and heal."""
+        """Advance the clock by 11 minutes, run all parts over a faulty provider, and heal."""
         gap = timedelta(minutes=11)
         self.bench.clock.added += gap
         self.bench.account.admin.set_clock(advance_s=gap.total_seconds())

@@ -1,4 +1,4 @@
-"""What an audit heals is reported as drift: each difference once, with its values."""
+"""Differences that an audit heals are reported as drift: each once, with its values."""
 
 from __future__ import annotations
 

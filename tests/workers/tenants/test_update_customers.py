@@ -165,13 +165,13 @@ def test_a_deleted_customer_is_shown_and_updated_no_more(bench: Bench) -> None:
     tenant = bench.billing.get(Tenant, stream)
     customer = tenant.customers[bench.connection]
     bench.account.v1.customers.delete(customer)
-    (told,) = bench.events("customer.deleted")
-    received = bench.receive(told)
+    (deletion,) = bench.events("customer.deleted")
+    received = bench.receive(deletion)
     bench.apply(received)
     for _ in range(2):
         bench.fetch(received)
     (deleted,) = of_kind(bench, stream, ProviderCustomerDeleted)
-    assert (deleted.customer_id, deleted.actor) == (customer, f"webhook:{told['id']}")
+    assert (deleted.customer_id, deleted.actor) == (customer, f"webhook:{deletion['id']}")
     tenant = run(bench, stream)
     assert (updates_sent(bench, tenant), list(tenant.deleted_at)) == ([], [bench.connection])
 

@@ -31,7 +31,7 @@ def fields(log: Log) -> list[str]:
 
 
 def catch_up(bench: Bench, *prefixes: str) -> None:
-    """Take all events from Stripe's list that are not in the inbox."""
+    """Record all events of Stripe's list that are not in the inbox."""
     for event in bench.events(*prefixes):
         known = ids.for_provider_event(bench.connection_id, "test", event["id"])
         if bench.billing.find(ProviderEvent, known) is None:

@@ -75,7 +75,7 @@ class MollieDemoCompany:
         self._customers[number] = _Customer(id=made.id)
 
     def subscribe(self, number: int, *, plan: str, seats: int, method: str) -> None:
-        """Take the first payment, and start a subscription with the mandate that it leaves."""
+        """Charge the first payment, and start a subscription with the mandate that it creates."""
         customer, chosen = self._customers[number], self._plans[plan]
         customer.method, customer.plan = method, plan
         amount = _euro(chosen.amount_minor * seats)
@@ -95,7 +95,7 @@ class MollieDemoCompany:
     def bill(
         self, number: int, *, amount_minor: int, description: str, due_days: int | None
     ) -> None:
-        """Take one payment at once: Mollie has no invoices with days to pay."""
+        """Charge one payment at once: Mollie has no invoices with days to pay."""
         del due_days
         self._pay(self._customers[number], _euro(amount_minor), description)
 
@@ -129,7 +129,7 @@ class MollieDemoCompany:
             self._client.payments.get(payment["id"]).refunds.create(body)
 
     def dispute(self, number: int) -> None:
-        """Let the bank take the newest paid payment back."""
+        """Create a chargeback of the newest paid payment."""
         customer = self._customers[number]
         payment = self._newest_paid(customer)
         if payment is not None:
@@ -137,17 +137,17 @@ class MollieDemoCompany:
             customer.chargeback = taken["id"]
 
     def close_dispute(self, number: int, *, won: bool) -> None:
-        """Let the bank give the money back, or not."""
+        """Reverse the chargeback, or leave it."""
         chargeback = self._customers[number].chargeback
         if won and chargeback is not None:
             self._admin.post(f"/chargebacks/{chargeback}/reverse", {})
 
     def decline_next(self) -> None:
-        """Let the account's next renewal fail."""
+        """Make the account's next renewal fail."""
         self._admin.post("/settings", {"next_outcomes": ["failed"]})
 
     def notify_at(self, url: str) -> None:
-        """Let the payments of all running subscriptions notify `url` from now on."""
+        """Set the webhook URL of all running subscriptions' payments to `url`."""
         for customer in self._customers.values():
             self._update(customer, {"webhookUrl": url})
 

@@ -103,7 +103,7 @@ class StripeDemoCompany:
         customer.subscription = self._v1.subscriptions.create(params).id
 
     def replace_method(self, number: int, method: str) -> None:
-        """Give a customer a new default payment method: a test card, or a debit by its IBAN."""
+        """Set a customer's default payment method: a test card, or a debit by its IBAN."""
         customer = self._customers[number]
         if not method.startswith("pm_"):
             debit: Any = {
@@ -168,13 +168,13 @@ class StripeDemoCompany:
             self._admin.post("/refunds", {"invoice": invoice, "amount": amount_minor})
 
     def dispute(self, number: int) -> None:
-        """Let the bank dispute the newest paid invoice."""
+        """Open a dispute of the newest paid invoice."""
         if invoice := self._newest(number, "paid"):
             opened = self._admin.post(f"/charges/{invoice}/dispute", {})
             self._customers[number].dispute = opened["dispute"]["id"]
 
     def close_dispute(self, number: int, *, won: bool) -> None:
-        """Let the bank decide the open dispute."""
+        """Close the open dispute."""
         if dispute := self._customers[number].dispute:
             self._admin.post(f"/disputes/{dispute}/{'win' if won else 'lose'}", {})
 
