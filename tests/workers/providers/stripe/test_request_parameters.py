@@ -80,6 +80,10 @@ VERBS: dict[str, list[Callable[[StripeGateway], object]]] = {
     "find_customer": [lambda g: g.find_customer("cus_1")],
     "find_customers": [lambda g: g.find_customers({"a": "b"}, created_after=1)],
     "create_customer": [lambda g: g.create_customer({"a": "b"}, contact=CONTACT, key="k")],
+    "update_customer": [
+        lambda g: g.update_customer("cus_1", name="Ada", email="ada@example.com", key="k"),
+        lambda g: g.update_customer("cus_1", name=None, email=None, key="k"),
+    ],
     "find_price": [lambda g: g.find_price("price_1")],
     "create_invoice": [
         lambda g: g.create_invoice(DRAFT, key="k"),
