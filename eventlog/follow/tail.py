@@ -58,7 +58,7 @@ class _Waiter:
 class Tail:
     """Follows the log's end; no leader, no position of its own, every process has one.
 
-    A lost connection is replaced, and what was appended meanwhile is heard then.
+    A lost connection is replaced, and what was appended meanwhile is reported then.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -95,7 +95,7 @@ class Tail:
 
     @property
     def position(self) -> int | None:
-        """The newest position heard; None before the first connection."""
+        """The newest announced position; None before the first connection."""
         return self._position
 
     @property

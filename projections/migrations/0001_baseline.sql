@@ -992,15 +992,15 @@ CREATE TABLE work.checkpoints (
 );
 
 -- Objects at the providers whose state is not final yet: invoices and their refunds and disputes,
--- subscriptions, payment-method setups. A follower folds them from the log. One that was not heard
--- of for a while is fetched. `connection`: null until the scheduler has looked it up.
+-- subscriptions, payment-method setups. A follower folds them from the log. One that no event has
+-- reported for a while is fetched. `connection`: null until the scheduler has looked it up.
 CREATE TABLE work.open_items (
-    subject    uuid        NOT NULL,
-    part       text        NOT NULL,
-    connection uuid,
-    heard_at   timestamptz NOT NULL,
-    checks     integer     NOT NULL DEFAULT 0,
-    due_at     timestamptz NOT NULL,
+    subject     uuid        NOT NULL,
+    part        text        NOT NULL,
+    connection  uuid,
+    reported_at timestamptz NOT NULL,
+    checks      integer     NOT NULL DEFAULT 0,
+    due_at      timestamptz NOT NULL,
     PRIMARY KEY (subject, part)
 );
 

@@ -2,7 +2,7 @@
 
 Per app, mode, currency, provider and connection; money in its minor unit. What came in, went back
 or was refused is kept by the quarter of an hour (UTC) in which it was, by the provider's clock,
-however late we heard of it; what is outstanding by the one in which it is overdue. Every time zone
+however late it was reported; what is outstanding by the one in which it is overdue. Every time zone
 of our time is a whole number of quarters away.
 
 collected: what was paid towards invoices; money that nobody asked for (`UnexpectedPayment`,

@@ -1,6 +1,6 @@
 """Objects at the providers whose state is not final: a table that a follower folds from the log.
 
-An object that was not heard of is due after 10 minutes, an hour, six hours, and then every day.
+An object that was not reported is due after 10 minutes, an hour, six hours, and then every day.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ EVERY: Final = timedelta(days=1)
 WHOLE: Final = ""
 """The part that stands for the object itself."""
 CAPTURE: Final = "capture"
-"""The part of an authorized payment: checked around its deadline, whenever it was heard of."""
+"""The part of an authorized payment: checked around its deadline, whenever it was reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ItemOpened:
-    """A subject, or a part of it such as a refund, is not final; it was heard of then."""
+    """A subject, or a part of it such as a refund, is not final; it was reported then."""
 
     subject: UUID
-    heard_at: datetime
+    reported_at: datetime
     part: str = WHOLE
 
 
 @dataclass(frozen=True, kw_only=True)
-class ItemHeard:
-    """A subject was confirmed; whatever is open of it was heard of then."""
+class ItemConfirmed:
+    """A subject was confirmed; its open parts were reported then."""
 
     subject: UUID
-    heard_at: datetime
+    reported_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,32 +49,32 @@ class ItemClosed:
     part: str = WHOLE
 
 
-ItemChange = ItemOpened | ItemHeard | ItemClosed
+ItemChange = ItemOpened | ItemConfirmed | ItemClosed
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenItem:
-    """An open item that is due. `checks`: since it was last heard of."""
+    """An open item that is due. `checks`: since it was last reported."""
 
     subject: UUID
     part: str
     connection: UUID | None
-    heard_at: datetime
+    reported_at: datetime
     checks: int
 
 
 _OPEN: Final[LiteralString] = """
-    INSERT INTO work.open_items (subject, part, heard_at, due_at) VALUES (%s, %s, %s, %s)
+    INSERT INTO work.open_items (subject, part, reported_at, due_at) VALUES (%s, %s, %s, %s)
     ON CONFLICT (subject, part) DO UPDATE
-        SET heard_at = excluded.heard_at, due_at = excluded.due_at, checks = 0
+        SET reported_at = excluded.reported_at, due_at = excluded.due_at, checks = 0
 """
-_HEARD: Final[LiteralString] = """
-    UPDATE work.open_items SET heard_at = %s, due_at = %s, checks = 0
+_CONFIRMED: Final[LiteralString] = """
+    UPDATE work.open_items SET reported_at = %s, due_at = %s, checks = 0
     WHERE subject = %s AND part <> 'capture'
 """
 _CLOSE: Final[LiteralString] = "DELETE FROM work.open_items WHERE subject = %s AND part = %s"
 _ITEMS: Final[LiteralString] = (
-    "SELECT subject, part, connection, heard_at, checks FROM work.open_items "
+    "SELECT subject, part, connection, reported_at, checks FROM work.open_items "
 )
 _DUE: Final[LiteralString] = (
     _ITEMS + "WHERE connection = %s AND due_at <= %s ORDER BY due_at LIMIT %s"
@@ -83,18 +83,18 @@ _UNPLACED: Final[LiteralString] = _ITEMS + "WHERE connection IS NULL LIMIT %s"
 _PLACE: Final[LiteralString] = (
     "UPDATE work.open_items SET connection = %s WHERE subject = %s AND connection IS NULL"
 )
-# An item that was heard of meanwhile keeps its own time.
+# An item that was reported meanwhile keeps its own time.
 _CHECKED: Final[LiteralString] = """
     UPDATE work.open_items SET checks = %s, due_at = %s
-    WHERE subject = %s AND part = %s AND heard_at = %s
+    WHERE subject = %s AND part = %s AND reported_at = %s
 """
 
 
-def next_check(heard_at: datetime, checks: int, *, now: datetime) -> datetime:
-    """Return the time of the next check after so many since the object was heard of."""
+def next_check(reported_at: datetime, checks: int, *, now: datetime) -> datetime:
+    """Return the time of the next check after so many since the object was reported."""
     for delay in DELAYS[checks:]:
-        if heard_at + delay > now:
-            return heard_at + delay
+        if reported_at + delay > now:
+            return reported_at + delay
     return now + EVERY
 
 
@@ -102,23 +102,23 @@ async def apply_item_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[It
     """Apply changes in order, in the follower's transaction; an item's last one counts."""
     last: dict[tuple[UUID, str | None], ItemChange] = {}
     for change in changes:
-        part = None if isinstance(change, ItemHeard) else change.part
+        part = None if isinstance(change, ItemConfirmed) else change.part
         last.pop((change.subject, part), None)
         last[change.subject, part] = change
     opened = [_opened(one) for one in last.values() if isinstance(one, ItemOpened)]
-    heard = [_heard(one) for one in last.values() if isinstance(one, ItemHeard)]
+    confirmed = [_confirmed(one) for one in last.values() if isinstance(one, ItemConfirmed)]
     closed = [(one.subject, one.part) for one in last.values() if isinstance(one, ItemClosed)]
-    for query, rows in ((_CLOSE, closed), (_OPEN, opened), (_HEARD, heard)):
+    for query, rows in ((_CLOSE, closed), (_OPEN, opened), (_CONFIRMED, confirmed)):
         if rows:
             await cursor.executemany(query, rows)
 
 
 def _opened(change: ItemOpened) -> tuple[Any, ...]:
-    return change.subject, change.part, change.heard_at, change.heard_at + DELAYS[0]
+    return change.subject, change.part, change.reported_at, change.reported_at + DELAYS[0]
 
 
-def _heard(change: ItemHeard) -> tuple[Any, ...]:
-    return change.heard_at, change.heard_at + DELAYS[0], change.subject
+def _confirmed(change: ItemConfirmed) -> tuple[Any, ...]:
+    return change.reported_at, change.reported_at + DELAYS[0], change.subject
 
 
 class OpenItems:
@@ -151,8 +151,8 @@ class OpenItems:
     def mark_checked(self, item: OpenItem, *, now: datetime) -> None:
         """Move an item to its next check."""
         checks = item.checks + 1
-        due_at = next_check(item.heard_at, checks, now=now)
-        parameters = [checks, due_at, item.subject, item.part, item.heard_at]
+        due_at = next_check(item.reported_at, checks, now=now)
+        parameters = [checks, due_at, item.subject, item.part, item.reported_at]
         self._sessions.execute(_CHECKED, parameters)
 
     def _list(self, query: LiteralString, parameters: Sequence[Any]) -> list[OpenItem]:

@@ -24,7 +24,7 @@ from projections.work.open_items import (
     CAPTURE,
     ItemChange,
     ItemClosed,
-    ItemHeard,
+    ItemConfirmed,
     ItemOpened,
     apply_item_changes,
 )
@@ -91,9 +91,9 @@ def item_change(event: Any) -> ItemChange | None:  # noqa: ANN401 - any event of
         return _part_change(event)
     subject = UUID(str(event.originator_id))
     if isinstance(event, _OPENING):
-        return ItemOpened(subject=subject, heard_at=event.timestamp)
+        return ItemOpened(subject=subject, reported_at=event.timestamp)
     if isinstance(event, _CONFIRMING):
-        return ItemHeard(subject=subject, heard_at=event.timestamp)
+        return ItemConfirmed(subject=subject, reported_at=event.timestamp)
     return ItemClosed(subject=subject) if isinstance(event, _CLOSING) else None
 
 
@@ -104,13 +104,13 @@ def _part_change(event: Any) -> ItemChange:  # noqa: ANN401 - any event of a ref
         deadline = from_unix(event.capture_before)
         if deadline is None or event.amount_capturable_minor == 0:
             return ItemClosed(subject=subject, part=CAPTURE)
-        return ItemOpened(subject=subject, part=CAPTURE, heard_at=deadline - _BEFORE_DEADLINE)
+        return ItemOpened(subject=subject, part=CAPTURE, reported_at=deadline - _BEFORE_DEADLINE)
     if isinstance(event, m.DisputeEvent):
         part = f"dispute:{event.dispute_id}"
     else:
         part = f"refund:{event.provider_refund_id}"
     if isinstance(event, m.RefundPending | m.DisputeOpened):
-        return ItemOpened(subject=subject, part=part, heard_at=event.timestamp)
+        return ItemOpened(subject=subject, part=part, reported_at=event.timestamp)
     return ItemClosed(subject=subject, part=part)
 
 

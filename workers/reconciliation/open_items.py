@@ -1,4 +1,4 @@
-"""Fetch open items that were not heard of, and enter those that differ."""
+"""Fetch open items that were not reported, and enter those that differ."""
 
 from __future__ import annotations
 

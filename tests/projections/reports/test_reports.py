@@ -232,7 +232,7 @@ def test_the_failure_rate_is_that_of_the_attempts_that_ended(database: str) -> N
             refused_twice, paid, waiting, free = bill(100), bill(20), bill(3), bill(0)
             await books.append_and_project(waiting)
             assert only(await summary(books)).failure_rate is None
-            fail(refused_twice, occurred_at=AT + 2 * HOUR, as_of=AT)  # heard of late
+            fail(refused_twice, occurred_at=AT + 2 * HOUR, as_of=AT)  # reported late
             fail(refused_twice, occurred_at=AT + 3 * HOUR)
             pay(paid, occurred_at=AT + HOUR)
             pay(free, occurred_at=AT + HOUR)  # takes no attempt

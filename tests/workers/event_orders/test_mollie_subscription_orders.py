@@ -54,7 +54,7 @@ def rows_of(recurring: Recurring, invoice: Invoice) -> Rows:
 
 
 def story(recurring: Recurring) -> Invoice:
-    """Three months of one: a failure, a refund, a chargeback; nothing was heard of renewals."""
+    """Three months of one: a failure, a refund, a chargeback; renewals were not reported."""
     admin = recurring.bench.account.admin
     invoice = recurring.request(tax_rate_id="added")
     recurring.pay(invoice)

@@ -1,4 +1,4 @@
-"""Objects that are not final and were not heard of are fetched: after 10 min, 1 h, 6 h, daily."""
+"""Objects that are not final and were not reported are fetched: after 10 min, 1 h, 6 h, daily."""
 
 from __future__ import annotations
 
@@ -140,10 +140,10 @@ def test_an_authorization_is_checked_around_its_deadline() -> None:
     )
     assert isinstance(held, ItemOpened)
     base = START + timedelta(days=7) - timedelta(hours=1)
-    assert (held.part, held.heard_at) == (CAPTURE, base)
-    first = next_check(held.heard_at, 0, now=START)
+    assert (held.part, held.reported_at) == (CAPTURE, base)
+    first = next_check(held.reported_at, 0, now=START)
     assert START + timedelta(days=7) - first == timedelta(minutes=50)
-    assert next_check(held.heard_at, 1, now=first) == START + timedelta(days=7)
+    assert next_check(held.reported_at, 1, now=first) == START + timedelta(days=7)
     released = item_change(
         AuthorizationChanged(**facts | {"amount_capturable_minor": 0, "capture_before": None})
     )
