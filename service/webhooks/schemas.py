@@ -23,7 +23,14 @@ def _state(text: str) -> str:
     return text
 
 
-_BodyMoment = Annotated[Moment, Strict(False)]
+def _text_alone(given: object) -> object:
+    """Refuse numbers, which would be read as Unix seconds."""
+    if not isinstance(given, str):
+        raise invalid("must be a date and time with its zone, as a text")
+    return given
+
+
+_BodyMoment = Annotated[Moment, Strict(False), BeforeValidator(_text_alone)]
 _AnyState = Annotated[str, SchemaKeywords({"enum": list(STATES)})]
 
 

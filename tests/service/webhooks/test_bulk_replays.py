@@ -39,6 +39,10 @@ def test_dead_letters_are_replayed_by_reason_and_time_the_oldest_first(shop: Sho
     listed = shop.get(f"{shop.url}/webhook-deliveries", state="dead").json()["items"]
     assert [one["id"] for one in listed] == [unreadable, unknown[2]]
     assert replay(shop, {"receivedFrom": tomorrow}).json()["requested"] == 0
+    for moment in (0, 1.5, True, ["2026-01-01T00:00:00Z"], "2026-01-01", ""):
+        refused = replay(shop, {"receivedTo": moment})
+        assert refused.status_code == 400, moment
+        assert errors(refused)[0]["path"] == "receivedTo"
     assert replay(shop, {"reason": "unreadable"}).json()["requested"] == 1
 
 
