@@ -3,7 +3,8 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from service.apps.api_key_endpoints import create_key, list_keys, revoke_key, rotate_key
 from service.apps.app_endpoints import get_app, patch_app
@@ -69,6 +70,11 @@ class ApiRoute(Route):
     """A path; `browsers` names the methods that pages of other origins may use."""
 
     browsers: tuple[str, ...] = ()
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match by the path alone, so that a later path with a parameter does not take it over."""
+        match, child_scope = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL else match), child_scope
 
 
 def _route(path: str, *, browsers: tuple[str, ...] = (), **endpoints: Endpoint) -> ApiRoute:

@@ -236,6 +236,9 @@ def test_the_routers_own_refusals_have_the_dialects_shape(
 def test_an_unknown_method_is_405_with_the_allowed_ones(shop: Shop) -> None:
     response = shop.service.request("DELETE", shop.invoices_url, headers=shop.headers())
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+    replay = f"{shop.url}/webhook-deliveries/replay"
+    response = shop.service.request("GET", replay, headers=shop.headers("read"))
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
     head = shop.service.request("HEAD", shop.invoices_url, headers=shop.headers("read"))
     assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
 
