@@ -41,7 +41,7 @@ screenshots: $(INSTALLED) ## Take the pictures of docs/dashboard/ anew, of the d
 	@$(BIN)/python -m tests.screenshots
 
 test: $(INSTALLED) ## Run the tests but for the extended ones, on a real PostgreSQL and Redis
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not extended"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not extended"
 
 test-extended: $(INSTALLED) ## Run the extended tests alone: large, long, and of the sandbox
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m extended
