@@ -11,7 +11,7 @@ from domain.core.aggregate import AggregateRoot
 from domain.core.calendar import from_unix
 from domain.core.effects import WORKER, Effect
 from domain.core.failures import Failure
-from domain.core.steps import GaveUp, StepRecord
+from domain.core.steps import GaveUp, StepRecord, step_key
 from domain.gateway.setups import ProviderMethod, SetupSession
 from domain.payment_methods import events as s
 from domain.payment_methods.commands import RequestSetup
@@ -91,7 +91,7 @@ class MethodSetup(AggregateRoot):
                 actor=WORKER,
                 step=step,
                 attempt=attempt,
-                key=f"billhook:{self.id}:{step}:{attempt}",
+                key=step_key(self.id, step, attempt),
                 plan=plan,
             )
         return self.view.steps[step]

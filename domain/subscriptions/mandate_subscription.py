@@ -12,6 +12,7 @@ from typing import Any, Final
 from domain.catalogue.pricing import Charge
 from domain.core import ids
 from domain.core.effects import WORKER
+from domain.core.steps import step_key
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
@@ -223,6 +224,6 @@ def restart_step(known: Subscription, plan: dict[str, str], *, occurred_at: date
         actor=WORKER,
         step=START_STEP,
         attempt=attempt,
-        key=f"billhook:{known.id}:{START_STEP}:{attempt}",
+        key=step_key(known.id, START_STEP, attempt),
         plan=plan,
     )

@@ -11,7 +11,7 @@ from domain.core.aggregate import AggregateRoot
 from domain.core.effects import WORKER, Effect
 from domain.core.errors import NotPossible
 from domain.core.metadata import without_ours
-from domain.core.steps import StepRecord
+from domain.core.steps import StepRecord, step_key
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
 from domain.subscriptions.commands import (
@@ -123,7 +123,7 @@ class Subscription(AggregateRoot):
                 actor=WORKER,
                 step=step,
                 attempt=attempt,
-                key=f"billhook:{self.id}:{step}:{attempt}",
+                key=step_key(self.id, step, attempt),
                 plan={},
             )
         return self.view.steps[step]

@@ -142,9 +142,9 @@ class Drift(ResponseModel):
     field: Annotated[str, Field(examples=["status", "amountPaidMinor", "refunds.re_1", "object"])]
     """The field as the API names it; `object`: the whole object was unknown, or not applied."""
     ours: str | None
-    """What was known; null for nothing."""
+    """The recorded value; null where there was none."""
     theirs: str | None
-    """What the provider had; null for nothing."""
+    """The value at the provider; null where there was none."""
     found_by: FoundBy
     state: Literal["open", "resolved"]
     reason: str | None

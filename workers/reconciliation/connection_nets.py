@@ -20,13 +20,13 @@ from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.gateways import Gateways, open_key
 from workers.providers.mollie.gateway import MollieGateway
 from workers.providers.mollie.history import MollieHistory
-from workers.providers.retry import RetryingCaller
+from workers.providers.retry import RetryingCaller, Span
 from workers.providers.stripe.audit_lists import StripeAuditLists
 from workers.providers.stripe.event_list import StripeEventList
 from workers.providers.stripe.gateway import StripeGateway
 from workers.reconciliation.audit_run import AuditRun, Report, checkpoint_name, unreported
 from workers.reconciliation.compare import Compare
-from workers.reconciliation.event_catch_up import EventCatchUp
+from workers.reconciliation.event_catch_up import EventCatchUp, no_audit
 from workers.reconciliation.inbox import ACTOR, Finding, ReconciliationInbox, ignore
 from workers.reconciliation.known_objects import KnownObjects
 from workers.reconciliation.mollie_audit import MollieAudit
@@ -63,8 +63,11 @@ class ConnectionNets:
     report: Callable[[Finding], None] = ignore
     dry_run: bool = False
 
-    def catch_up(self) -> CatchUp:
-        """Build the catch-up on what happened since the last one."""
+    def catch_up(self, *, plan_audit: Callable[[Span], None]) -> CatchUp:
+        """Build the catch-up on what happened since the last one.
+
+        `plan_audit`: has a time audited that the provider's list of events has no longer.
+        """
         created_s = int(self.connection.created_on.timestamp())
         if self.connection.provider == "mollie":
             return MollieCatchUp(
@@ -74,7 +77,7 @@ class ConnectionNets:
                 checkpoints=self.shared.checkpoints,
                 since_s=created_s,
             )
-        return self._event_catch_up(created_s, undelivered=False)
+        return self._event_catch_up(created_s, plan_audit=plan_audit)
 
     def undelivered(self) -> EventCatchUp:
         """Build the catch-up on the events that Stripe could not deliver."""
@@ -114,7 +117,13 @@ class ConnectionNets:
             should_stop=self.shared.should_stop,
         )
 
-    def _event_catch_up(self, created_s: int, *, undelivered: bool) -> EventCatchUp:
+    def _event_catch_up(
+        self,
+        created_s: int,
+        *,
+        undelivered: bool = False,
+        plan_audit: Callable[[Span], None] = no_audit,
+    ) -> EventCatchUp:
         shared = self.shared
         return EventCatchUp(
             events=StripeEventList(
@@ -128,6 +137,7 @@ class ConnectionNets:
             since_s=created_s,
             undelivered=undelivered,
             should_stop=shared.should_stop,
+            plan_audit=plan_audit,
         )
 
     def _mollie_audit(

@@ -61,11 +61,17 @@ class CatchUpResult:
     gap: Span | None = None
 
 
+def no_audit(_: Span) -> None:
+    """Plan nothing: a caller that only reads events."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EventCatchUp:
     """Reads one connection's events on from the checkpoint.
 
     `since_s`: where to begin without a checkpoint. `should_stop`: called after each page.
+    `plan_audit`: called with a time that the list has no longer, before the checkpoint moves past
+    it, so that an interrupted run does not lose it.
     """
 
     events: Events
@@ -74,6 +80,7 @@ class EventCatchUp:
     since_s: int
     undelivered: bool = False
     should_stop: Callable[[], bool] = lambda: False
+    plan_audit: Callable[[Span], None] = no_audit
 
     @property
     def name(self) -> str:
@@ -84,6 +91,8 @@ class EventCatchUp:
         """Enter what was missed. Raises the gateway's errors, LogUnavailable, WorkUnavailable."""
         now_s = self.events.now_s()
         checkpoint, gap = self._resume(now_s)
+        if gap is not None:
+            self.plan_audit(gap)
         entered, end = 0, now_s - SETTLE_S
         window_s, overlap_s = (_DAY_S, UNDELIVERED_S) if self.undelivered else (WINDOW_S, OVERLAP_S)
         while not self.should_stop():

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -207,15 +208,14 @@ class Reconciler:
         return place_items(shared.items, lambda ids_: load(shared.log, ids_), limit=_MOST_ITEMS)
 
     def _catch_up(self, nets: ConnectionNets) -> int:
-        result = nets.catch_up().run()
-        if result.gap is not None:
-            self._plan_audit(nets.connection, result.gap)
-        return result.entered
+        return nets.catch_up(plan_audit=partial(self._plan_audit, nets)).run().entered
 
-    def _plan_audit(self, connection: Connection, gap: Span) -> None:
-        """Have the time audited that the list of events has no longer."""
-        name = _gap_name(connection)
-        missed = AuditCheckpoint(start=gap.start, end=gap.end, phase="invoices")
+    def _plan_audit(self, nets: ConnectionNets, gap: Span) -> None:
+        """Have the time audited that the list of events has no longer, with one planned before."""
+        connection, name = nets.connection, _gap_name(nets.connection)
+        planned = nets.audit(name=name).stored()
+        start = gap.start if planned is None or planned.finished else min(planned.start, gap.start)
+        missed = AuditCheckpoint(start=start, end=gap.end, phase="invoices")
         self._shared.checkpoints.save(name, asdict(missed))
         _log.warning("reconciliation.gap", connection=connection.name, start=gap.start, end=gap.end)
 

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from domain.gateway.errors import GatewayUnavailable
 from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.stripe_harness import Bench
+from workers.providers.retry import Page, Span
+from workers.providers.stripe.event_list import ListedEvent
 from workers.providers.stripe.event_types import EVENT_TYPES
-from workers.reconciliation.event_catch_up import SETTLE_S, WINDOW_S
+from workers.reconciliation.event_catch_up import SETTLE_S, WINDOW_S, Events
+
+
+class AwayAfterOnePage:
+    """A list of events whose provider is away after the first page."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._pages = 0
+
+    def now_s(self) -> int:
+        return self._events.now_s()
+
+    def page(self, span: Span, after: str | None, *, undelivered: bool) -> Page[ListedEvent]:
+        self._pages += 1
+        if self._pages > 1:
+            raise GatewayUnavailable("away")
+        return self._events.page(span, after, undelivered=undelivered)
 
 
 def pass_time(nets: Nets, seconds: float = SETTLE_S + 1) -> None:
@@ -51,11 +73,20 @@ def test_forty_days_are_read_from_the_oldest_kept_event_and_leave_a_gap(
     bench.account.admin.confirm(bench.invoice(kept).view.provider_object_id or "")
     pass_time(stripe_nets, 29 * DAY_S)
 
+    planned: list[Span] = []
+    first = stripe_nets.catch_up(plan_audit=planned.append)
+    with pytest.raises(GatewayUnavailable):
+        replace(first, events=AwayAfterOnePage(first.events)).run()
+    assert len(planned) == 1, "the gap is known although the run was interrupted"
+    rest = stripe_nets.catch_up().run()
+    assert rest.gap is None, "the checkpoint is past it"
+    assert rest.entered > 0
+    stripe_nets.checkpoints.save(first.name, {"read_s": planned[0].start})
+
     result = stripe_nets.catch_up().run()
 
     assert result.gap is not None
     assert 8 * DAY_S < result.gap.end - result.gap.start < 10 * DAY_S
-    assert result.entered > 0
     stripe_nets.heal()
     assert bench.invoice(kept).view.status == "paid"
     assert stripe_nets.catch_up().run().gap is None
