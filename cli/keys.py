@@ -1,21 +1,31 @@
 import json
 import secrets
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, cast
 from uuid import UUID, uuid4
 
 import typer
 
-from cli.common import BY, AppId, AsJson, Operator, now, operating, table
+from cli.common import BY, AppId, AsJson, Operator, fail, now, operating, table
 from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
 from domain.apps.app import ApiKeyCreated, ApiKeyReplaced, ApiKeyRevoked
-from domain.apps.commands import CreateKey, KeyKind, RevokeKey
+from domain.apps.commands import CreateKey, KeyKind, RevokeKey, RotateKey
+from domain.core.errors import Contradiction
 
 keys = typer.Typer(no_args_is_help=True, help="Manage an app's API keys.")
+
+_MAX_OVERLAP_H: Final = 30 * 24
+KeyId = Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id.")]
 
 
 def add_key(operator: Operator, app_id: UUID, *, kind: KeyKind, name: str | None) -> NewKey:
     """Create an API key of an app; only its hash is stored."""
+    key, command = _new_key(app_id, kind=kind, name=name)
+    operator.billing.create_key(command, occurred_at=now())
+    return key
+
+
+def _new_key(app_id: UUID, *, kind: KeyKind, name: str | None) -> tuple[NewKey, CreateKey]:
     key = new_key(kind, secrets.token_bytes(KEY_BYTES))
     command = CreateKey(
         app_id=app_id,
@@ -26,8 +36,7 @@ def add_key(operator: Operator, app_id: UUID, *, kind: KeyKind, name: str | None
         name=name,
         actor=BY,
     )
-    operator.billing.create_key(command, occurred_at=now())
-    return key
+    return key, command
 
 
 @keys.command("create")
@@ -66,10 +75,52 @@ def list_keys(app_id: AppId, *, as_json: AsJson = False) -> None:
         table(list(found.values()))
 
 
-@keys.command("revoke")
-def revoke(
-    app_id: AppId, key_id: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id.")]
+@keys.command("rotate")
+def rotate(
+    app_id: AppId,
+    key_id: KeyId,
+    *,
+    overlap: Annotated[
+        float,
+        typer.Option(
+            "--overlap-h", help="Hours that the old key stays valid.", min=0, max=_MAX_OVERLAP_H
+        ),
+    ] = 24,
 ) -> None:
+    """Create a key of the same kind and name and print it, only once; the old key ends later."""
+    with operating() as operator:
+        operator.app(app_id)
+        old = next(
+            (
+                event
+                for event in operator.stream(app_id)
+                if isinstance(event, ApiKeyCreated) and event.key_id == key_id
+            ),
+            None,
+        )
+        if old is None:
+            fail(f"the app has no key {key_id}")
+        key, command = _new_key(app_id, kind=cast("KeyKind", old.kind), name=old.name)
+        ends_at = now() + timedelta(hours=overlap)
+        rotation = RotateKey(
+            app_id=app_id,
+            key_id=key_id,
+            new_key=command,
+            expires_at=int(ends_at.timestamp()),
+            actor=BY,
+        )
+        try:
+            operator.billing.rotate_key(rotation, occurred_at=now())
+        except Contradiction:
+            fail(f"the key {key_id} was revoked, or has been rotated already")
+    typer.echo(key.text)
+    typer.echo(
+        f"It is not shown again. The old key ends at {ends_at.isoformat('T', 'seconds')}.", err=True
+    )
+
+
+@keys.command("revoke")
+def revoke(app_id: AppId, key_id: KeyId) -> None:
     """Revoke a key; every process rejects it within 5 s."""
     with operating() as operator:
         command = RevokeKey(app_id=app_id, key_id=key_id, actor=BY)

@@ -61,6 +61,15 @@ async def create_key(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     given = await read_json(request, context.settings)
+    recorded, key = await record_new_key(request, caller, given)
+    return await _shown(context, caller, recorded, key)
+
+
+async def record_new_key(
+    request: Request, caller: Caller, given: object
+) -> tuple[Recorded[Json], NewKey]:
+    """Create a key once per Idempotency-Key. Raises BadRequest, KeyReused."""
+    context = context_of(request)
     body = validate(NewKeyBody, given)
     made = _Made(context, caller, kind=body.kind, name=body.name)
 
@@ -69,8 +78,7 @@ async def create_key(request: Request) -> Response:
             made.command, occurred_at=made.occurred_at, idempotency_record=idempotency_record
         )
 
-    recorded = await record_once(request, caller, given, _item(made.row).to_json(), write)
-    return await _shown(context, caller, recorded, made.key)
+    return await record_once(request, caller, given, _item(made.row).to_json(), write), made.key
 
 
 async def rotate_key(request: Request) -> Response:
@@ -78,6 +86,15 @@ async def rotate_key(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     given = await read_json(request, context.settings, default={})
+    recorded, key = await record_rotation(request, caller, given)
+    return await _shown(context, caller, recorded, key)
+
+
+async def record_rotation(
+    request: Request, caller: Caller, given: object
+) -> tuple[Recorded[Json], NewKey]:
+    """Replace the key in the path once per Idempotency-Key. Raises BadRequest, NotFound."""
+    context = context_of(request)
     body = validate(RotationBody, given)
     old = await _find(context, caller, path_uuid(request, "keyUuid"))
     made = _Made(context, caller, kind=cast("KeyKind", old.kind), name=old.name)
@@ -100,7 +117,7 @@ async def rotate_key(request: Request) -> Response:
     except Contradiction:
         message = "keyUuid: was revoked, or has been rotated already"
         raise BadRequest(FieldError(message=message, path="keyUuid")) from None
-    return await _shown(context, caller, recorded, made.key)
+    return recorded, made.key
 
 
 async def revoke_key(request: Request) -> Response:

@@ -13,9 +13,10 @@ from service.dashboard.guard import page
 from service.dashboard.invoice_actions import act_on_invoice
 from service.dashboard.invoice_list import list_invoices
 from service.dashboard.invoice_page import confirm_action, show_invoice
+from service.dashboard.keys import create_key, revoke_key, rotate_key
 from service.dashboard.live import live
 from service.dashboard.movements import list_movements
-from service.dashboard.operations import create_key, revoke_key, show_operations
+from service.dashboard.operations import show_operations
 from service.dashboard.overview import overview
 from service.dashboard.sign_in import choose_theme, show_sign_in, sign_in, sign_out
 from service.dashboard.subscriptions import (
@@ -61,6 +62,7 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/operations", show_operations),
     Route("/dashboard/operations/drift", list_drift),
     Route("/dashboard/keys", create_key, methods=["POST"]),
+    Route("/dashboard/keys/{keyUuid}/rotate", rotate_key, methods=["POST"]),
     Route("/dashboard/keys/{keyUuid}/revoke", revoke_key, methods=["POST"]),
     Route("/dashboard/{rest:path}", page(_missing)),
 ]

@@ -98,11 +98,37 @@ def test_a_key_is_shown_once_listed_by_its_prefix_and_revoked(run: Run, service:
     assert [bool(row["revoked"]) for row in rows] == [False, False, False, True]
 
 
+def test_a_key_is_rotated_and_ends_after_the_overlap(run: Run, service: Service) -> None:
+    app = created(run, "Shop Rotating")
+    old = run(keys, "create", app["app_id"], "read", "--name", "reports").stdout.strip()
+    (row,) = [
+        row
+        for row in document(run(keys, "list", app["app_id"], "--json"))
+        if row["name"] == "reports"
+    ]
+    made = run(keys, "rotate", app["app_id"], row["key_id"], "--overlap-h", "1")
+    assert made.exit_code == 0, made.stderr
+    service.wait_for_projection("access")
+    assert [read_invoices(service, app, key) for key in (old, made.stdout.strip())] == [200, 200]
+    rows = {row["key_id"]: row for row in document(run(keys, "list", app["app_id"], "--json"))}
+    assert rows[row["key_id"]]["ends"][:13] in made.stderr
+    again = run(keys, "rotate", app["app_id"], row["key_id"])
+    assert (again.exit_code, "rotated already" in again.stderr) == (1, True)
+    (newest,) = [
+        new for new in rows.values() if new["name"] == "reports" and new["key_id"] != row["key_id"]
+    ]
+    at_once = run(keys, "rotate", app["app_id"], newest["key_id"], "--overlap-h", "0")
+    service.wait_for_projection("access")
+    assert read_invoices(service, app, made.stdout.strip()) == 401
+    assert read_invoices(service, app, at_once.stdout.strip()) == 200
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("create", "{nobody}", "read"),
         ("list", "{nobody}"),
+        ("rotate", "{app}", "{nobody}"),
         ("revoke", "{nobody}", "{nobody}"),
         ("revoke", "{app}", "{nobody}"),
     ],

@@ -281,6 +281,31 @@ def test_a_key_is_shown_once_and_ends_when_revoked(shop: Shop) -> None:
     assert reader.get("/dashboard").status_code == 303
 
 
+def test_a_key_is_rotated_and_its_successor_shown_once(shop: Shop) -> None:
+    visitor, old_id = visit(shop), shop.key_ids["read"]
+    path = f"/dashboard/keys/{old_id}/rotate"
+    fields = {"overlap_s": "3600", "action_key": "rotate"}
+    refused = visitor.act("/dashboard/operations", path, overlap_s="7", action_key="other")
+    assert (refused.status_code, "overlap_s" in refused.text) == (400, True)
+    made = visitor.act("/dashboard/operations", path, **fields)
+    key = re.search(r"bh_read_[A-Za-z0-9_-]{20,}", made.text)
+    assert key is not None
+    assert "replaced by a newer key" in made.text
+    assert f'{path}"' not in made.text
+    for opening in (key[0], shop.keys["read"]):
+        assert Visit(shop.service).sign_in(opening).status_code == 303
+    assert key[0] not in visitor.act("/dashboard/operations", path, **fields).text
+    again = visitor.act("/dashboard/operations", path, **fields | {"action_key": "again"})
+    assert (again.status_code, "rotated already" in again.text) == (400, True)
+    (created, replaced) = shop.service.events(shop.app_id)[-2:]
+    assert (created.TOPIC, replaced.TOPIC) == ("app.api_key_created", "app.api_key_replaced")
+    assert (replaced.actor, replaced.key_id) == (f"key:{shop.key_ids['admin']}", old_id)
+    own = f"/dashboard/keys/{shop.key_ids['admin']}/rotate"
+    ended = visitor.act("/dashboard/operations", own, overlap_s="0", action_key="x")
+    assert ended.status_code == 200
+    assert visitor.get("/dashboard").status_code == 303, "its key ended at once"
+
+
 def test_assets_are_the_vendored_files_and_stay_small(shop: Shop) -> None:
     vendored = json.loads(assets.MANIFEST.read_text())
     for entry in vendored:
