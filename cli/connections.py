@@ -1,13 +1,25 @@
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID, uuid4
 
 import typer
 
-from cli.common import BY, AppId, AsJson, Operator, fail, now, operating, table, vault
+from cli.common import (
+    BY,
+    AppId,
+    AsJson,
+    Operator,
+    fail,
+    now,
+    operating,
+    table,
+    vault,
+    worker_settings,
+)
 from cli.webhooks import check, enable_webhook, register_webhook, webhook_secrets
 from domain.apps.app import App
 from domain.apps.commands import ChangeApp, SetConnection
@@ -116,6 +128,24 @@ def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(rows))
     else:
         table(rows)
+
+
+@connections.command("test")
+def try_connection(
+    app_id: AppId, name: Annotated[str, typer.Argument(help="The connection's name.")]
+) -> None:
+    """Send one read with the stored key to the provider; exit with 1 if it is not accepted."""
+    # Imported here: they load the providers' SDKs.
+    from workers.providers.check_key import check_key  # noqa: PLC0415
+    from workers.providers.gateways import open_key  # noqa: PLC0415
+
+    with operating() as operator:
+        known = operator.connection(app_id, name)
+        provider, mode = cast("Provider", known.provider), cast("Mode", known.mode)
+        started_s = time.monotonic()
+        check_key(provider, open_key(known, vault()), mode=mode, settings=worker_settings())
+    duration_ms = round(1000 * (time.monotonic() - started_s))
+    typer.echo(f"{provider.title()} accepts the key, in {mode} mode, after {duration_ms} ms")
 
 
 def read_secrets() -> Secrets:

@@ -85,6 +85,7 @@ def _apps(shared: Dependencies) -> AppsContext:
         settings=shared.settings,
         auth=shared.auth,
         recording=shared.recording,
+        provider_lookups=shared.provider_lookups,
         connection_states=lambda app_id: read_connections(shared.pool, app_id),
         now=shared.now,
     )

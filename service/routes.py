@@ -14,6 +14,7 @@ from service.apps.connection_endpoints import (
     list_connections,
     put_connection,
 )
+from service.apps.connection_tests import post_connection_test
 from service.catalogue.endpoints import get_price, get_tax_rate, put_price, put_tax_rate
 from service.dialects.admin_invoices import get_admin_invoice, list_admin_invoices
 from service.dialects.stripe_charge import create_stripe_invoice, create_tenant_stripe_invoice
@@ -140,6 +141,7 @@ ROUTES: Final = [
         GET=get_connection,
         DELETE=delete_connection,
     ),
+    _route(_APP + "/payment-connections/{name}/test", POST=post_connection_test),
     _route(
         "/v1/tenants/{tenantId}/stripe-invoices", POST=create_stripe_invoice, browsers=("POST",)
     ),

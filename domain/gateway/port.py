@@ -39,6 +39,9 @@ from domain.gateway.subscriptions import (
 class ProviderGateway(Protocol):
     """Calls to one provider with one connection. Every call may raise a GatewayError."""
 
+    def check_credentials(self) -> None:
+        """Send one cheap read that every use of the connection needs; nothing is changed."""
+
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer with what would be charged by default."""
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from projections.operations.reconciliation_state import ConnectionState
 from service.auth.context import AuthContext
 from service.recording.context import RecordingContext
+from service.recording.provider_lookup import ProviderLookups
 from service.settings import Settings
 
 
@@ -19,6 +20,7 @@ class AppsContext:
     settings: Settings
     auth: AuthContext
     recording: RecordingContext
+    provider_lookups: ProviderLookups
     connection_states: Callable[[UUID], Awaitable[list[ConnectionState]]]
     now: Callable[[], datetime]
 

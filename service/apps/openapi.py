@@ -19,6 +19,7 @@ _KEYS: Final = _APP + "/api-keys"
 _KEY: Final = _APP + "/api-keys/{keyUuid}"
 _CONNECTIONS: Final = _APP + "/payment-connections"
 _CONNECTION: Final = _APP + "/payment-connections/{name}"
+_CONNECTION_TEST: Final = _CONNECTION + "/test"
 _ADMIN: Final = (openapi_common.ADMIN_KEY,)
 _LAGGING: Final = "read_model_behind"
 
@@ -178,6 +179,25 @@ _OF_CONNECTIONS: Final = (
         responses={
             S.OK: _CHANGED_CONNECTION,
             **error_responses(_CONNECTION, *READ_ERRORS, _LAGGING),
+        },
+    ),
+    Operation(
+        method="POST",
+        path=_CONNECTION_TEST,
+        id="testConnection",
+        tag=TAG,
+        summary="Test a payment connection",
+        description="A worker sends one read with the connection's key to the provider. The "
+        "response says whether the provider accepted the key, and if not, why.",
+        security=_ADMIN,
+        responses={
+            S.OK: json_response(
+                "The result.",
+                schemas.ConnectionTests,
+                accepted=examples.ACCEPTED_TEST,
+                refused=examples.REFUSED_TEST,
+            ),
+            **error_responses(_CONNECTION_TEST, *READ_ERRORS),
         },
     ),
 )

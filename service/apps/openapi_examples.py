@@ -85,3 +85,25 @@ CONNECTIONS: Final = one(
         },
     },
 )
+
+_TEST: Final[Json] = {
+    "name": "stripe-1",
+    "provider": "stripe",
+    "mode": "test",
+    "accepted": True,
+    "reason": None,
+    "message": None,
+    "durationMs": 212,
+    "testedAt": _AT,
+}
+ACCEPTED_TEST: Final = one("connectionTests", _TEST)
+REFUSED_TEST: Final = one(
+    "connectionTests",
+    _TEST
+    | {
+        "accepted": False,
+        "reason": "refused",
+        "message": "Stripe rejects our credentials (unknown)",
+        "durationMs": None,
+    },
+)

@@ -169,3 +169,25 @@ class OneConnection(SingleItem[Connection]):
     """A single connection."""
 
     kind: Literal["paymentConnections"]
+
+
+class ConnectionTest(ResponseModel):
+    """Result of one read at the provider with a connection's key."""
+
+    name: str
+    provider: Provider
+    mode: Mode
+    accepted: bool
+    """Whether the provider answered the read."""
+    reason: Literal["refused", "unavailable", "unanswered"] | None
+    """Null for an accepted key. `refused`: the key, its permission or its mode is wrong."""
+    message: str | None
+    duration_ms: int | None
+    """Duration of the provider's answer; null without one."""
+    tested_at: Moment
+
+
+class ConnectionTests(SingleItem[ConnectionTest]):
+    """A connection's test."""
+
+    kind: Literal["connectionTests"]

@@ -41,6 +41,7 @@ async def operations_page(request: Request, visitor: Visitor, **results: Any) ->
         "overlaps": OVERLAPS,
         "action_key": str(uuid4()),
         "new_key": None,
+        "tried": None,
         "now": context.now(),
         "path": _PATH,  # also where an action shows its result here
         "here": _PATH,

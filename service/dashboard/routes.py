@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.dashboard import assets
+from service.dashboard.connections import try_connection
 from service.dashboard.deliveries import list_deliveries, replay_deliveries, show_delivery
 from service.dashboard.drift import list_drift
 from service.dashboard.guard import page
@@ -61,6 +62,7 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/work/resend", resend_work, methods=["POST"]),
     Route("/dashboard/operations", show_operations),
     Route("/dashboard/operations/drift", list_drift),
+    Route("/dashboard/connections/{name}/test", try_connection, methods=["POST"]),
     Route("/dashboard/keys", create_key, methods=["POST"]),
     Route("/dashboard/keys/{keyUuid}/rotate", rotate_key, methods=["POST"]),
     Route("/dashboard/keys/{keyUuid}/revoke", revoke_key, methods=["POST"]),

@@ -12,9 +12,10 @@ from projections.work.provider_lookup import ProviderLookup, ProviderLookupClien
 from service.http.errors import NotFound, ProviderTimeout, ProviderUnavailable
 from service.recording.waits import Waits
 
-Kind = Literal["document", "client_secret"]
+Kind = Literal["document", "client_secret", "credentials"]
 """`document`: {connection, object_id} → {url: str or None}.
 `client_secret`: {connection, payment_id} → {client_secret: str or None}.
+`credentials`: {connection} → {accepted: true, duration_ms} or {accepted: false, reason, message}.
 """
 
 

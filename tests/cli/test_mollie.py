@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from cli.apps import apps
 from cli.connect import connect
+from cli.connections import connections
 from cli.import_ import imports
 from cli.reconcile import reconcile
 from domain.apps.commands import SetConnection
@@ -112,6 +113,23 @@ def test_a_key_that_mollie_refuses_is_not_kept(
 
     assert ended.exit_code == 1
     assert "rejects our credentials" in ended.output
+
+
+def test_a_stored_key_is_tested(
+    environment: dict[str, str | None], app: dict[str, str], account: MollieAccount
+) -> None:
+    refused = f"test_{secrets.token_hex(15)}"
+    account.admin.refuse_keys(refused)
+    ended = []
+    for key in (account.key, refused):
+        stored = ["set", app["app_id"], "mollie-1", "--provider", "mollie"]
+        CliRunner().invoke(connections, stored, env=environment, input=f"{key}\n")
+        arguments = ["test", app["app_id"], "mollie-1"]
+        ended.append(CliRunner().invoke(connections, arguments, env=environment))
+        assert key not in ended[-1].output
+    assert [one.exit_code for one in ended] == [0, 1], ended[0].output
+    assert "Mollie accepts the key, in test mode" in ended[0].output
+    assert "rejects our credentials" in ended[1].output
 
 
 def test_the_history_of_the_account_is_imported_once(

@@ -5,6 +5,7 @@ The caller waits for seconds only and repeats the lookup if it still needs it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -51,7 +52,7 @@ def answer_lookup(
         answer = {"refused": "misconfigured"}
     except GatewayError as error:
         _log.warning("lookup.rejected", kind=lookup.kind, error=str(error))
-        answer = {"refused": _reason(error)}
+        answer = _refused(lookup, error)
     _store(lookup, answer, table=table, vault=vault)
 
 
@@ -68,6 +69,13 @@ def _store(lookup: ProviderLookup, answer: Answer, *, table: LookupTable, vault:
     table.answer(lookup.id, sealed=vault.seal(text, context=lookup_context(lookup.app)))
 
 
+def _refused(lookup: ProviderLookup, error: GatewayError) -> Answer:
+    """Answer with the reason; for a connection test that is what was asked for."""
+    if lookup.kind == "credentials":
+        return {"found": {"accepted": False, "reason": _reason(error), "message": _message(error)}}
+    return {"refused": _reason(error)}
+
+
 def _document(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:
     return {"url": gateway.find_document_url(args["object_id"])}
 
@@ -76,10 +84,23 @@ def _client_secret(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:
     return {"client_secret": gateway.find_client_secret(args["payment_id"])}
 
 
+def _credentials(gateway: ProviderGateway, _: Mapping[str, str]) -> Answer:
+    started_s = time.monotonic()
+    gateway.check_credentials()
+    duration_ms = round(1000 * (time.monotonic() - started_s))
+    return {"accepted": True, "duration_ms": duration_ms}
+
+
 _KINDS: Final[Mapping[str, Callable[[ProviderGateway, Mapping[str, str]], Answer]]] = {
     "document": _document,
     "client_secret": _client_secret,
+    "credentials": _credentials,
 }
+
+
+def _message(error: GatewayError) -> str:
+    """Return our own text of an error; the provider's may name parts of the key."""
+    return f"refused ({error.code})" if isinstance(error, GatewayRejected) else str(error)
 
 
 def _reason(error: GatewayError) -> str:

@@ -80,6 +80,7 @@ TABLE = [
         makes=True,
     ),
     Row("DELETE", APP + "/payment-connections/{connection}", ADMIN),
+    Row("POST", APP + "/payment-connections/{connection}/test", ADMIN),
     Row("GET", APP + "/events", READ),
     Row("GET", APP + "/work", READ),
     Row("POST", APP + "/work/{work}/resend", WRITE, needs="work"),

@@ -23,6 +23,7 @@ from service.recording.waits import Waits
 from tests.support.provider_lookup_worker import lookup_worker
 from tests.support.wait_until import DEADLINE_S
 from tests.workers.stripe_harness import Bench
+from workers.providers.stripe.gateway import StripeGateway
 
 VAULT = Vault([Vault.new_key()])
 CONNECTION = {"connection": Bench.connection}
@@ -251,3 +252,21 @@ def test_lost_sessions_are_replaced_without_an_error(database: str) -> None:
     with lookup_worker(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         answers = asyncio.run(scenario())
     assert answers == [{"client_secret": "pi_1"}, {"client_secret": "pi_2"}]
+
+
+def test_a_connection_test_says_whether_the_provider_accepts_the_key(
+    database: str, bench: Bench
+) -> None:
+    async def scenario() -> dict[str, object]:
+        async with open_lookups(database) as lookups:
+            return await lookups.request(bench.app_id, "credentials", CONNECTION)
+
+    key = f"sk_test_{uuid4().hex}"
+    bench.account.admin.refuse_keys(key)
+    with lookup_worker(database, bench.gateway, vault=VAULT) as worker:
+        accepted = asyncio.run(scenario())
+        worker.gateway = StripeGateway(key, api_base=bench.account.url)
+        refused = asyncio.run(scenario())
+    assert accepted["accepted"]
+    assert (refused["accepted"], refused["reason"]) == (False, "misconfigured")
+    assert key not in str(refused)

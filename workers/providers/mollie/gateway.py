@@ -64,6 +64,10 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
 
     # Customers.
 
+    def check_credentials(self) -> None:
+        """List the enabled payment methods. Mollie docs: list payment methods."""
+        self._line.methods.list()
+
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer; a deleted one is reported as missing. Mollie docs: get customer."""
         found = self._line.customers.get(named(customer_id))

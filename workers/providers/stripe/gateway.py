@@ -59,6 +59,13 @@ class StripeGateway(IssuedInvoiceCalls, CaptureCalls, SubscriptionCalls, SetupCa
             api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
         )
 
+    def check_credentials(self) -> None:
+        """List one customer: a restricted key without that permission can charge nobody.
+
+        Stripe docs: list all customers.
+        """
+        call_stripe(lambda: self._client.v1.customers.list({"limit": 1}))
+
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer. Stripe docs: retrieve a customer."""
         answer = call_stripe(lambda: self._client.v1.customers.retrieve(customer_id))

@@ -77,6 +77,7 @@ def refund_draft(*, credit_note: bool) -> RefundDraft:
 
 # Each verb of the gateway with everything that it can send.
 VERBS: dict[str, list[Callable[[StripeGateway], object]]] = {
+    "check_credentials": [lambda g: g.check_credentials()],
     "find_customer": [lambda g: g.find_customer("cus_1")],
     "find_customers": [lambda g: g.find_customers({"a": "b"}, created_after=1)],
     "create_customer": [lambda g: g.create_customer({"a": "b"}, contact=CONTACT, key="k")],
