@@ -24,12 +24,21 @@ class PriceTier:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Discount:
+    """A percentage off, or a fixed amount off each period; neither where it is unknown."""
+
+    percent: Decimal | None = None
+    amount_minor: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SubscriptionItem:
     """An item of a subscription, in the subscription's currency.
 
     `amount_minor` is for one unit and one period; None where it has a fraction, which `unit_minor`
     has, where tiers decide, or where it is unknown. `is_usage_based`: billed by what was used, so
     that no amount is agreed. `package`: the quantity is billed in packages of so many units.
+    `discounts`: off this item alone, before those of the subscription.
     """
 
     id: str
@@ -47,6 +56,7 @@ class SubscriptionItem:
     is_usage_based: bool = False
     package: int = 1
     rounds_up: bool = False
+    discounts: tuple[Discount, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +91,7 @@ class ProviderSubscription:
     cancel_at: int | None
     canceled_at: int | None
     ended_at: int | None
-    percent_off_ppm: int = 0
-    amount_off_minor: int = 0
+    discounts: tuple[Discount, ...] = ()
     scheduled_phases: tuple[ScheduledPhase, ...] = ()
     is_incomplete: bool = False
     latest_invoice: str | None = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final
 
 from domain.core import money
-from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem
+from domain.gateway.subscriptions import Discount, ProviderSubscription, SubscriptionItem
 
 _MILLION: Final = 1_000_000
 _MONTHS: Final = {
@@ -22,25 +21,68 @@ def monthly_minor(subscription: ProviderSubscription) -> int | None:
     """Return the monthly revenue in minor units, net of tax and discounts, rounded half up.
 
     Each item is rounded as its line on an invoice is, then the sum. A year has 52 weeks or 365
-    days. A fixed discount applies once per period. What is billed by usage adds nothing; None where
-    the amount of an item is unknown.
+    days. A fixed discount applies once per longest period. What is billed by usage adds nothing;
+    None where an amount or a discount is unknown.
     """
-    amounts = [_monthly(item) for item in subscription.items]
-    known = [amount for amount in amounts if amount is not None]
-    if len(known) < len(amounts):
+    nets = _net_amounts(subscription)
+    if nets is None:
         return None
-    kept = sum(known, Fraction(0)) * (1 - Fraction(subscription.percent_off_ppm, _MILLION))
-    net = kept - subscription.amount_off_minor / _longest_period(subscription.items)
+    exact = sum((_monthly(item, net) for item, net in nets), Fraction(0))
     # Amount times quantity may exceed what a row can hold; nothing that is real comes near it.
-    return min(max(0, int(net + Fraction(1, 2))), money.MAX_SUM_MINOR)
+    return min(max(0, _rounded(exact)), money.MAX_SUM_MINOR)
 
 
-def _monthly(item: SubscriptionItem) -> Fraction | None:
-    amount = period_amount(item)
-    if amount is None:
-        return None
-    net = amount / (1 + Fraction(item.inclusive_tax_ppm, _MILLION))
-    return net / (_MONTHS[item.interval] * item.interval_count)
+def _monthly(item: SubscriptionItem, amount: Fraction) -> Fraction:
+    return amount / (1 + Fraction(item.inclusive_tax_ppm, _MILLION)) / _months_of(item)
+
+
+def _months_of(item: SubscriptionItem) -> Fraction:
+    return _MONTHS[item.interval] * item.interval_count
+
+
+def _net_amounts(
+    subscription: ProviderSubscription,
+) -> list[tuple[SubscriptionItem, Fraction]] | None:
+    """Return each item with the amount of its period less discounts; None where it is unknown."""
+    nets = []
+    for item in subscription.items:
+        amount = period_amount(item)
+        discounts = (*item.discounts, *subscription.discounts)
+        if amount is None or any(not _is_known(one) for one in discounts):
+            return None
+        for discount in item.discounts:
+            ((_, amount),) = _less(discount, [(item, amount)])
+        nets.append((item, amount))
+    for discount in subscription.discounts:
+        nets = _less(discount, nets)
+    return nets
+
+
+def _is_known(discount: Discount) -> bool:
+    return discount.percent is not None or discount.amount_minor is not None
+
+
+def _less(
+    discount: Discount, amounts: list[tuple[SubscriptionItem, Fraction]]
+) -> list[tuple[SubscriptionItem, Fraction]]:
+    """Take a discount off amounts: a percentage of each, or an amount divided among them."""
+    if discount.percent is not None:
+        share = Fraction(discount.percent) / 100
+        return [(item, amount - _rounded(amount * share)) for item, amount in amounts]
+    longest = max((_months_of(item) for item, _ in amounts), default=Fraction(1))
+    whole = sum((amount / _months_of(item) for item, amount in amounts), Fraction(0)) * longest
+    off = min(Fraction(discount.amount_minor or 0), whole)
+    left, exact, taken = [], Fraction(0), 0
+    for item, amount in amounts:
+        exact += off * amount / whole if whole else 0
+        part = _rounded(exact) - taken
+        left.append((item, amount - part))
+        taken += part
+    return left
+
+
+def _rounded(amount: Fraction) -> int:
+    return int(amount + Fraction(1, 2))
 
 
 def period_amount(item: SubscriptionItem) -> Fraction | None:
@@ -49,7 +91,7 @@ def period_amount(item: SubscriptionItem) -> Fraction | None:
     None where it is unknown.
     """
     exact = _exact_amount(item)
-    return None if exact is None else Fraction(int(exact + Fraction(1, 2)))
+    return None if exact is None else Fraction(_rounded(exact))
 
 
 def _exact_amount(item: SubscriptionItem) -> Fraction | None:
@@ -78,9 +120,3 @@ def _amount_by_tiers(item: SubscriptionItem, quantity: int) -> Fraction:
             break
         below = top
     return total
-
-
-def _longest_period(items: Iterable[SubscriptionItem]) -> Fraction:
-    return max(
-        (_MONTHS[item.interval] * item.interval_count for item in items), default=Fraction(1)
-    )

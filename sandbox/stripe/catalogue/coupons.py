@@ -1,4 +1,4 @@
-"""Coupons: percentages off, forever, once, or for some months."""
+"""Coupons: percentages or amounts off, forever, once, or for some months."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import (
     Clearable,
     CreatedPage,
+    Currency,
     Dec,
     Int,
     Metadata,
+    NestedParams,
     NoParams,
     Params,
     Text,
@@ -26,15 +28,19 @@ from sandbox.stripe.core.views import view
 WHOLE = 100
 
 
+class CouponOption(NestedParams):
+    """The amount off in another currency."""
+
+    amount_off: Int
+
+
 class CreateCoupon(Params):
     """POST /v1/coupons."""
 
-    unsupported = frozenset(
-        {
-            "amount_off", "applies_to", "currency", "currency_options", "max_redemptions",
-            "redeem_by",
-        }
-    )  # fmt: skip
+    unsupported = frozenset({"applies_to", "max_redemptions", "redeem_by"})
+    amount_off: Int | None = None
+    currency: Currency | None = None
+    currency_options: dict[str, CouponOption] | None = None
     duration: Literal["forever", "once", "repeating"] = "once"
     duration_in_months: Int | None = None
     id: Text | None = None
@@ -57,9 +63,7 @@ class ListCoupons(CreatedPage):
 
 def create(call: Call, params: CreateCoupon) -> Json:
     """Creates a coupon, with the caller's id if given."""
-    percent = params.percent_off
-    if percent is None or not 0 < percent <= WHOLE:
-        raise BadParameters("You must pass a percent_off between 0 and 100.", param="percent_off")
+    _check_value(params)
     if (params.duration == "repeating") != (params.duration_in_months is not None):
         raise BadParameters(
             "duration_in_months goes with a duration of repeating, and only with that.",
@@ -70,21 +74,46 @@ def create(call: Call, params: CreateCoupon) -> Json:
     coupon: Json = {
         "id": params.id or ids.random_text(8),
         "object": "coupon",
-        "amount_off": None,
+        "amount_off": params.amount_off,
         "created": call.now,
-        "currency": None,
+        "currency": params.currency.lower() if params.currency else None,
         "duration": params.duration,
         "duration_in_months": params.duration_in_months,
         "livemode": call.account.livemode,
         "max_redemptions": None,
         "metadata": merged_metadata({}, params.metadata),
         "name": params.name,
-        "percent_off": float(percent),
+        "percent_off": None if params.percent_off is None else float(params.percent_off),
         "redeem_by": None,
         "times_redeemed": 0,
         "valid": True,
+        "_currency_options": {
+            name.lower(): option.model_dump()
+            for name, option in (params.currency_options or {}).items()
+        },
     }
     return view(call, call.create(coupon, "coupon.created"))
+
+
+def _check_value(params: CreateCoupon) -> None:
+    percent, options = params.percent_off, params.currency_options or {}
+    if (percent is None) == (params.amount_off is None):
+        raise BadParameters(
+            "You must pass exactly one of these parameters: percent_off, amount_off.",
+            param="percent_off",
+        )
+    if percent is not None and not 0 < percent <= WHOLE:
+        raise BadParameters("You must pass a percent_off between 0 and 100.", param="percent_off")
+    amounts = [params.amount_off, *(option.amount_off for option in options.values())]
+    if any(amount is not None and amount < 1 for amount in amounts):
+        raise BadParameters(
+            "This value must be greater than or equal to 1.",
+            code="parameter_invalid_integer",
+            param="amount_off",
+        )
+    has_currency = params.currency is not None
+    if has_currency != (params.amount_off is not None) or (options and not has_currency):
+        raise BadParameters("A currency goes with amount_off.", param="currency")
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
@@ -93,7 +122,7 @@ def retrieve(call: Call, _: NoParams) -> Json:
 
 
 def update(call: Call, params: UpdateCoupon) -> Json:
-    """Updates a coupon's name or metadata; its percentage cannot change."""
+    """Updates a coupon's name or metadata; its percentage or amount cannot change."""
     coupon = call.load("coupon", call.path["coupon"])
     given = given_fields(params, coupon, clear=("name",))
     return view(call, call.change(coupon, given, "coupon.updated"))

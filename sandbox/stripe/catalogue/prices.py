@@ -30,6 +30,7 @@ from sandbox.stripe.core.params import (
 from sandbox.stripe.core.price_amounts import (
     CurrencyOption,
     Tier,
+    TransformQuantity,
     stored_option,
     stored_tiers,
 )
@@ -61,7 +62,7 @@ class Recurring(NestedParams):
 class CreatePrice(Params):
     """POST /v1/prices."""
 
-    unsupported = frozenset({"custom_unit_amount", "transform_quantity"})
+    unsupported = frozenset({"custom_unit_amount"})
     currency: Currency
     active: Bool = True
     billing_scheme: Literal["per_unit", "tiered"] = "per_unit"
@@ -76,6 +77,7 @@ class CreatePrice(Params):
     tiers: list[Tier] | None = None
     tiers_mode: Literal["graduated", "volume"] | None = None
     transfer_lookup_key: Bool = False
+    transform_quantity: TransformQuantity | None = None
     unit_amount: Int | None = None
     unit_amount_decimal: Dec | None = None
 
@@ -143,6 +145,7 @@ def create(call: Call, params: CreatePrice) -> Json:
         "tax_behavior": params.tax_behavior,
         "billing_scheme": params.billing_scheme,
         "tiers_mode": params.tiers_mode,
+        "transform_quantity": _transform(params),
         "_tiers": stored_tiers(params.tiers) if params.tiers is not None else None,
         "_currency_options": {
             name.lower(): stored_option(option) for name, option in options.items()
@@ -184,6 +187,23 @@ def _unit_amount(params: CreatePrice) -> Decimal | None:
             param="unit_amount",
         )
     return amount
+
+
+def _transform(params: CreatePrice) -> Json | None:
+    given = params.transform_quantity
+    if given is None:
+        return None
+    if params.tiers is not None:
+        raise BadParameters(
+            "transform_quantity cannot be combined with tiers.", param="transform_quantity"
+        )
+    if given.divide_by < 1:
+        raise BadParameters(
+            "This value must be greater than or equal to 1.",
+            code="parameter_invalid_integer",
+            param="transform_quantity[divide_by]",
+        )
+    return given.model_dump()
 
 
 def _product(call: Call, params: CreatePrice) -> str:

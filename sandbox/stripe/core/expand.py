@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sandbox.common.store import Json
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters
-from sandbox.stripe.core.price_amounts import options_of
+from sandbox.stripe.core.price_amounts import coupon_options, options_of
 from sandbox.stripe.core.views import view
 
 MAX_DEPTH = 4
@@ -25,6 +25,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "invoice_credit_balance": "",
         "tax": "",
     },
+    "coupon": {"currency_options": ""},
     "credit_note": {
         "customer": "customer",
         "customer_balance_transaction": "customer_balance_transaction",
@@ -60,7 +61,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "invoice": "invoice",
         "pricing.price_details.price": "price",
     },
-    "line_item": {"pricing.price_details.price": "price"},
+    "line_item": {"discounts": "discount", "pricing.price_details.price": "price"},
     "payment_intent": {
         "customer": "customer",
         "latest_charge": "charge",
@@ -79,7 +80,11 @@ FIELDS: dict[str, dict[str, str]] = {
         "latest_invoice": "invoice",
         "schedule": "subscription_schedule",
     },
-    "subscription_item": {"price": "price", "price.product": "product"},
+    "subscription_item": {
+        "discounts": "discount",
+        "price": "price",
+        "price.product": "product",
+    },
     "subscription_schedule": {"customer": "customer", "subscription": "subscription"},
 }
 
@@ -192,6 +197,7 @@ def _tax(_: Call, __: Json) -> Json:
 
 COMPUTED: dict[str, Callable[[Call, Json], object]] = {
     "charge.refunds": _refunds,
+    "coupon.currency_options": lambda _, coupon: coupon_options(coupon),
     "customer.invoice_credit_balance": lambda _, __: {},
     "customer.tax": _tax,
     "invoice.amount_paid_off_stripe": lambda _, invoice: invoice["_amount_paid_off_stripe"],

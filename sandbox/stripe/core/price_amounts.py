@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
@@ -34,6 +34,22 @@ class CurrencyOption(NestedParams):
     tax_behavior: TaxBehavior | None = None
     unit_amount: Int | None = None
     unit_amount_decimal: Dec | None = None
+
+
+class TransformQuantity(NestedParams):
+    """Billing in packages of ``divide_by`` units; a started one counts or not."""
+
+    divide_by: Int
+    round: Literal["up", "down"]
+
+
+def packages(price: Json, quantity: Decimal) -> Decimal:
+    """Returns the billed quantity: packages, if the price transforms quantities."""
+    transform = price["transform_quantity"]
+    if transform is None:
+        return quantity
+    rounding = ROUND_CEILING if transform["round"] == "up" else ROUND_FLOOR
+    return (quantity / Decimal(transform["divide_by"])).quantize(Decimal(1), rounding=rounding)
 
 
 def stored_tiers(tiers: Sequence[Tier]) -> list[Json]:
@@ -75,6 +91,15 @@ def options_of(price: Json) -> Json:
     return own_option | (price.get("_currency_options") or {})
 
 
+def coupon_options(coupon: Json) -> Json:
+    """Returns a coupon's ``currency_options``, its own currency among them; empty for percents."""
+    if coupon["amount_off"] is None:
+        return {}
+    own: Json = {coupon["currency"]: {"amount_off": coupon["amount_off"]}}
+    others: Json = coupon["_currency_options"]
+    return own | others
+
+
 def has_currency(price: Json, currency: str) -> bool:
     """Returns whether a price has an amount in a currency."""
     return currency in options_of(price)
@@ -87,7 +112,7 @@ def cost_of(price: Json, quantity: Decimal, *, currency: str | None = None) -> D
     option = options_of(price).get(currency or price["currency"])
     if option is None or option["unit_amount_decimal"] is None:
         raise InvalidRequest(f"The price {price['id']} has no amount in `{currency}`.")
-    return Decimal(option["unit_amount_decimal"]) * quantity
+    return Decimal(option["unit_amount_decimal"]) * packages(price, quantity)
 
 
 def _by_tiers(

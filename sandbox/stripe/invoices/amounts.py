@@ -37,10 +37,13 @@ def recompute(call: Call, invoice: Json) -> Json:
     """
     customer = call.load("customer", invoice["customer"])
     lines = call.all("line_item", owner=invoice["id"])
-    for line in lines:
+    priced = [
+        discounts.DiscountedLine(line["amount"], line["discounts"], line["discountable"])
+        for line in lines
+    ]
+    amounts_off = discounts.amounts_off(call, priced, invoice["discounts"])
+    for line, off in zip(lines, amounts_off, strict=True):
         rates = line["_tax_rates"] or invoice["default_tax_rates"]
-        given = invoice["discounts"] if line["discountable"] else []
-        off = discounts.amounts_off(call, given, line["amount"])
         net = line["amount"] - discounts.total_off(off)
         taxes = tax.of_line(net, rates, exempt=invoice["customer_tax_exempt"])
         if (taxes, off) != (line["taxes"], line["discount_amounts"]):

@@ -16,12 +16,13 @@ from sandbox.stripe.core.params import (
     Text,
     Texts,
 )
-from sandbox.stripe.subscriptions.params import Proration, TrialEnd
+from sandbox.stripe.subscriptions.params import Discounts, Proration, TrialEnd
 
 
 class PhaseItem(NestedParams):
     """An item of a phase."""
 
+    discounts: Discounts = None
     metadata: Metadata | None = None
     price: Text
     quantity: Int | None = None
@@ -38,12 +39,14 @@ class Duration(NestedParams):
 class Phase(NestedParams):
     """A phase of a schedule. Without an end it lasts one period."""
 
+    discounts: Discounts = None
     duration: Duration | None = None
     end_date: TrialEnd | None = None
     items: list[PhaseItem]
     metadata: Metadata | None = None
     proration_behavior: Proration = "create_prorations"
     start_date: TrialEnd | None = None
+    trial_end: TrialEnd | None = None
 
 
 class CreateSchedule(Params):
@@ -69,11 +72,11 @@ class UpdateSchedule(Params):
             "phases[][billing_cycle_anchor]", "phases[][billing_thresholds]",
             "phases[][collection_method]", "phases[][currency]",
             "phases[][default_payment_method]", "phases[][default_tax_rates]",
-            "phases[][description]", "phases[][discounts]", "phases[][invoice_settings]",
-            "phases[][items][][billing_thresholds]", "phases[][items][][discounts]",
+            "phases[][description]", "phases[][discounts][][promotion_code]",
+            "phases[][invoice_settings]", "phases[][items][][billing_thresholds]",
+            "phases[][items][][discounts][][promotion_code]",
             "phases[][items][][plan]", "phases[][items][][price_data]",
             "phases[][on_behalf_of]", "phases[][transfer_data]", "phases[][trial]",
-            "phases[][trial_end]",
         }
     )  # fmt: skip
     end_behavior: Literal["cancel", "release"] | None = None

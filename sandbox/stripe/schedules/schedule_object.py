@@ -12,8 +12,13 @@ def new_schedule(call: Call, subscription: Json, *, start: int, end: int) -> Jso
     """Returns a schedule of a subscription's current state, not yet stored."""
     items = [
         phase_item(item["price"]["id"], item["quantity"], item["tax_rates"], item["metadata"])
+        | {"discounts": [phase_discount(discount=known) for known in item["discounts"]]}
         for item in items_of(call, subscription)
     ]
+    phase = new_phase(subscription, items, start=start, end=end)
+    phase["discounts"] = [phase_discount(discount=known) for known in subscription["discounts"]]
+    if subscription["status"] == "trialing":
+        phase["trial_end"] = subscription["trial_end"]
     nothing = (
         "application", "canceled_at", "completed_at", "customer_account", "released_at",
         "released_subscription", "test_clock",
@@ -31,7 +36,7 @@ def new_schedule(call: Call, subscription: Json, *, start: int, end: int) -> Jso
         "livemode": call.account.livemode,
         "metadata": {},
         "pause_schedules": [],
-        "phases": [new_phase(subscription, items, start=start, end=end)],
+        "phases": [phase],
         "status": "active",
         "subscription": subscription["id"],
     }
@@ -57,6 +62,11 @@ def _default_settings(subscription: Json) -> Json:
         "on_behalf_of": None,
         "transfer_data": None,
     }
+
+
+def phase_discount(*, coupon: str | None = None, discount: str | None = None) -> Json:
+    """Returns a discount of a phase or its item: an existing one, or by its coupon."""
+    return {"coupon": coupon, "discount": discount, "promotion_code": None}
 
 
 def phase_item(price: str, quantity: int | None, rates: list[Json] | None, metadata: Json) -> Json:

@@ -25,15 +25,22 @@ from sandbox.stripe.schedules.params import (
     ReleaseSchedule,
     UpdateSchedule,
 )
-from sandbox.stripe.schedules.schedule_object import new_phase, new_schedule, phase_item
-from sandbox.stripe.subscription_state.changes import ENDED, changing
+from sandbox.stripe.schedules.schedule_object import (
+    new_phase,
+    new_schedule,
+    phase_discount,
+    phase_item,
+)
+from sandbox.stripe.subscription_state.changes import ENDED, changing, items_of
 from sandbox.stripe.subscription_state.status import end_subscription
 from sandbox.stripe.subscriptions import phases
 from sandbox.stripe.subscriptions.billing import collect
 from sandbox.stripe.subscriptions.cancel import cancel_subscription
+from sandbox.stripe.subscriptions.item_changes import Wanted, change_items
 from sandbox.stripe.subscriptions.item_prices import price_of
+from sandbox.stripe.subscriptions.params import Discount
 from sandbox.stripe.subscriptions.periods import present_period
-from sandbox.stripe.subscriptions.update import changed_items
+from sandbox.stripe.subscriptions.update import changed_items, give_trial
 
 MAX_PHASES = 10
 
@@ -103,28 +110,55 @@ def _phases(call: Call, schedule: Json, subscription: Json, given: Sequence[Phas
                 "The phases must follow each other, and the first be the present one.",
                 param=f"{where}[start_date]",
             )
-        items, recurring = _items(call, phase, where=where)
+        items, recurring = _items(call, subscription, phase, where=where)
         end = _end(call, phase, recurring, start=int(start))
         if end <= start:
             raise BadParameters("A phase must end after it starts.", param=f"{where}[end_date]")
         behavior = phase.proration_behavior
         metadata = merged_metadata({}, phase.metadata)
-        found.append(
-            new_phase(
-                subscription,
-                items,
-                start=int(start),
-                end=end,
-                proration_behavior=behavior,
-                metadata=metadata,
-            )
+        made = new_phase(
+            subscription,
+            items,
+            start=int(start),
+            end=end,
+            proration_behavior=behavior,
+            metadata=metadata,
         )
+        known, where_discounts = subscription["discounts"], f"{where}[discounts]"
+        made["discounts"] = _discounts(call, phase.discounts, known=known, where=where_discounts)
+        made["trial_end"] = _trial_end(call, phase, start=int(start), end=end, where=where)
+        found.append(made)
         start = end
     return found
 
 
-def _items(call: Call, phase: Phase, *, where: str) -> tuple[list[Json], Json]:
+def _discounts(
+    call: Call, given: Sequence[Discount] | None, *, known: Sequence[str], where: str
+) -> list[Json]:
+    """Returns the discounts of a phase or item. Raises unless they are known or coupons."""
+    found = []
+    for index, one in enumerate(given or ()):
+        param = f"{where}[{index}]"
+        if one.coupon is not None:
+            call.load("coupon", one.coupon, param=f"{param}[coupon]")
+        elif one.discount not in known:
+            raise InvalidRequest(
+                f"Pass a coupon, or an existing discount, in {param}.", param=param
+            )
+        found.append(phase_discount(coupon=one.coupon, discount=one.discount))
+    return found
+
+
+def _trial_end(call: Call, phase: Phase, *, start: int, end: int, where: str) -> int | None:
+    at = call.now if phase.trial_end == "now" else phase.trial_end
+    if at is not None and not start < at <= end:
+        raise BadParameters("The trial of a phase must end inside it.", param=f"{where}[trial_end]")
+    return at
+
+
+def _items(call: Call, subscription: Json, phase: Phase, *, where: str) -> tuple[list[Json], Json]:
     found, recurring = [], {}
+    known = [one for item in items_of(call, subscription) for one in item["discounts"]]
     for index, item in enumerate(phase.items):
         param = f"{where}[items][{index}]"
         price = price_of(call, item.price, None, where=param)
@@ -134,7 +168,9 @@ def _items(call: Call, phase: Phase, *, where: str) -> tuple[list[Json], Json]:
         recurring = price["recurring"]
         is_licensed = recurring["usage_type"] == "licensed"
         quantity = 1 if item.quantity is None and is_licensed else item.quantity
-        found.append(phase_item(price["id"], quantity, rates, metadata))
+        param = f"{param}[discounts]"
+        discounts = _discounts(call, item.discounts, known=known, where=param)
+        found.append(phase_item(price["id"], quantity, rates, metadata) | {"discounts": discounts})
     if not found:
         raise BadParameters("A phase needs an item.", param=f"{where}[items]")
     return found, recurring
@@ -162,10 +198,22 @@ def _enter_present(
     if phase is None:
         raise InvalidRequest("One of the phases must hold the present moment.", param="phases")
     changes["current_phase"] = {name: phase[name] for name in ("start_date", "end_date")}
-    wanted = phases.wanted_by(call, subscription, phase)
-    return changed_items(
-        call, subscription, wanted, behavior=params.proration_behavior, at=call.now
-    )
+    wanted = phases.apply_phase(call, subscription, phase)
+    return enter_phase(call, subscription, phase, wanted, behavior=params.proration_behavior)
+
+
+def enter_phase(
+    call: Call, subscription: Json, phase: Json, wanted: Sequence[Wanted], *, behavior: str
+) -> Json | None:
+    """Changes items, and starts, moves or ends a trial; returns a draft to collect, or None."""
+    trial_end = phase["trial_end"] or 0
+    if trial_end > call.now and trial_end != subscription["trial_end"]:
+        change_items(call, subscription, wanted, prorates=False, at=call.now)
+        return give_trial(call, subscription, trial_end, behavior, call.now)
+    ends = subscription["status"] == "trialing" and trial_end <= call.now
+    if ends:
+        subscription |= {"status": "active", "trial_end": call.now}
+    return changed_items(call, subscription, wanted, behavior=behavior, at=call.now, anew=ends)
 
 
 def listing(call: Call, params: ListSchedules) -> Json:
@@ -213,7 +261,7 @@ def end_phase(call: Call, due: Due) -> None:
         else:
             wanted = phases.enter(call, subscription, schedule, phase)
             behavior = phase["proration_behavior"]
-            invoice = changed_items(call, subscription, wanted, behavior=behavior, at=call.now)
+            invoice = enter_phase(call, subscription, phase, wanted, behavior=behavior)
     if invoice is not None:
         collect(call, invoice, behavior="allow_incomplete", off_session=True)
 

@@ -16,7 +16,7 @@ from sandbox.stripe.invoices.amounts import recompute
 from sandbox.stripe.invoices.invoice_object import new_invoice
 from sandbox.stripe.invoices.lifecycle import finalize_invoice
 from sandbox.stripe.invoices.lines import draw_pending, pending_items
-from sandbox.stripe.subscriptions.lines import period_line
+from sandbox.stripe.subscriptions.lines import period_line, record_billed
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ def draft(
         invoice |= {"auto_advance": True, "automatically_finalizes_at": at}
         invoice["next_payment_attempt"] = at if charged else None
     call.put(invoice)
-    for item in bill.items:
-        period_line(call, invoice, item, trial=bill.trial)
+    lines = [period_line(call, invoice, item, trial=bill.trial) for item in bill.items]
     draw_pending(call, invoice, waiting(call, subscription, others=bill.pending))
     call.change(invoice, recompute(call, invoice))
+    for item, line in zip(bill.items, lines, strict=True):
+        record_billed(call, item, call.load("line_item", line["id"]))
     if emits:
         call.emit("invoice.created", invoice)
     subscription["latest_invoice"] = invoice["id"]

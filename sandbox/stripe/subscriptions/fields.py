@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sandbox.common.store import Json
-from sandbox.stripe.catalogue import discounts
 from sandbox.stripe.catalogue.tax_rates import chosen
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.updates import merged_metadata
 from sandbox.stripe.invoices.invoices import owned_method
+from sandbox.stripe.subscriptions.given_discounts import given_discounts
 from sandbox.stripe.subscriptions.params import (
     PERIOD_ENDS,
     CancellationDetails,
-    Discount,
     InvoiceSettings,
     SubscriptionFields,
     TrialSettings,
@@ -28,7 +25,7 @@ def apply(call: Call, subscription: Json, params: SubscriptionFields) -> None:
     _apply_defaults(call, subscription, params)
     _apply_settings(subscription, params)
     if params.discounts is not None:
-        subscription["discounts"] = _discounts(call, subscription, params.discounts)
+        subscription["discounts"] = given_discounts(call, subscription, params.discounts)
 
 
 def _apply_collection(subscription: Json, params: SubscriptionFields) -> None:
@@ -96,22 +93,6 @@ def _trial_settings(settings: TrialSettings) -> Json:
             "missing_payment_method": end.missing_payment_method or "create_invoice",
         }
     }
-
-
-def _discounts(call: Call, subscription: Json, given: Sequence[Discount]) -> list[str]:
-    found = []
-    for index, discount in enumerate(given):
-        where = f"discounts[{index}]"
-        if discount.discount in subscription["discounts"]:
-            found.append(discount.discount)
-        elif discount.coupon is not None:
-            coupon = call.load("coupon", discount.coupon, param=f"{where}[coupon]")
-            found.append(discounts.new_discount(call, subscription, coupon)["id"])
-        else:
-            raise InvalidRequest(
-                f"Pass a coupon, or a discount of this subscription, in {where}.", param=where
-            )
-    return [item for item in found if item is not None]
 
 
 def apply_ending(

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sandbox.common.store import Json
-from sandbox.stripe.catalogue.discounts import active
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.core.price_amounts import is_metered
 from sandbox.stripe.subscription_state.changes import items_of
+from sandbox.stripe.subscriptions.given_discounts import given_discounts
 from sandbox.stripe.subscriptions.item_prices import recurrence, rhythm
-from sandbox.stripe.subscriptions.lines import charge_rest, credit_unused
+from sandbox.stripe.subscriptions.lines import charge_rest, credit_unused, net_prices
+from sandbox.stripe.subscriptions.params import Discount
 from sandbox.stripe.subscriptions.periods import restart
 from sandbox.stripe.subscriptions.subscription_object import new_item, priced
 
@@ -27,13 +28,14 @@ PRORATED = frozenset({"active", "past_due"})
 class Wanted:
     """The wanted state of an item. ``item``: the item to change, None to add one.
 
-    ``price`` and ``fields`` (quantity, metadata, tax_rates) are set if given.
+    ``price``, ``discounts`` and ``fields`` (quantity, metadata, tax_rates) are set if given.
     """
 
     item: Json | None = None
     price: Json | None = None
     deleted: bool = False
     fields: Json = field(default_factory=dict)
+    discounts: Sequence[Discount] | None = None
 
 
 def change_items(
@@ -66,10 +68,11 @@ def change_items(
     if anew:
         restart(call, subscription)
     elif prorates:
-        discounts = active(call, subscription["discounts"])
+        net = net_prices(call, subscription)
         for item in after:
             if item["id"] in touched:
-                charge_rest(call, subscription["customer"], item, at=at, discounts=discounts)
+                customer, net_price = subscription["customer"], net[item["id"]]
+                charge_rest(call, customer, item, at=at, net_price=net_price)
     return anew
 
 
@@ -78,18 +81,30 @@ def _apply(call: Call, subscription: Json, wanted: Wanted, sibling: Json) -> Jso
     if wanted.item is None:
         if wanted.price is None:
             raise InvalidRequest("An item to add needs a price.", param="items")
-        item = new_item(call, subscription, wanted.price, quantity=1)
-        period = ("current_period_start", "current_period_end")
-        return call.put(item | {name: sibling[name] for name in period} | wanted.fields)
+        item = new_item(call, subscription, wanted.price, quantity=1) | wanted.fields
+        item |= {name: sibling[name] for name in ("current_period_start", "current_period_end")}
+        _apply_discounts(call, subscription, item, wanted)
+        return call.put(item)
     item = wanted.item
     if wanted.deleted:
         call.drop(item)
         return item
-    costs = (item["price"]["id"], item["quantity"])
+    costs = _costs(item)
     if wanted.price is not None:
         item |= priced(wanted.price)
         metered = is_metered(wanted.price)
         item["quantity"] = None if metered else 1 if item["quantity"] is None else item["quantity"]
     item |= wanted.fields
+    _apply_discounts(call, subscription, item, wanted)
     call.put(item)
-    return item if costs != (item["price"]["id"], item["quantity"]) else None
+    return item if costs != _costs(item) else None
+
+
+def _costs(item: Json) -> tuple[object, ...]:
+    return item["price"]["id"], item["quantity"], item["discounts"]
+
+
+def _apply_discounts(call: Call, subscription: Json, item: Json, wanted: Wanted) -> None:
+    if wanted.discounts is not None:
+        given, where = wanted.discounts, "items[][discounts]"
+        item["discounts"] = given_discounts(call, subscription, given, item=item, where=where)

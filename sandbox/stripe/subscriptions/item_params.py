@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.stripe.core.params import Bool, Int, Metadata, Page, Params, Text, Texts
-from sandbox.stripe.subscriptions.params import PaymentBehavior, PriceData, Proration
+from sandbox.stripe.subscriptions.params import Discounts, PaymentBehavior, PriceData, Proration
 
 
 class ListItems(Page):
@@ -15,7 +15,10 @@ class ListItems(Page):
 class _ItemFields(Params):
     """Common fields of adding and updating an item."""
 
-    unsupported = frozenset({"billing_thresholds", "current_trial", "discounts", "plan"})
+    unsupported = frozenset(
+        {"billing_thresholds", "current_trial", "discounts[][promotion_code]", "plan"}
+    )
+    discounts: Discounts = None
     metadata: Metadata | None = None
     payment_behavior: PaymentBehavior = "allow_incomplete"
     price: Text | None = None

@@ -57,7 +57,7 @@ def delete(call: Call, params: DeleteItem) -> Json:
 
 
 def _given(params: CreateItem | UpdateItem) -> ChangedItem:
-    same = {"metadata", "price", "price_data", "quantity", "tax_rates"}
+    same = {"discounts", "metadata", "price", "price_data", "quantity", "tax_rates"}
     return ChangedItem.model_construct(
         **{name: getattr(params, name) for name in same}, deleted=False, id=None
     )

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from sandbox.common.store import Json
-from sandbox.stripe.catalogue.discounts import after_discounts
+from sandbox.stripe.catalogue import discounts
 from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.money import plain, shown, whole
 from sandbox.stripe.core.price_amounts import cost_of
 from sandbox.stripe.invoices.line_parents import of_period
+from sandbox.stripe.subscription_state.changes import items_of
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -32,7 +33,7 @@ def price_of_period(call: Call, item: Json) -> int:
 
 
 def period_line(call: Call, invoice: Json, item: Json, *, trial: bool) -> Json:
-    """Adds a line for an item's current period, and records the billed amount on the item."""
+    """Adds a line for an item's current period; its discounts for one invoice end with it."""
     amount = 0 if trial else price_of_period(call, item)
     name = call.load("product", item["price"]["product"])["name"]
     line = {
@@ -43,7 +44,7 @@ def period_line(call: Call, invoice: Json, item: Json, *, trial: bool) -> Json:
         "description": f"Trial period for {name}" if trial else _described(item, name),
         "discount_amounts": [],
         "discountable": True,
-        "discounts": [],
+        "discounts": discounts.active(call, item["discounts"]),
         "invoice": invoice["id"],
         "livemode": call.account.livemode,
         "metadata": item["metadata"],
@@ -59,12 +60,36 @@ def period_line(call: Call, invoice: Json, item: Json, *, trial: bool) -> Json:
         "_item": None,
         "_tax_rates": item["tax_rates"],
     }
-    metered = item["quantity"] is None
-    item["_billed"] = 0 if metered else after_discounts(call, invoice["discounts"], amount)
+    item["discounts"] = discounts.outlasting_invoice(call, line["discounts"])
     item["_usage"] = 0
     item["_billed_by"] = {"invoice": invoice["id"], "invoice_line_items": [line["id"]]}
     call.put(item)
     return call.put(line)
+
+
+def record_billed(call: Call, item: Json, line: Json) -> None:
+    """Records the amount that a line with its discounts billed for an item's period."""
+    metered = item["quantity"] is None
+    off = discounts.total_off(line["discount_amounts"])
+    item["_billed"] = 0 if metered else line["amount"] - off
+    call.put(item)
+
+
+def net_prices(call: Call, subscription: Json) -> dict[str, int]:
+    """Returns the cost of each item for a full period, after discounts, by the item's id."""
+    items = items_of(call, subscription)
+    lines = [
+        discounts.DiscountedLine(
+            price_of_period(call, item), discounts.active(call, item["discounts"])
+        )
+        for item in items
+    ]
+    shared = discounts.active(call, subscription["discounts"])
+    amounts_off = discounts.amounts_off(call, lines, shared)
+    return {
+        item["id"]: line.amount - discounts.total_off(off)
+        for item, line, off in zip(items, lines, amounts_off, strict=True)
+    }
 
 
 def _described(item: Json, name: str) -> str:
@@ -94,10 +119,9 @@ def credit_unused(call: Call, customer: str, item: Json, *, at: int) -> None:
         _proration(call, customer, item, amount=amount, at=at, label="Unused time on")
 
 
-def charge_rest(call: Call, customer: str, item: Json, *, at: int, discounts: list[str]) -> None:
-    """Charges the rest of an item's period at its current price, and records it as billed."""
-    metered = item["quantity"] is None
-    full = 0 if metered else after_discounts(call, discounts, price_of_period(call, item))
+def charge_rest(call: Call, customer: str, item: Json, *, at: int, net_price: int) -> None:
+    """Charges the rest of an item's period at its net price, and records that as billed."""
+    full = 0 if item["quantity"] is None else net_price
     item["_billed"], item["_billed_by"] = full, None
     call.put(item)
     amount = _share(full, item, at)

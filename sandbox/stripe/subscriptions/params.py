@@ -71,9 +71,20 @@ class PriceData(NestedParams):
     unit_amount_decimal: Dec | None = None
 
 
+class Discount(NestedParams):
+    """A discount by its coupon, or an existing discount."""
+
+    coupon: Text | None = None
+    discount: Text | None = None
+
+
+Discounts = Annotated[list[Discount] | None, BeforeValidator(_listed)]
+
+
 class NewItem(NestedParams):
     """An item of a new subscription."""
 
+    discounts: Discounts = None
     metadata: Metadata | None = None
     price: Text | None = None
     price_data: PriceData | None = None
@@ -86,13 +97,6 @@ class ChangedItem(NewItem):
 
     deleted: Bool = False
     id: Text | None = None
-
-
-class Discount(NestedParams):
-    """A discount by its coupon, or an existing discount."""
-
-    coupon: Text | None = None
-    discount: Text | None = None
 
 
 class CustomField(NestedParams):
@@ -168,7 +172,8 @@ _UNSUPPORTED = frozenset(
         "add_invoice_items", "application_fee_percent", "automatic_tax", "billing_schedules",
         "billing_thresholds", "default_source", "discounts[][promotion_code]",
         "invoice_settings[account_tax_ids]", "invoice_settings[issuer]",
-        "items[][billing_thresholds]", "items[][current_trial]", "items[][discounts]",
+        "items[][billing_thresholds]", "items[][current_trial]",
+        "items[][discounts][][promotion_code]",
         "items[][plan]", "on_behalf_of", "payment_settings[payment_method_options]",
         "pending_invoice_item_interval", "transfer_data", "trial_from_plan",
     }
@@ -186,7 +191,7 @@ class SubscriptionFields(Params):
     default_payment_method: Clearable | None = None
     default_tax_rates: Texts | None = None
     description: Clearable | None = None
-    discounts: Annotated[list[Discount] | None, BeforeValidator(_listed)] = None
+    discounts: Discounts = None
     invoice_settings: InvoiceSettings | None = None
     metadata: Metadata | None = None
     off_session: Bool = False

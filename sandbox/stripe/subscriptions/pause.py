@@ -8,7 +8,6 @@ attempt is voided after 23 hours, and the subscription stays paused.
 from __future__ import annotations
 
 from sandbox.common.store import Json
-from sandbox.stripe.catalogue.discounts import active
 from sandbox.stripe.catalogue.recurrence import period_at
 from sandbox.stripe.core.agenda import Due
 from sandbox.stripe.core.agenda_runner import Actions
@@ -21,7 +20,7 @@ from sandbox.stripe.subscription_state import status as subscription_status
 from sandbox.stripe.subscription_state.changes import changing, items_of
 from sandbox.stripe.subscription_state.timetable import EXPIRES_AFTER_S, RESUMPTION_ENDS
 from sandbox.stripe.subscriptions.billing import Bill, collect, draft, waiting
-from sandbox.stripe.subscriptions.lines import charge_rest, credit_unused
+from sandbox.stripe.subscriptions.lines import charge_rest, credit_unused, net_prices
 from sandbox.stripe.subscriptions.params import PauseSubscription, ResumeSubscription
 from sandbox.stripe.subscriptions.periods import present_period, restart, set_period
 from sandbox.stripe.subscriptions.renewals import paused_because
@@ -106,9 +105,9 @@ def _draft(call: Call, subscription: Json, params: ResumeSubscription) -> Json |
 
 
 def _charge_rest(call: Call, subscription: Json, *, at: int) -> None:
-    discounts = active(call, subscription["discounts"])
+    customer, net = subscription["customer"], net_prices(call, subscription)
     for item in items_of(call, subscription):
-        charge_rest(call, subscription["customer"], item, at=at, discounts=discounts)
+        charge_rest(call, customer, item, at=at, net_price=net[item["id"]])
 
 
 def end_resumption(call: Call, due: Due) -> None:

@@ -33,3 +33,14 @@ def restart(call: Call, subscription: Json) -> None:
     recurring = items_of(call, subscription)[0]["price"]["recurring"]
     subscription["billing_cycle_anchor"] = call.now
     set_period(call, subscription, *period_at(call.now, recurring, call.now))
+
+
+def start_trial(call: Call, subscription: Json, end: int) -> None:
+    """Starts a trial now; the billing cycle begins with its end."""
+    subscription |= {
+        "status": "trialing",
+        "trial_start": call.now,
+        "trial_end": end,
+        "billing_cycle_anchor": end,
+    }
+    set_period(call, subscription, call.now, end)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sandbox.common.store import Json
 from sandbox.stripe.core import agenda
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.updates import merged_metadata
 from sandbox.stripe.core.views import view
 from sandbox.stripe.subscription_state.changes import items_of
+from sandbox.stripe.subscriptions.given_discounts import given_discounts
 from sandbox.stripe.subscriptions.item_changes import Wanted
+from sandbox.stripe.subscriptions.params import Discount
 
 PHASE_ENDS = "schedule.phase_ends"
 
@@ -45,10 +49,17 @@ def enter(call: Call, subscription: Json, schedule: Json, phase: Json) -> list[W
     call.change(schedule, {"current_phase": current}, "subscription_schedule.updated")
     follow(call, schedule)
     subscription["metadata"] = merged_metadata(subscription["metadata"], phase["metadata"])
-    return wanted_by(call, subscription, phase)
+    return apply_phase(call, subscription, phase)
 
 
-def wanted_by(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
+def apply_phase(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
+    """Sets a phase's discounts; returns the item changes that it requires."""
+    given = _lasting(call, phase["discounts"], subscription["discounts"])
+    subscription["discounts"] = given_discounts(call, subscription, given)
+    return _wanted_by(call, subscription, phase)
+
+
+def _wanted_by(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
     """Returns a phase's item changes: items with an equal price stay, others change in order."""
     present = items_of(call, subscription)
     by_price = {item["price"]["id"]: item for item in present}
@@ -60,12 +71,27 @@ def wanted_by(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
         fields = {name: one[name] for name in ("quantity", "tax_rates") if one[name] is not None}
         if one["metadata"]:
             fields["metadata"] = one["metadata"]
-        if one["price"] in kept:
-            wanted.append(Wanted(by_price[one["price"]], fields=fields))
-            continue
-        price = view(call, call.load("price", one["price"]))
-        wanted.append(Wanted(free.pop(0) if free else None, price, fields=fields))
+        item, price = by_price.get(one["price"]), None
+        if item is None:
+            item = free.pop(0) if free else None
+            price = view(call, call.load("price", one["price"]))
+        known = [] if item is None else item["discounts"]
+        discounts = _lasting(call, one["discounts"], known)
+        wanted.append(Wanted(item, price, fields=fields, discounts=discounts))
     return wanted + [Wanted(item, deleted=True) for item in free]
+
+
+def _lasting(call: Call, entries: Sequence[Json], known: Sequence[str]) -> list[Discount]:
+    """Returns a phase's discounts without those that ended; a known one of the coupon is kept."""
+    by_coupon = {call.load("discount", one)["source"]["coupon"]: one for one in known}
+    found = []
+    for entry in entries:
+        discount = entry["discount"] or by_coupon.get(entry["coupon"])
+        if discount in known:
+            found.append(Discount(discount=discount))
+        elif entry["coupon"] is not None:
+            found.append(Discount(coupon=entry["coupon"]))
+    return found
 
 
 def release(call: Call, subscription: Json, schedule: Json) -> None:

@@ -28,7 +28,7 @@ from sandbox.stripe.subscription_state.timetable import (
 from sandbox.stripe.subscriptions import phases
 from sandbox.stripe.subscriptions.billing import Bill, collect, draft, payable, waiting
 from sandbox.stripe.subscriptions.item_changes import change_items
-from sandbox.stripe.subscriptions.periods import next_period, present_period
+from sandbox.stripe.subscriptions.periods import next_period, present_period, start_trial
 from sandbox.stripe.subscriptions.previews import preview_renewal
 
 
@@ -59,11 +59,15 @@ def _go_on(call: Call, subscription: Json, schedule: Json | None, phase: Json | 
             anew = change_items(call, subscription, wanted, prorates=False, at=call.now)
         elif schedule is not None:
             phases.release(call, subscription, schedule)
-        if not anew:
+        if phase is not None and (phase["trial_end"] or 0) > call.now:
+            start_trial(call, subscription, phase["trial_end"])
+        elif not anew:
             next_period(call, subscription)
         pause = subscription["pause_collection"]
         advances = subscription["status"] != "unpaid" and pause is None
-        bill = Bill("subscription_cycle", items_of(call, subscription), began=began)
+        trial = subscription["status"] == "trialing"
+        items = items_of(call, subscription)
+        bill = Bill("subscription_cycle", items, began=began, trial=trial)
         invoice = draft(call, subscription, bill, advances=advances)
     if pause is not None and pause["behavior"] != "keep_as_draft":
         finalize_invoice(call, invoice, auto_advance=False)

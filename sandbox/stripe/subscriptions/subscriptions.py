@@ -20,6 +20,7 @@ from sandbox.stripe.subscription_state import status as subscription_status
 from sandbox.stripe.subscription_state.changes import ENDED, created
 from sandbox.stripe.subscriptions.billing import Bill, collect, draft, require_payable
 from sandbox.stripe.subscriptions.fields import apply, apply_ending
+from sandbox.stripe.subscriptions.given_discounts import given_discounts
 from sandbox.stripe.subscriptions.item_prices import price_of, recurrence
 from sandbox.stripe.subscriptions.lines import price_of_period
 from sandbox.stripe.subscriptions.params import CreateSubscription, ListSubscriptions, NewItem
@@ -127,7 +128,9 @@ def _item(
     refuse_quantity(price, given.quantity, where=where)
     quantity = 1 if given.quantity is None else given.quantity
     item = new_item(call, subscription, price, quantity=quantity)
+    given_now, param = given.discounts or [], f"{where}[discounts]"
     return item | {
+        "discounts": given_discounts(call, subscription, given_now, item=item, where=param),
         "current_period_start": period[0],
         "current_period_end": period[1],
         "metadata": merged_metadata({}, given.metadata),

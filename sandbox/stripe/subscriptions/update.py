@@ -19,7 +19,7 @@ from sandbox.stripe.subscriptions.item_changes import PRORATED, Wanted, change_i
 from sandbox.stripe.subscriptions.item_prices import price_of
 from sandbox.stripe.subscriptions.lines import credit_unused
 from sandbox.stripe.subscriptions.params import ChangedItem, UpdateSubscription
-from sandbox.stripe.subscriptions.periods import present_period, set_period
+from sandbox.stripe.subscriptions.periods import present_period, set_period, start_trial
 from sandbox.stripe.subscriptions.subscriptions import check_trial_end
 
 # Editable fields of a subscription whose first invoice was not paid.
@@ -65,7 +65,7 @@ def _apply_cycle(call: Call, subscription: Json, params: UpdateSubscription) -> 
     wanted = _wanted(call, subscription, params.items or [])
     if isinstance(params.trial_end, int):
         change_items(call, subscription, wanted, prorates=False, at=at)
-        return _give_trial(call, subscription, params.trial_end, params.proration_behavior, at)
+        return give_trial(call, subscription, params.trial_end, params.proration_behavior, at)
     ends_trial = params.trial_end == "now" and subscription["status"] == "trialing"
     if ends_trial:
         subscription |= {"status": "active", "trial_end": call.now}
@@ -100,7 +100,7 @@ def changed_items(
     return None
 
 
-def _give_trial(call: Call, subscription: Json, end: int, behavior: str, at: int) -> Json | None:
+def give_trial(call: Call, subscription: Json, end: int, behavior: str, at: int) -> Json | None:
     """Sets the end of a trial, or starts a trial inside a paid period."""
     check_trial_end(call, end)
     began = present_period(call, subscription)[0]
@@ -111,8 +111,7 @@ def _give_trial(call: Call, subscription: Json, end: int, behavior: str, at: int
     if behavior != "none" and subscription["status"] in PRORATED:
         for item in items_of(call, subscription):
             credit_unused(call, subscription["customer"], item, at=at)
-    subscription |= {"status": "trialing", "trial_start": call.now}
-    set_period(call, subscription, call.now, end)
+    start_trial(call, subscription, end)
     items = items_of(call, subscription)
     bill = Bill("subscription_update", items, began=began, trial=True, pending=False)
     return draft(call, subscription, bill)
@@ -160,7 +159,7 @@ def wanted_item(call: Call, item: Json | None, given: ChangedItem, *, where: str
     if given.tax_rates is not None:
         param = f"{where}[tax_rates]" if where else "tax_rates"
         fields["tax_rates"] = chosen(call, given.tax_rates, param=param)
-    return Wanted(item, price, given.deleted, fields)
+    return Wanted(item, price, given.deleted, fields, given.discounts)
 
 
 OPERATIONS: list[Operation] = [

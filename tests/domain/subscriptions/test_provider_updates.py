@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.effects import Effect
-from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
+from domain.gateway.subscriptions import Discount, ProviderSubscription, SubscriptionState
 from domain.subscriptions import events as s
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import Given, Happened, happened
@@ -51,7 +52,7 @@ def test_the_first_snapshot_is_recorded_by_its_state(
     ("seen", "fact"),
     [
         (standing(items=(replace(MONTHLY, quantity=3),)), s.SubscriptionPlanChanged),
-        (standing(percent_off_ppm=500_000), s.SubscriptionPlanChanged),
+        (standing(discounts=(Discount(percent=Decimal(50)),)), s.SubscriptionPlanChanged),
         (standing(period_end=PERIOD[1] + 9), s.SubscriptionRenewed),
         (standing(cancel_at=PERIOD[1]), s.SubscriptionEndChanged),
         (standing("past_due"), s.SubscriptionPastDue),

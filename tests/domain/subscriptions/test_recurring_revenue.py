@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from domain.core import money
 from domain.core.calendar import Interval
-from domain.gateway.subscriptions import SubscriptionItem
+from domain.gateway.subscriptions import Discount, SubscriptionItem
 from domain.subscriptions.recurring_revenue import monthly_minor
 from tests.domain.subscriptions.provider_updates import MONTHLY, standing
 
@@ -21,6 +21,14 @@ from tests.domain.subscriptions.provider_updates import MONTHLY, standing
 def item(amount: int, interval: Interval = "month", count: int = 1, **more: Any) -> Any:
     given_ = {"amount_minor": amount, "quantity": 1, "interval": interval, "interval_count": count}
     return replace(MONTHLY, **given_ | more)
+
+
+def percent(off: float) -> Discount:
+    return Discount(percent=Decimal(str(off)))
+
+
+def amount(off_minor: int) -> Discount:
+    return Discount(amount_minor=off_minor)
 
 
 @pytest.mark.parametrize(
@@ -51,21 +59,29 @@ def test_each_interval_comes_to_its_month(items: list[SubscriptionItem], expecte
 
 
 @pytest.mark.parametrize(
-    ("items", "percent_ppm", "amount", "expected"),
+    ("items", "discounts", "expected"),
     [
-        ([item(1999)], 250_000, 0, 1499),
-        ([item(1999)], 1_000_000, 0, 0),
-        ([item(1999)], 0, 500, 1499),
-        ([item(1999)], 0, 5000, 0),
-        ([item(12000, "year")], 0, 1200, 900),  # off what comes in a year
-        ([item(3000, "month", 3)], 100_000, 300, 800),
-        ([item(1000)], 500_000, 100, 400),  # the percentage comes first
+        ([item(1999)], [percent(25)], 1499),
+        ([item(1999)], [percent(100)], 0),
+        ([item(1999)], [amount(500)], 1499),
+        ([item(1999)], [amount(5000)], 0),
+        ([item(12000, "year")], [amount(1200)], 900),  # off what comes in a year
+        ([item(3000, "month", 3)], [percent(10), amount(300)], 800),
+        ([item(1000)], [percent(50), amount(100)], 400),
+        ([item(1000)], [amount(100), percent(50)], 450),
+        ([item(1000, discounts=(amount(1500),)), item(300)], [], 300),  # no more than its item
+        ([item(1000, discounts=(percent(50),)), item(500)], [amount(100)], 900),
+        ([item(333), item(333)], [percent(50)], 332),  # each line rounds its 166.5 off
+        ([item(1210, inclusive_tax_ppm=210_000)], [amount(605)], 500),
+        ([item(1000), item(12000, "year")], [amount(2400)], 1800),
+        ([item(1000)], [Discount()], None),
+        ([item(1000, discounts=(Discount(),))], [], None),
     ],
 )
 def test_discounts_are_taken_off(
-    items: list[SubscriptionItem], percent_ppm: int, amount: int, expected: int
+    items: list[SubscriptionItem], discounts: list[Discount], expected: int | None
 ) -> None:
-    discounted = standing(items=tuple(items), percent_off_ppm=percent_ppm, amount_off_minor=amount)
+    discounted = standing(items=tuple(items), discounts=tuple(discounts))
     assert monthly_minor(discounted) == expected
 
 
@@ -83,13 +99,19 @@ _ITEMS = st.lists(
 )
 
 
+def _net_line(line_minor: int, off: Fraction) -> Fraction:
+    """Take off what a line's percentage comes to, rounded half up."""
+    return Fraction(line_minor - int(line_minor * off + Fraction(1, 2)))
+
+
 @given(_ITEMS, st.integers(0, 10**6))
 def test_a_month_is_the_twelfth_part_of_a_year_rounded_once(
     items: list[SubscriptionItem], off_ppm: int
 ) -> None:
+    off = Fraction(off_ppm, 10**6)
     yearly = sum(
         (
-            Fraction(one.amount_minor * one.quantity)
+            _net_line(one.amount_minor * one.quantity, off)
             * Fraction(10**6, 10**6 + one.inclusive_tax_ppm)
             * _YEARS[one.interval]
             / one.interval_count
@@ -97,8 +119,9 @@ def test_a_month_is_the_twelfth_part_of_a_year_rounded_once(
         ),
         Fraction(0),
     )
-    exact = yearly / 12 * Fraction(10**6 - off_ppm, 10**6)
-    seen = monthly_minor(standing(items=tuple(items), percent_off_ppm=off_ppm))
+    exact = yearly / 12
+    discount = Discount(percent=Decimal(off_ppm) / 10_000)
+    seen = monthly_minor(standing(items=tuple(items), discounts=(discount,)))
     assert abs(seen - exact) <= Fraction(1, 2)
     assert seen - exact != -Fraction(1, 2), "half a cent is rounded up"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from domain.core.errors import NotPossible
+from domain.gateway.subscriptions import Discount
 from domain.subscriptions import events as s
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.subscription import Subscription
@@ -126,9 +128,8 @@ def test_a_change_with_the_period_waits_until_it_takes_place() -> None:
     assert given_.root.view.scheduled is not None
     given_.when(apply_update(standing(as_of=PERIOD[0] + 5, period_end=PERIOD[1] + 5)))
     assert given_.root.view.scheduled is not None
-    given_.when(apply_update(standing(as_of=PERIOD[1], percent_off_ppm=1000))).showing(
-        scheduled=None
-    )
+    discounted = standing(as_of=PERIOD[1], discounts=(Discount(percent=Decimal("0.1")),))
+    given_.when(apply_update(discounted)).showing(scheduled=None)
 
 
 def test_a_change_that_took_place_before_it_was_recorded_does_not_wait() -> None:

@@ -88,6 +88,29 @@ def test_taxes_outlast_a_change_at_the_period_s_end(bench: Bench) -> None:
     assert renewals(bench, invoice_id, months=1) == [2419, 3630]
 
 
+def test_a_trial_and_discounts_outlast_a_scheduled_change(bench: Bench) -> None:
+    invoice_id = subscribed(bench)
+    v1: Any = bench.account.v1
+    kind: Any = ChangeSubscription
+    named = bench.invoice(invoice_id).view.subscription_id or ""
+    off: Any = {"duration": "forever", "amount_off": 500, "currency": "eur"}
+    half: Any = {"duration": "forever", "percent_off": 50}
+    (item,) = v1.subscriptions.retrieve(named)["items"].data
+    discounted: Any = {
+        "discounts": [{"coupon": v1.coupons.create(half).id}],
+        "items": [{"id": item.id, "discounts": [{"coupon": v1.coupons.create(off).id}]}],
+        "trial_end": item.current_period_start + 7 * 86400,
+        "proration_behavior": "none",
+    }
+    v1.subscriptions.update(named, discounted)
+    lines = [{"price": item.price.id, "quantity": 2}]
+    trial = change_subscription(bench, invoice_id, kind, at_period_end=True, lines=lines).view
+    assert (trial.failure, trial.status, trial.monthly_minor) == (None, "trialing", 749)
+    assert renewals(bench, invoice_id, months=1) == [1999, 0, 1749]
+    after = bench.subscription(invoice_id).view
+    assert (after.status, after.monthly_minor) == ("active", 1749)
+
+
 def test_a_paused_one_earns_nothing_until_it_goes_on(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     named = bench.invoice(invoice_id).view.subscription_id or ""

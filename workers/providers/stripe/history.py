@@ -28,7 +28,6 @@ from workers.providers.stripe.client import (
     answered_at,
     call_stripe,
     json_of,
-    object_in,
     open_client,
     page_of,
 )
@@ -47,7 +46,12 @@ from workers.providers.stripe.past_objects import (
     PastTaxRate,
     RefundIndex,
 )
-from workers.providers.stripe.subscription_objects import WITH_AMOUNTS, to_subscription
+from workers.providers.stripe.subscription_objects import (
+    ITEMS_WITH_AMOUNTS,
+    WITH_AMOUNTS,
+    items_need_list,
+    to_subscription,
+)
 
 PAGE: Final = 100
 _PPM_OF_PERCENT: Final = 10_000
@@ -115,7 +119,7 @@ class StripeHistory:
             return read
         answer = self._get(f"subscriptions/{read.id}", {"expand": WITH_AMOUNTS})
         data = json_of(answer)
-        if object_in(data, "items").get("has_more"):
+        if items_need_list(data):
             data["items"] = {"data": list(self._all_items(read.id))}
         return to_subscription(data, as_of=answered_at(answer))
 
@@ -123,7 +127,7 @@ class StripeHistory:
         after: str | None = None
         while True:
             params: dict[str, Any] = {"subscription": subscription_id, "limit": PAGE}
-            params["expand"] = ["data.price.tiers", "data.price.currency_options"]
+            params["expand"] = ITEMS_WITH_AMOUNTS
             found, after = page_of(self._get("subscription_items", params | _beyond(after)))
             yield from found
             if after is None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from domain.core import metadata as metadata_keys
 from domain.gateway.subscriptions import (
+    Discount,
     PriceTier,
     ProviderSubscription,
     ScheduledPhase,
@@ -19,6 +20,7 @@ from workers.providers.bounded_fields import raw_json, read_as
 from workers.providers.stripe.objects import Json
 from workers.providers.stripe.subscription_schemas import (
     StripeAmounts,
+    StripeDiscounts,
     StripeSchedule,
     StripeSubscription,
     StripeSubscriptionItem,
@@ -28,10 +30,17 @@ from workers.providers.stripe.subscription_schemas import (
 )
 
 WITH_AMOUNTS: Final = [
-    "discounts.source.coupon",
+    "discounts.source.coupon.currency_options",
     "items.data.price.tiers",
     "items.data.price.currency_options",
     "schedule",
+]
+
+# Stripe expands four levels: the discounts of items are too deep in a subscription.
+ITEMS_WITH_AMOUNTS: Final = [
+    "data.price.tiers",
+    "data.price.currency_options",
+    "data.discounts.source.coupon",
 ]
 
 _MILLION: Final = 1_000_000
@@ -59,7 +68,6 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
     schedule = read.schedule if isinstance(read.schedule, StripeSchedule) else None
     paused = read.pause_collection is not None and state == "active"
     period_end = max((item.current_period_end for item in items), default=None)
-    percent_off_ppm, amount_off_minor = _discounts(read)
     return ProviderSubscription(
         id=read.id,
         state="paused" if paused else state,
@@ -75,8 +83,7 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
         cancel_at=period_end if read.cancel_at_period_end else _cancel_at(read, schedule),
         canceled_at=read.canceled_at,
         ended_at=read.ended_at,
-        percent_off_ppm=percent_off_ppm,
-        amount_off_minor=amount_off_minor,
+        discounts=_discounts(read.discounts, currency=read.currency),
         scheduled_phases=() if schedule is None else _foreign_phases(schedule),
         is_incomplete=_is_incomplete(read),
         latest_invoice=read.latest_invoice,
@@ -90,7 +97,9 @@ def _is_incomplete(subscription: StripeSubscription) -> bool:
     """Return whether items, amounts or a schedule are missing, as they can be in webhooks."""
     if subscription.items.has_more or isinstance(subscription.schedule, str):
         return True
-    if any(discount is None for discount in subscription.discounts or ()):
+    discounts = [*(subscription.discounts or ())]
+    discounts += [one for item in subscription.items.data for one in item.discounts or ()]
+    if any(one is None or one.source.coupon is None for one in discounts):
         return True
     prices = [item.price for item in subscription.items.data]
     return any(not one.is_complete_in(subscription.currency or one.currency) for one in prices)
@@ -139,6 +148,7 @@ def _to_item(item: StripeSubscriptionItem, subscription: StripeSubscription) -> 
         interval=price.recurring.interval,
         interval_count=price.recurring.interval_count,
         inclusive_tax_ppm=_inclusive_ppm(item.tax_rates or subscription.default_tax_rates or ()),
+        discounts=_discounts(item.discounts, currency=currency),
     )
 
 
@@ -165,13 +175,22 @@ def _inclusive_ppm(rates: Iterable[StripeTaxRate]) -> int:
     return sum(int((rate.percentage or 0) * (_MILLION // 100)) for rate in rates if rate.inclusive)
 
 
-def _discounts(subscription: StripeSubscription) -> tuple[int, int]:
-    """Return discounts in millionths and in minor units per invoice, if coupons are expanded."""
-    kept, amount_off = Decimal(1), 0
-    for discount in subscription.discounts or ():
-        coupon = None if discount is None else discount.source.coupon
+def _discounts(given: StripeDiscounts | None, *, currency: str | None) -> tuple[Discount, ...]:
+    """Return discounts in their order, which matters; one whose coupon is missing is unknown."""
+    found = []
+    for one in given or ():
+        coupon = None if one is None else one.source.coupon
         if coupon is None:
-            continue
-        kept *= 1 - (coupon.percent_off or 0) / Decimal(100)
-        amount_off += coupon.amount_off or 0
-    return int((1 - kept) * _MILLION), amount_off
+            found.append(Discount())
+        elif coupon.percent_off is not None:
+            found.append(Discount(percent=coupon.percent_off))
+        else:
+            found.append(Discount(amount_minor=coupon.amount_off_in(currency or "")))
+    return tuple(found)
+
+
+def items_need_list(data: Json) -> bool:
+    """Return whether an answer lacks items, or discounts of items, which a list expands."""
+    items = data.get("items") or {}
+    discounts = [one for item in items.get("data") or () for one in item.get("discounts") or ()]
+    return bool(items.get("has_more")) or any(isinstance(one, str) for one in discounts)

@@ -96,25 +96,22 @@ class StripeTaxRate(ProviderObject):
     inclusive: bool
 
 
-class StripeSubscriptionItem(ProviderObject):
-    """A subscription's item."""
-
-    id: Token
-    price: StripeSubscriptionPrice
-    quantity: Count | None = None
-    current_period_start: Time
-    current_period_end: Time
-    tax_rates: list[StripeTaxRate] | None = None
-
-
-class _Items(ProviderObject):
-    data: list[StripeSubscriptionItem]
-    has_more: bool = False
+class _CouponOption(ProviderObject):
+    amount_off: Amount
 
 
 class _Coupon(ProviderObject):
     percent_off: Percentage | None = None
     amount_off: Amount | None = None
+    currency: Currency | None = None
+    currency_options: dict[Token, _CouponOption] | None = None
+
+    def amount_off_in(self, currency: str) -> int | None:
+        """Return the amount off in a currency; None where there is none, or none was expanded."""
+        if currency == self.currency:
+            return self.amount_off
+        option = (self.currency_options or {}).get(currency)
+        return None if option is None else option.amount_off
 
 
 class _DiscountSource(ProviderObject):
@@ -125,6 +122,26 @@ class StripeDiscount(ProviderObject):
     """An expanded discount."""
 
     source: _DiscountSource
+
+
+StripeDiscounts = list[Annotated[StripeDiscount | None, EXPANDED]]
+
+
+class StripeSubscriptionItem(ProviderObject):
+    """A subscription's item; a discount that is not expanded is None."""
+
+    id: Token
+    price: StripeSubscriptionPrice
+    quantity: Count | None = None
+    current_period_start: Time
+    current_period_end: Time
+    tax_rates: list[StripeTaxRate] | None = None
+    discounts: StripeDiscounts | None = None
+
+
+class _Items(ProviderObject):
+    data: list[StripeSubscriptionItem]
+    has_more: bool = False
 
 
 class _PhaseItem(ProviderObject):
@@ -184,7 +201,7 @@ class StripeSubscription(ProviderObject):
     ended_at: Time | None = None
     pause_collection: dict[str, Any] | None = None
     default_tax_rates: list[StripeTaxRate] | None = None
-    discounts: list[Annotated[StripeDiscount | None, EXPANDED]] | None = None
+    discounts: StripeDiscounts | None = None
     schedule: Token | StripeSchedule | None = None
     latest_invoice: TokenOrObject | None = None
     description: Text | None = None

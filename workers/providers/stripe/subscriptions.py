@@ -16,10 +16,14 @@ from workers.providers.stripe.client import (
     answered_at,
     call_stripe,
     json_of,
-    object_in,
     pages,
 )
-from workers.providers.stripe.subscription_objects import WITH_AMOUNTS, to_subscription
+from workers.providers.stripe.subscription_objects import (
+    ITEMS_WITH_AMOUNTS,
+    WITH_AMOUNTS,
+    items_need_list,
+    to_subscription,
+)
 
 _EXPANDED: Final[Any] = {"expand": WITH_AMOUNTS}
 Json = dict[str, Any]
@@ -155,9 +159,9 @@ class SubscriptionCalls:
     def _read(self, answer: Answer) -> ProviderSubscription:
         """Read a subscription with all its items: Stripe embeds the first ones."""
         data = json_of(answer)
-        if object_in(data, "items").get("has_more"):
-            expand = ["data.price.tiers", "data.price.currency_options"]
-            params: Json = {"subscription": objects.object_id(data), "limit": 100, "expand": expand}
+        if items_need_list(data):
+            params: Json = {"subscription": objects.object_id(data), "limit": 100}
+            params["expand"] = ITEMS_WITH_AMOUNTS
             data["items"] = {"data": pages(self._client.v1.subscription_items, params)}
         return to_subscription(data, as_of=answered_at(answer))
 
@@ -209,10 +213,19 @@ def _phases(known: ProviderSubscription, schedule: Json, items: Items) -> list[J
         "end_date": starts_at,
         **kept,
     }
+    trial_end = present.get("trial_end")
+    if trial_end is not None and trial_end > present["start_date"]:
+        # An update that omits it ends the trial.
+        current["trial_end"] = min(trial_end, starts_at)
     usage_based = _usage_based(known)
+    kept_by_price = {objects.id_of(one["price"]): _kept(one) for one in present["items"]}
     then: Json = {
         "items": [
-            {"price": price, **_quantity(None if price in usage_based else quantity)}
+            {
+                "price": price,
+                **_quantity(None if price in usage_based else quantity),
+                **kept_by_price.get(price, {}),
+            }
             for price, quantity in items
         ],
         "proration_behavior": "none",

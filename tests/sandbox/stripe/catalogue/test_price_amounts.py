@@ -54,6 +54,30 @@ def test_tiers_decide_the_amount(shop: Shop, mode: str, quantity: int, amount: i
     assert sum(shop.admin.ledger()["totals"].values()) == amount
 
 
+@pytest.mark.parametrize(
+    ("rounds", "quantity", "amount"),
+    [("up", 0, 0), ("up", 1, 900), ("up", 100, 900), ("up", 101, 1800), ("down", 199, 900)],
+)
+def test_quantities_are_billed_in_packages(
+    shop: Shop, rounds: str, quantity: int, amount: int
+) -> None:
+    transform = {"divide_by": 100, "round": rounds}
+    made = price(shop, unit_amount=900, transform_quantity=transform)
+    assert made.transform_quantity is not None
+    assert made.transform_quantity.to_dict() == transform
+    member = Club(shop).member(made.id, quantity=quantity)
+    assert member["items"].data[0].quantity == quantity
+    assert shop.stripe.invoices.retrieve(str(member.latest_invoice)).total == amount
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be combined with tiers"):
+        price(
+            shop,
+            billing_scheme="tiered",
+            tiers_mode="volume",
+            tiers=TIERS,
+            transform_quantity=transform,
+        )
+
+
 def test_a_metered_item_has_no_quantity_and_bills_its_usage(shop: Shop) -> None:
     club = Club(shop)
     made = price(shop, unit_amount=7, recurring=MONTH | {"usage_type": "metered"}).id
