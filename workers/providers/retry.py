@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -24,9 +25,19 @@ _LONGEST_PAUSE_S: Final = 60.0
 class RetryingCaller:
     """Call a provider, and retry while it is unavailable; a rate limit uses up no try."""
 
-    def __init__(self, *, tries: int = 8, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Set the number of counted tries and the function that sleeps."""
+    def __init__(
+        self,
+        *,
+        tries: int = 8,
+        longest_wait_s: float = inf,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Set the number of counted tries and the function that sleeps.
+
+        `longest_wait_s`: an error whose Retry-After is longer is raised at once.
+        """
         self._tries = tries
+        self._longest_wait_s = longest_wait_s
         self._sleep = sleep
 
     def __call__(self, call: Callable[[], T]) -> T:
@@ -42,7 +53,7 @@ class RetryingCaller:
                 raise
             except GatewayUnavailable as error:
                 used += error.counted
-                if used >= self._tries:
+                if used >= self._tries or (error.retry_after_s or 0.0) > self._longest_wait_s:
                     raise
                 pause_s = backoff_s(used, first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S)
                 self._sleep(error.retry_after_s or pause_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 from domain.apps.connection import Connection
 from domain.billing import Billing
@@ -34,6 +34,9 @@ from workers.reconciliation.mollie_catch_up import MollieCatchUp
 from workers.reconciliation.open_items import OpenItemCheck
 from workers.reconciliation.stripe_audit import StripeAudit
 from workers.settings import Settings
+
+# After a longer Retry-After the connection rests, and its thread is free for others.
+_LONGEST_WAIT_S: Final = 5.0
 
 CatchUp = EventCatchUp | MollieCatchUp
 
@@ -100,7 +103,7 @@ class ConnectionNets:
                 api_base=shared.settings.stripe_api_base,
                 mode=self._mode,
                 await_rate_limit=shared.gateways.rate_limit_for(self.connection),
-                call_with_retries=RetryingCaller(tries=2),
+                call_with_retries=RetryingCaller(tries=2, longest_wait_s=_LONGEST_WAIT_S),
             ),
             gateway=cast("StripeGateway", self._gateway()),
             compare=self._compare(),

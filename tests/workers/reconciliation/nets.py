@@ -18,13 +18,16 @@ from domain.inbox.commands import FoundBy
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived, PaymentHintRepeated
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
+from domain.reconciliation.drift import DriftDetected
+from eventlog.codec import Codec
 from eventlog.log import Log
+from eventlog.reading import RecordedEvent
 from projections.work.checkpoints import Checkpoints
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench, Clock
 from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.mollie.history import MollieHistory
-from workers.providers.retry import Span
+from workers.providers.retry import RetryingCaller, Span
 from workers.providers.stripe.audit_lists import StripeAuditLists
 from workers.providers.stripe.event_list import StripeEventList
 from workers.reconciliation.compare import Compare
@@ -126,7 +129,12 @@ class Nets:
         if self.connection.provider == "mollie":
             mollie_lists = MollieHistory(account.key, api_base=account.url, mode="test")
             return MollieAudit(**facts | {"lists": mollie_lists} | changes)
-        lists = StripeAuditLists(account.key, api_base=account.url, mode="test")
+        lists = StripeAuditLists(
+            account.key,
+            api_base=account.url,
+            mode="test",
+            call_with_retries=RetryingCaller(tries=1, longest_wait_s=0),
+        )
         return StripeAudit(**facts | {"lists": lists, "gateway": self.bench.gateway} | changes)
 
     def mollie_catch_up(self) -> MollieCatchUp:
@@ -145,7 +153,7 @@ class Nets:
 
     def heal(self) -> None:
         """Apply what waits in the inbox, as the follower and the jobs do."""
-        received = self.bench.log.read(0, 100_000, [ProviderEventReceived.TOPIC])
+        received = self._received()
         due = [entry for entry in received if self._entry(entry.originator_id).due]
         if isinstance(self.bench, Bench):
             self.bench.apply(*due)
@@ -177,8 +185,23 @@ class Nets:
 
     def entries(self) -> list[ProviderEvent]:
         """Return the inbox's entries, the oldest first."""
-        received = self.bench.log.read(0, 100_000, [ProviderEventReceived.TOPIC])
-        return [self._entry(entry.originator_id) for entry in received]
+        return [self._entry(entry.originator_id) for entry in self._received()]
+
+    def _received(self) -> list[RecordedEvent]:
+        """Return the deliveries of this connection: benches may share a log."""
+        found = self.bench.log.read(0, 100_000, [ProviderEventReceived.TOPIC])
+        mine = self.bench.connection_id
+        return [
+            entry
+            for entry in found
+            if self._entry(entry.originator_id).received.connection_id == mine
+        ]
+
+    def drifts(self) -> list[tuple[Any, ...]]:
+        """Return the differences that were listed."""
+        found = self.bench.log.read(0, 1_000_000, [DriftDetected.TOPIC])
+        decoded = [cast("DriftDetected", Codec().decode(one)) for one in found]
+        return [(one.subject_id, one.field, one.ours, one.theirs) for one in decoded]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import stripe
@@ -20,8 +20,6 @@ from domain.gateway.errors import GatewayUnavailable
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
-from domain.reconciliation.drift import DriftDetected
-from eventlog.codec import Codec
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.reconciliation.nets import Nets
@@ -104,14 +102,6 @@ class Storm:
             with suppress(GatewayUnavailable):
                 return run()
         raise AssertionError("the provider was in trouble for too long")
-
-    def drifts(self) -> list[tuple[Any, ...]]:
-        """Return the differences that were listed."""
-        decoded = [
-            cast("DriftDetected", Codec().decode(one))
-            for one in self.bench.log.read(0, 1_000_000, [DriftDetected.TOPIC])
-        ]
-        return [(one.subject_id, one.field, one.ours, one.theirs) for one in decoded]
 
 
 class StripeStorm(Storm):
@@ -258,7 +248,7 @@ def weather(storm: StripeStorm | MollieStorm, payments: int) -> dict[str, int]:
     storm.act(payments)
     found = storm.reconcile()
     assert storm.books() == storm.ledger()
-    listed = storm.drifts()
+    listed = storm.nets.drifts()
     assert len(listed) == len(set(listed)), "each difference is listed once"
     views = storm.views()
     head = storm.bench.log.head()
@@ -273,6 +263,6 @@ def weather(storm: StripeStorm | MollieStorm, payments: int) -> dict[str, int]:
             before.refunds,
             before.disputes,
         )
-    assert storm.drifts() == listed
+    assert storm.nets.drifts() == listed
     assert storm.books() == storm.ledger()
     return {"found": found, "invoices": len(views), "drifts": len(listed), "late": len(storm.late)}

@@ -7,38 +7,19 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
 from typer.testing import CliRunner, Result
 
 from cli.books import COLUMNS, Line
 from cli.reconcile import reconcile
-from domain.apps.commands import CreateApp, SetConnection
-from domain.apps.connection import secret_context
-from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY
 from tests.support.canned_server import serve_canned
 from tests.workers.history.imports import open_imports
 from tests.workers.mollie_harness import MollieBench
+from tests.workers.reconciliation.sealed_connection import connect, environment
 from tests.workers.stripe_harness import Bench
 from tests.workers.test_schedule import project
 from workers.providers.retry import Span
 from workers.providers.stripe.book_lists import Fee, StripeBookLists
-
-
-def connect(of: Bench | MollieBench, provider: Any, key: str) -> None:
-    context = secret_context(of.app_id, of.connection)
-    command = SetConnection(
-        app_id=of.app_id,
-        name=of.connection,
-        provider=provider,
-        mode="test",
-        sealed_key=Vault([MASTER_KEY]).seal(key, context=context),
-        sealed_webhook_secrets=[],
-        actor="t",
-    )
-    of.billing.set_connection(command, new_connection_id=of.connection_id, occurred_at=of.clock())
 
 
 def books(of: Bench | MollieBench, database: str, *more: str) -> Result:
@@ -46,20 +27,10 @@ def books(of: Bench | MollieBench, database: str, *more: str) -> Result:
     asyncio.run(project(database, of, until="invoices"))  # type: ignore[arg-type] # either has a log
     today = datetime.now(UTC).date()
     days = ("--from", str(today - timedelta(days=1)), "--to", str(today + timedelta(days=2)))
-    url = of.account.url
-    environment = {
-        "BILLHOOK_DATABASE_URL": database,
-        "BILLHOOK_MASTER_KEYS": MASTER_KEY,
-        "BILLHOOK_STRIPE_API_BASE": url,
-        "BILLHOOK_MOLLIE_API_BASE": url,
-        "BILLHOOK_STRIPE_TEST_CALLS_PER_S": "0",
-        "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S": "0",
-        "BILLHOOK_MOLLIE_CALLS_PER_S": "0",
-    }
     return CliRunner().invoke(
         reconcile,
         ["books", "--app", str(of.app_id), *days, "--format", "json", *more],
-        env=environment,
+        env=environment(database, of.account.url),
     )
 
 
@@ -77,9 +48,7 @@ def test_stripes_books_agree_once_missed_refunds_and_disputes_are_known(
     bench: Bench,
     database: str,
 ) -> None:
-    app = CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{uuid4().hex}", actor="t")
-    bench.billing.create_app(app, occurred_at=bench.clock())
-    connect(bench, "stripe", bench.account.key)
+    connect(bench)
     first, second, _open = (
         bench.charge(bench.request(bench.add_tenant(card)))
         for card in ("succeeds", "succeeds", "declined")
@@ -119,7 +88,7 @@ def test_mollies_books_agree_once_a_missed_payment_and_chargeback_are_known(
     mollie: MollieBench,
     database: str,
 ) -> None:
-    connect(mollie, "mollie", mollie.account.key)
+    connect(mollie)
     view, other = mollie.charged().view, mollie.charged().view
     for payment in (view.provider_object_id, other.provider_object_id):
         mollie.pay(payment)
@@ -142,7 +111,7 @@ def test_mollies_books_agree_once_a_missed_payment_and_chargeback_are_known(
 
 
 def test_mollies_books_have_imported_payments(mollie: MollieBench, database: str) -> None:
-    connect(mollie, "mollie", mollie.account.key)
+    connect(mollie)
     payment = mollie.account.pay("12.34")
     mollie.pay(payment.id)
     with open_imports(database) as imports:

@@ -10,14 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
-from domain.apps.commands import SetConnection
-from domain.apps.connection import Connection, secret_context
-from eventlog.security.vault import Vault
+from domain.apps.connection import Connection
 from tests.support.wait_until import until
 from tests.workers.reconciliation.nets import DAY_S, Nets
+from tests.workers.reconciliation.sealed_connection import connect, settings
 from tests.workers.stripe_harness import Bench
 from workers.reconciliation.connection_nets import SharedParts
 from workers.reconciliation.run import Reconciler, open_parts
@@ -25,40 +23,16 @@ from workers.settings import Settings
 
 
 @pytest.fixture
-def connection(stripe_nets: Nets, bench: Bench, master_key: str) -> Connection:
+def connection(stripe_nets: Nets, bench: Bench) -> Connection:
     """Seal the account's key as the connection's."""
-    context = secret_context(bench.app_id, bench.connection)
-    command = SetConnection(
-        app_id=bench.app_id,
-        name=bench.connection,
-        provider="stripe",
-        mode="test",
-        sealed_key=Vault([master_key]).seal(bench.account.key, context=context),
-        sealed_webhook_secrets=[],
-        actor="t",
-    )
     assert stripe_nets.connection.name == bench.connection
-    return bench.billing.set_connection(
-        command, new_connection_id=bench.connection_id, occurred_at=bench.clock()
-    )
+    return connect(bench)
 
 
 @pytest.fixture
-def master_key() -> str:
-    return Fernet.generate_key().decode()
-
-
-@pytest.fixture
-def parts(bench: Bench, database: str, redis_url: str, master_key: str) -> Iterator[SharedParts]:
-    settings: dict[str, Any] = {
-        "database_url": database,
-        "redis_url": redis_url,
-        "master_keys": master_key,
-        "stripe_api_base": bench.account.url,
-        "stripe_test_calls_per_s": 0,
-        "stripe_endpoint_calls_per_s": 0,
-    }
-    with open_parts(Settings(**settings)) as opened:
+def parts(bench: Bench, database: str, redis_url: str) -> Iterator[SharedParts]:
+    known = settings(database, bench.account.url, redis_url=redis_url)
+    with open_parts(Settings(**known)) as opened:
         yield replace(opened, now=bench.clock)
 
 
