@@ -240,6 +240,19 @@ class ProviderRefund:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaidPayment:
+    """A payment of an invoice that came in. `amount_minor`: its part of the amount paid.
+
+    `id` None: it was paid outside of the provider, which cannot refund it. `refunds` are fetched
+    only where the invoice has several payments.
+    """
+
+    id: str | None
+    amount_minor: int
+    refunds: tuple[ProviderRefund, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderDispute:
     """A dispute (chargeback) as the provider has it; a mere inquiry is none."""
 

@@ -17,8 +17,10 @@ from domain.gateway.objects import (
     CaptureDraft,
     InvoiceDraft,
     LineDraft,
+    PaidPayment,
     PaymentDraft,
     ProviderCapture,
+    ProviderCreditNote,
     ProviderCustomer,
     ProviderInvoice,
     ProviderLine,
@@ -70,6 +72,9 @@ class ProviderGateway(Protocol):
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
         """Refund a payment: the only call that returns money."""
 
+    def fetch_paid_payments(self, invoice_id: str) -> tuple[PaidPayment, ...]:
+        """Fetch the payments of what stands for an invoice, in the order they were paid in."""
+
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch all refunds and disputes of what stands for an invoice."""
 
@@ -104,6 +109,11 @@ class InvoicingGateway(SetupGateway, Protocol):
 
     def find_price(self, price_id: str) -> ProviderPrice:
         """Fetch a catalogue price."""
+
+    def create_credit_note(
+        self, draft: RefundDraft, refund_id: str, *, key: str
+    ) -> ProviderCreditNote:
+        """Create the credit note of a refund that was made without one."""
 
     def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
         """Open a draft that the provider does not advance by itself."""

@@ -47,7 +47,7 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             apply_payment(view, event)
         case e.InvoiceIssued() | e.InvoiceDrafted() | e.CheckoutOpened():
             _apply_issue(view, event)
-        case m.RefundRequested() | m.RefundPending() | m.RefundSucceeded() | m.RefundFailed():
+        case m.RefundEvent():
             refunds.apply_refund(view, event)
         case pe.AmountDueChanged():
             apply_amount_due(view, event)
@@ -55,7 +55,7 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             apply_authorization(view, event)
         case m.DisputeEvent():
             refunds.apply_dispute(view, event)
-        case m.CreditNoteEvent():
+        case m.CreditNoteEvent() | m.CreditNoteRefused():
             refunds.apply_credit_note(view, event)
         case e.InvoiceVoided() | e.MarkedUncollectible():
             apply_provider_state(view, event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -9,7 +10,12 @@ from uuid import UUID
 from domain.core import ids
 from domain.core.effects import WORKER, Effect
 from domain.core.metadata import without_ours
-from domain.gateway.objects import ProviderCapture, ProviderInvoice, RefundsAndDisputes
+from domain.gateway.objects import (
+    PaidPayment,
+    ProviderCapture,
+    ProviderInvoice,
+    RefundsAndDisputes,
+)
 from domain.invoices import action_events as ae
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
@@ -19,6 +25,7 @@ from domain.invoices.commands import ImportInvoice, InvoiceCommand, RequestInvoi
 from domain.invoices.fold import fold
 from domain.invoices.invoice_steps import InvoiceSteps
 from domain.invoices.provider_update import decide
+from domain.invoices.refund_split import decide_split
 from domain.invoices.requests import decide_request
 from domain.invoices.staleness import DELETED_RANK
 from domain.invoices.update_events import UpdateSource
@@ -130,6 +137,28 @@ class Invoice(InvoiceSteps):
             amount_minor=made.amount_minor,
             pending=made.state == "pending",
         )
+
+    def split_refund(
+        self, refund_id: UUID, payments: Sequence[PaidPayment], *, occurred_at: datetime
+    ) -> None:
+        """Choose the payments that a refund is taken from; a repetition has no effect."""
+        events = decide_split(self.view, refund_id, payments)
+        self.record_events(events, actor=WORKER, occurred_at=occurred_at)
+
+    def refuse_credit_note(
+        self, refund_id: UUID, *, code: str, message: str, occurred_at: datetime
+    ) -> None:
+        """Record that a refund stands without its credit note; a repetition has no effect."""
+        known = refunds.find_refund(self.view, refund_id, None)
+        if known is not None and known.note_due:
+            self.record_event(
+                m.CreditNoteRefused,
+                occurred_at=occurred_at,
+                actor=WORKER,
+                refund_id=refund_id,
+                code=code,
+                message=message,
+            )
 
     def fail_refund(
         self, refund_id: UUID, *, code: str, message: str, occurred_at: datetime

@@ -11,6 +11,7 @@ from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.fold import fold
+from domain.invoices.refunds import parts_of_refund
 from domain.invoices.view import InvoiceView
 
 _ALWAYS: Final = (
@@ -66,7 +67,7 @@ def outcome_of(events: Iterable[e.InvoiceEvent], request_id: UUID) -> InvoiceVie
     request: e.InvoiceEvent | None = None
     for event in events:
         view = fold(view, event)
-        if request is not None and _is_answer_to(request, event):
+        if request is not None and _is_answer_to(request, event, view):
             return view
         if request_id in (getattr(event, "request_id", None), getattr(event, "refund_id", None)):
             request = request or event
@@ -78,7 +79,12 @@ def ends_request(event: e.InvoiceEvent) -> bool:
     return is_outcome(event) or isinstance(event, ae.RequestRefused | ae.CaptureAccepted)
 
 
-def _is_answer_to(request: e.InvoiceEvent, event: e.InvoiceEvent) -> bool:
+def _is_answer_to(request: e.InvoiceEvent, event: e.InvoiceEvent, view: InvoiceView) -> bool:
+    """Return whether an event answers a request: for a refund, the last of its parts has one."""
     if isinstance(request, m.RefundRequested):
-        return isinstance(event, _REFUNDED) and event.refund_id == request.refund_id
+        parts = parts_of_refund(view, request.refund_id)
+        is_of_request = isinstance(event, _REFUNDED) and str(event.refund_id) in {
+            part.id for part in parts
+        }
+        return is_of_request and all(part.status != "requested" for part in parts)
     return ends_request(event)

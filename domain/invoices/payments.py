@@ -10,6 +10,7 @@ from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from domain.invoices.refunds import find_refund
 from domain.invoices.view import InvoiceView
 
 
@@ -58,7 +59,7 @@ def record_payment_state(
         seen, source="answer", actor=actor, occurred_at=occurred_at, body=body, provider_type=kind
     )
     if not _is_invoices_payment(known.view, seen):
-        returned = record_overpayment_returned(
+        returned = record_returned_payment(
             known, seen.id, back, source="webhook", actor=actor, occurred_at=occurred_at
         )
         return Effect.CHANGED if returned else effect
@@ -79,6 +80,31 @@ def returned_minor(back: RefundsAndDisputes) -> int:
     """Return the sum of refunds and disputes, also of pending ones."""
     refunds = sum(refund.amount_minor for refund in back.refunds if refund.state != "failed")
     return refunds + sum(one.amount_minor for one in back.disputes if one.state != "won")
+
+
+def record_returned_payment(
+    known: Invoice,
+    payment_id: str,
+    back: RefundsAndDisputes,
+    *,
+    source: str,
+    actor: str,
+    occurred_at: datetime,
+) -> bool:
+    """Record the amount returned of an unexpected payment, and its refunds requested here."""
+    ours = tuple(
+        refund
+        for refund in back.refunds
+        for entry in [find_refund(known.view, refund.reference, refund.id)]
+        if entry is not None and entry.payment_id == payment_id
+    )
+    moved = known.record_refunds_and_disputes(
+        RefundsAndDisputes(refunds=ours), source=source, actor=actor, occurred_at=occurred_at
+    )
+    returned = record_overpayment_returned(
+        known, payment_id, back, source=source, actor=actor, occurred_at=occurred_at
+    )
+    return returned or moved is Effect.CHANGED
 
 
 def record_overpayment_returned(

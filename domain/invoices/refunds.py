@@ -15,9 +15,10 @@ from domain.core.aggregate import NewEvent
 from domain.core.calendar import from_unix
 from domain.gateway.objects import ProviderCreditNote, ProviderDispute, ProviderRefund
 from domain.invoices import refund_events as m
+from domain.invoices import status
 from domain.invoices.view import CreditNote, Dispute, InvoiceView, Refund
 
-_RESERVING: Final = {"requested", "pending", "succeeded"}
+RESERVING: Final = {"requested", "pending", "succeeded"}
 _REFUND_RANK: Final = {"requested": 0, "pending": 1, "succeeded": 2, "failed": 3}
 # An appeal may still win what was lost.
 _DISPUTE_RANK: Final = {"open": 0, "lost": 1, "won": 2}
@@ -27,10 +28,8 @@ _DISPUTE_EVENTS: Final[dict[str, type[m.DisputeEvent]]] = {
     "lost": m.DisputeLost,
 }
 
-RefundEvent = m.RefundRequested | m.RefundPending | m.RefundSucceeded | m.RefundFailed
 
-
-def apply_refund(view: InvoiceView, event: RefundEvent) -> None:
+def apply_refund(view: InvoiceView, event: m.RefundEvent) -> None:
     """Apply an event of one refund and update the refunded amount."""
     known = find_refund(view, event.refund_id, getattr(event, "provider_refund_id", None))
     refund = known or Refund(
@@ -43,27 +42,48 @@ def apply_refund(view: InvoiceView, event: RefundEvent) -> None:
     match event:
         case m.RefundRequested():
             refund = replace(
-                refund, status="requested", reason=event.reason, credit_note=event.credit_note
+                refund,
+                status="requested",
+                reason=event.reason,
+                credit_note=event.credit_note,
+                part_of=None if event.part_of is None else str(event.part_of),
+                payment_id=event.payment_id,
             )
+        case m.RefundAllocated():
+            refund = replace(refund, payment_id=event.payment_id)
         case m.RefundPending():
-            refund = replace(refund, status="pending", provider_refund_id=event.provider_refund_id)
+            refund = replace(
+                refund,
+                status="pending",
+                provider_refund_id=event.provider_refund_id,
+                note_due=event.note_due,
+            )
         case m.RefundSucceeded():
             refund = replace(
                 refund,
                 status="succeeded",
                 provider_refund_id=event.provider_refund_id,
                 refunded_at=from_unix(event.refunded_at) or event.timestamp,
+                note_due=event.note_due,
             )
         case m.RefundFailed():
-            refund = replace(refund, status="failed", code=event.code, message=event.message)
+            refund = replace(
+                refund, status="failed", code=event.code, message=event.message, note_due=False
+            )
     if known is None:
         view.refunds.append(refund)
     else:
         view.refunds[view.refunds.index(known)] = refund
-    view.amount_refunded_minor = _sum(view.refunds, {"succeeded"})
+    counted = [refund for refund in view.refunds if not is_of_overpayment(view, refund)]
+    view.amount_refunded_minor = _sum(counted, {"succeeded"})
 
 
-def _refund_name(event: RefundEvent) -> str | None:
+def is_of_overpayment(view: InvoiceView, refund: Refund) -> bool:
+    """Return whether a refund gives back a payment that nobody owed, and none of the invoice."""
+    return refund.payment_id in view.paid_elsewhere
+
+
+def _refund_name(event: m.RefundEvent) -> str | None:
     if event.refund_id is not None:
         return str(event.refund_id)
     provider_id: str | None = getattr(event, "provider_refund_id", None)
@@ -81,24 +101,50 @@ def find_refund(view: InvoiceView, refund_id: object, provider_id: str | None) -
     return None
 
 
+def parts_of_refund(view: InvoiceView, refund_id: UUID) -> list[Refund]:
+    """Return a requested refund with the other parts of its request."""
+    return [entry for entry in view.refunds if str(refund_id) in (entry.id, entry.part_of)]
+
+
+def charged_minor(view: InvoiceView) -> int:
+    """Return the amount paid, with payments beyond it where each payment stands for the invoice."""
+    return view.amount_paid_minor + _overpaid_minor(view)
+
+
 def refundable_minor(view: InvoiceView) -> int:
-    """Return the amount paid less what went back, or still may, by refunds and credit notes."""
+    """Return the amount charged less what went back, or still may, by refunds and credit notes."""
     credited = sum(note.credited_minor for note in _issued(view))
-    return view.amount_paid_minor - _sum(view.refunds, _RESERVING) - credited
+    # What was returned of an overpayment includes the refunds that are on their way.
+    waiting = [
+        refund
+        for refund in view.refunds
+        if refund.status == "requested" or not is_of_overpayment(view, refund)
+    ]
+    return charged_minor(view) - _sum(waiting, RESERVING) - credited
+
+
+def _overpaid_minor(view: InvoiceView) -> int:
+    """Return what is left of further payments, which Stripe instead credits to the customer."""
+    if view.provider_object_type != "payment":
+        return 0
+    return sum(view.paid_elsewhere.values()) - sum(view.returned_elsewhere.values())
 
 
 def creditable_minor(view: InvoiceView) -> int:
-    """Return how much of the total can still have a credit note.
+    """Return how much of the total can still have a credit note together with a refund.
 
     The total is what was billed. More may have been paid, since a charge can include an earlier
-    debt of the customer. Refunds with a note that is not known yet count, too.
+    debt of the customer. Refunds with a note that is not known yet count, too. A note on an invoice
+    that is not fully paid first lowers what is due, so that no refund can have one.
     """
+    if view.status != status.PAID:
+        return 0
     issued = _issued(view)
     known = {note.refund_id for note in issued}
     reserved = sum(
         refund.amount_minor
         for refund in view.refunds
-        if refund.credit_note and refund.status in _RESERVING and refund.id not in known
+        if refund.credit_note and refund.status in RESERVING and refund.id not in known
     )
     noted = sum(note.amount_minor for note in issued)
     return max(0, (view.total_minor or 0) - noted - reserved)
@@ -124,15 +170,27 @@ def decide_refund(view: InvoiceView, refund: ProviderRefund, *, source: str) -> 
         "amount_minor": refund.amount_minor,
         "source": source,
     }
+    noted = fields | {"note_due": _needs_note(view, known)}
     match refund.state:
         case "pending":
-            return [NewEvent(m.RefundPending, fields)]
+            return [NewEvent(m.RefundPending, noted)]
         case "succeeded":
-            return [NewEvent(m.RefundSucceeded, fields | {"refunded_at": refund.refunded_at})]
+            return [NewEvent(m.RefundSucceeded, noted | {"refunded_at": refund.refunded_at})]
         case "failed":
             message = refund.message or "The provider could not give the money back."
             code = refund.code or "refund_failed"
             return [NewEvent(m.RefundFailed, fields | {"code": code, "message": message})]
+
+
+def _needs_note(view: InvoiceView, refund: Refund | None) -> bool:
+    """Return whether a refund's credit note is yet to be created.
+
+    With several payments the refund comes first: a note cannot choose the payment it refunds.
+    """
+    if view.provider_object_type == "payment" or refund is None or refund.payment_id is None:
+        return False
+    known = {note.refund_id for note in _issued(view)}
+    return refund.credit_note is True and refund.id not in known
 
 
 def _our_id(known: Refund | None, refund: ProviderRefund) -> UUID | None:
@@ -145,8 +203,12 @@ def _our_id(known: Refund | None, refund: ProviderRefund) -> UUID | None:
         return None
 
 
-def apply_credit_note(view: InvoiceView, event: m.CreditNoteEvent) -> None:
-    """Apply an event of one credit note."""
+def apply_credit_note(view: InvoiceView, event: m.CreditNoteEvent | m.CreditNoteRefused) -> None:
+    """Apply an event of one credit note, or that a refund stands without its own."""
+    if isinstance(event, m.CreditNoteRefused):
+        fields = {"credit_note": False, "code": event.code, "message": event.message}
+        _end_note(view, str(event.refund_id), fields)
+        return
     note = CreditNote(
         id=event.credit_note_id,
         status="issued" if isinstance(event, m.CreditNoteIssued) else "void",
@@ -157,6 +219,13 @@ def apply_credit_note(view: InvoiceView, event: m.CreditNoteEvent) -> None:
         refund_id=event.refund_id,
     )
     view.credit_notes = [*(one for one in view.credit_notes if one.id != note.id), note]
+    _end_note(view, event.refund_id, {})
+
+
+def _end_note(view: InvoiceView, refund_id: str | None, fields: dict[str, Any]) -> None:
+    for index, refund in enumerate(view.refunds):
+        if refund_id is not None and refund.id == refund_id:
+            view.refunds[index] = replace(refund, note_due=False, **fields)
 
 
 def decide_credit_note(
@@ -173,8 +242,14 @@ def decide_credit_note(
         "credited_minor": note.credited_minor,
         "refund_id": note.reference,
         "source": source,
+        "ends_refund": _is_due(view, note),
     }
     return [NewEvent(m.CreditNoteIssued if note.state == "issued" else m.CreditNoteVoided, fields)]
+
+
+def _is_due(view: InvoiceView, note: ProviderCreditNote) -> bool:
+    refund = None if note.reference is None else find_refund(view, note.reference, None)
+    return refund is not None and refund.note_due
 
 
 def apply_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:

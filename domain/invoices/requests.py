@@ -23,7 +23,7 @@ from domain.invoices.commands import (
     RequestVoid,
 )
 from domain.invoices.provider_update import is_running
-from domain.invoices.refunds import creditable_minor, refundable_minor
+from domain.invoices.refunds import charged_minor, creditable_minor, refundable_minor
 from domain.invoices.view import InvoiceView
 
 
@@ -97,13 +97,13 @@ def _decide_capture(view: InvoiceView, command: RequestCapture) -> list[NewEvent
 
 
 def _decide_refund(view: InvoiceView, command: RequestRefund) -> list[NewEvent]:
-    """Reserve the amount, so that two refunds at once can't exceed the amount paid.
+    """Reserve the amount, so that two refunds at once can't exceed the amount charged.
 
     What is more than can have a credit note becomes a refund of its own, without one.
     """
     left = refundable_minor(view)
     amount = left if command.amount_minor is None else command.amount_minor
-    if view.amount_paid_minor == 0:
+    if charged_minor(view) == 0:
         raise NotPossible(action="refund", reason="nothing was paid")
     if left <= 0:
         raise NotPossible(action="refund", reason="all of it has gone back")
@@ -141,5 +141,6 @@ def _refund_requested(
             "credit_note": credit_note,
             "app_id": view.app_id,
             "request_hash": command.request_hash,
+            "part_of": None if is_first else refund_id,
         },
     )

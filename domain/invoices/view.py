@@ -114,7 +114,9 @@ class Payment:
 class Refund:
     """A refund; `id` is ours where it was requested here, otherwise the provider's.
 
-    `gave_up`: its step waits for an operator.
+    `gave_up`: its step waits for an operator. `part_of`: the refund whose request it is another
+    part of. `payment_id`: the payment it is taken from, where the invoice has several. `note_due`:
+    its credit note is yet to be created.
     """
 
     id: str | None
@@ -128,6 +130,9 @@ class Refund:
     code: str | None = None
     message: str | None = None
     gave_up: bool = False
+    part_of: str | None = None
+    payment_id: str | None = None
+    note_due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ however late it was reported; what is outstanding by the one in which it is over
 of our time is a whole number of quarters away.
 
 collected: what was paid towards invoices; money that nobody asked for (`UnexpectedPayment`,
-`InvoiceOverpaid`) is none of it, since it is owed back. refunded: refunds that succeeded; one that
-fails after all is taken out of its quarter. disputed: disputes that are open or lost, in the
-quarter in which they were opened; one that is won is taken out. refused: attempts to charge.
+`InvoiceOverpaid`) is none of it, since it is owed back. refunded: refunds that succeeded, but
+none of such money; one that fails after all is taken out of its quarter. disputed: disputes that
+are open or lost, in the quarter in which they were opened; one that is won is taken out. refused:
+attempts to charge.
 """
 
 from datetime import datetime
@@ -18,6 +19,7 @@ from domain.core.calendar import from_unix
 from domain.invoices import status
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.payment_events import PaymentFailed
+from domain.invoices.refunds import is_of_overpayment
 from domain.invoices.view import InvoiceView
 from projections.engine.tables import Table
 
@@ -72,7 +74,7 @@ def parts_of(view: InvoiceView) -> dict[Part, Amount]:
         part = Part(currency, "outstanding", _overdue_from(view))
         parts[part] = (view.amount_due_minor or 0, 1)
     for refund in view.refunds:
-        if refund.status == "succeeded":
+        if refund.status == "succeeded" and not is_of_overpayment(view, refund):
             refunded_at = refund.refunded_at or refund.updated_at
             _add(parts, Part(currency, "refunded", quarter_of(refunded_at)), refund.amount_minor)
     for dispute in view.disputes:

@@ -9,6 +9,7 @@ from domain.invoices.action_events import RequestRefused
 from domain.invoices.events import CheckoutOpened
 from domain.invoices.outcome import PAYMENT_DECLINED
 from domain.invoices.refund_events import RefundFailed
+from domain.invoices.refunds import find_refund, parts_of_refund
 from domain.invoices.view import InvoiceView
 from service.http import envelope
 from service.http.errors import ACTION_PARTICIPLES, FieldError, Problem
@@ -46,7 +47,7 @@ def failure_problem(action: str, outcome: FoldedInvoice) -> Problem | None:
     view, event = outcome.view, outcome.event
     if isinstance(event, RequestRefused):
         return _refused(event)
-    if isinstance(event, RefundFailed):
+    if isinstance(event, RefundFailed) and _all_failed(view, event):
         return _bad(FieldError(message=event.message, provider_code=event.code))
     if action == "retry" and isinstance(event, CheckoutOpened):
         return None  # another payment waits for the customer, where the provider has no invoices
@@ -58,6 +59,15 @@ def failure_problem(action: str, outcome: FoldedInvoice) -> Problem | None:
         f"status: the invoice is {view.status} by now, so it was not {ACTION_PARTICIPLES[action]}"
     )
     return _bad(FieldError(message=message, path="status"))
+
+
+def _all_failed(view: InvoiceView, event: RefundFailed) -> bool:
+    """Return whether no part of the request of a failed refund was refunded."""
+    failed = find_refund(view, event.refund_id, None)
+    if failed is None or failed.id is None:
+        return True
+    parts = parts_of_refund(view, UUID(failed.part_of or failed.id))
+    return all(part.status == "failed" for part in parts)
 
 
 def document(

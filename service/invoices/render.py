@@ -122,6 +122,8 @@ def refund(known: Refund) -> schemas.Refund:
         refunded_at=known.refunded_at,
         code=known.code,
         message=known.message,
+        payment_id=known.payment_id,
+        part_of=known.part_of,
     )
 
 

@@ -75,8 +75,12 @@ class Refund(ResponseModel):
     provider_refund_id: str | None
     refunded_at: Moment | None
     code: str | None
-    """The reason of the failure."""
+    """The reason of the failure, or of a missing credit note."""
     message: str | None
+    payment_id: str | None
+    """The payment that it is taken from, where the invoice has several."""
+    part_of: str | None
+    """The refund whose request this is another part of."""
 
 
 class CreditNote(ResponseModel):

@@ -81,6 +81,7 @@ _CREDIT_NOTE: Final[dict[str, Any]] = {
     "credited_minor": 200,
     "refund_id": None,
     "source": "webhook",
+    "ends_refund": False,
 }
 _PAYMENT: Final[dict[str, Any]] = {**_SNAPSHOT, "payment_id": "pi_1"}
 _SEALED: Final[dict[str, Any]] = {
@@ -270,12 +271,21 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "credit_note": True,
         "request_hash": "4a5h",
         "app_id": APP_ID,
+        "part_of": None,
+        "payment_id": None,
+    },
+    m.RefundAllocated: {"refund_id": REFUND_ID, "payment_id": "pi_1", "amount_minor": 300},
+    m.CreditNoteRefused: {
+        "refund_id": REFUND_ID,
+        "code": "invoice_payment_required",
+        "message": "No note is possible.",
     },
     m.RefundPending: {
         "refund_id": REFUND_ID,
         "provider_refund_id": "re_1",
         "amount_minor": 500,
         "source": "answer",
+        "note_due": False,
     },
     m.RefundSucceeded: {
         "refund_id": REFUND_ID,
@@ -283,6 +293,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "amount_minor": 500,
         "source": "answer",
         "refunded_at": 200,
+        "note_due": False,
     },
     m.RefundFailed: {
         "refund_id": REFUND_ID,

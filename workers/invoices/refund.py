@@ -1,7 +1,9 @@
 """Refund an invoice exactly once, also after a crash.
 
-The amount is reserved with the request. After the key's lifetime, refunds that the provider
-has for our reference are looked up before the call is repeated.
+The amount is reserved with the request. The step records the payment that it is taken from before
+its first call; a refund of several payments is split first, into one refund and one step for each.
+After the key's lifetime, refunds that the provider has for our reference are looked up before the
+call is repeated.
 """
 
 from __future__ import annotations
@@ -14,87 +16,136 @@ from domain.core import metadata
 from domain.core.effects import WORKER
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.objects import ProviderRefund, RefundDraft, RefundsAndDisputes
-from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.refunds import find_refund
+from domain.invoices.payments import record_returned_payment
+from domain.invoices.refund_split import NOT_REFUNDABLE
+from domain.invoices.refunds import find_refund, is_of_overpayment
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView, Refund
+from workers.invoices.credit_note import create_note, refuse_note
 from workers.invoices.job import InvoiceDeps, billhook_metadata, object_id, start_step
 from workers.invoices.rejections import RequestRejected
 
 
 def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None:
-    """Refund the amount reserved under this id; raises GatewayUnavailable for a retry."""
+    """Refund the amount reserved under this id, and create the credit note that it still lacks.
+
+    Raises GatewayUnavailable for a retry.
+    """
     invoice = deps.billing.get(Invoice, invoice_id)
-    requested = find_refund(invoice.view, refund_id, None)
-    if requested is None or requested.status != "requested":
-        return
+    refund = find_refund(invoice.view, refund_id, None)
+    if refund is not None and refund.status == "requested":
+        invoice = _refund(invoice, refund_id, deps)
+        refund = find_refund(invoice.view, refund_id, None)
+    if refund is not None and refund.note_due:
+        create_note(invoice, _draft(invoice.view, refund), refund.provider_refund_id or "", deps)
+
+
+def _refund(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> Invoice:
+    """Refund the requested amount, or what is left of it after the split; record the outcome."""
     step = f"{REFUND_STEP}{refund_id}"
     found = _made_before(invoice, refund_id, deps) if deps.key_expired(invoice, step) else None
-    if found is None:
-        invoice = start_step(invoice, step, deps)
+    try:
+        if step not in invoice.view.steps:
+            invoice = _start(invoice, refund_id, step, deps)
+        requested = find_refund(invoice.view, refund_id, None)
+        if requested is None or requested.status != "requested":
+            return invoice
         deps.heartbeat()
-        try:
-            draft = _draft(invoice.view, requested, deps)
-            found = deps.gateway.refund(draft, key=invoice.view.steps[step].key)
-        except GatewayRejected as error:
-            _record_failed(
-                invoice_id,
-                refund_id,
-                code=error.code,
-                message=error.message,
-                billing=deps.billing,
-                occurred_at=deps.now(),
+        key = invoice.view.steps[step].key
+        found = found or deps.gateway.refund(_draft(invoice.view, requested), key=key)
+    except GatewayRejected as error:
+        return _record_failed(
+            invoice.id,
+            refund_id,
+            code=error.code,
+            message=error.message,
+            billing=deps.billing,
+            occurred_at=deps.now(),
+        )
+    return _record(invoice, refund_id, found, deps)
+
+
+def _start(invoice: Invoice, refund_id: UUID, step: str, deps: InvoiceDeps) -> Invoice:
+    """Choose the payment, splitting the refund over several ones, and record the step."""
+    chosen = find_refund(invoice.view, refund_id, None)
+    payment_id = None if chosen is None else chosen.payment_id
+    if payment_id is None:
+        objects = _paid_objects(invoice.view)
+        payments = [paid for one in objects for paid in deps.gateway.fetch_paid_payments(one)]
+        is_split = len(payments) > 1 or any(p.id in invoice.view.paid_elsewhere for p in payments)
+        if is_split:
+            occurred_at = deps.now()
+            invoice = deps.billing.change(
+                Invoice,
+                invoice.id,
+                lambda known: known.split_refund(refund_id, payments, occurred_at=occurred_at),
             )
-            return
-    _record(invoice, found, deps)
+            chosen = find_refund(invoice.view, refund_id, None)
+            payment_id = None if chosen is None else chosen.payment_id
+        else:
+            payment_id = payments[0].id if payments else None
+        if payment_id is None:
+            message = "It was paid outside of the provider, which has nothing to give back."
+            raise GatewayRejected(message, code=NOT_REFUNDABLE)
+    return start_step(invoice, step, deps, plan={"payment": payment_id})
 
 
 def _made_before(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> ProviderRefund | None:
-    back = deps.gateway.fetch_refunds_and_disputes(_paid_object(invoice.view))
+    back = deps.gateway.fetch_refunds_and_disputes(_refunded_object(invoice.view, refund_id))
     return next((made for made in back.refunds if made.reference == str(refund_id)), None)
 
 
-def _draft(view: InvoiceView, requested: Refund, deps: InvoiceDeps) -> RefundDraft:
-    noted = requested.credit_note is not False
+def _draft(view: InvoiceView, refund: Refund) -> RefundDraft:
+    """Build the draft; a refund of one of several payments has its credit note afterwards."""
+    refund_id = UUID(refund.id)
     return RefundDraft(
-        invoice_id=_paid_object(view),
-        payment_id=_paid_with(view) if noted else _paid_with(view) or _look_up_payment(view, deps),
-        amount_minor=requested.amount_minor,
+        invoice_id=_refunded_object(view, refund_id),
+        payment_id=view.steps[f"{REFUND_STEP}{refund_id}"].plan["payment"],
+        amount_minor=refund.amount_minor,
         currency=view.currency or "",
-        reason=requested.reason,
-        credit_note=noted,
-        reference=requested.id or "",
-        metadata=billhook_metadata(view) | {metadata.REFUND: requested.id or ""},
+        reason=refund.reason,
+        credit_note=refund.credit_note is not False and refund.payment_id is None,
+        reference=str(refund_id),
+        metadata=billhook_metadata(view) | {metadata.REFUND: str(refund_id)},
     )
 
 
-def _paid_object(view: InvoiceView) -> str:
-    """Return the id of the paid object: of several payments, the one that settled the invoice."""
-    return view.paid_by_object or object_id(view)
+def _paid_objects(view: InvoiceView) -> list[str]:
+    """Return the paid objects: where payments stand for the invoice, also those beyond it."""
+    paid = [view.paid_by_object or object_id(view)]
+    if view.provider_object_type == "payment":
+        paid += [known for known in view.paid_elsewhere if known not in paid]
+    return paid
 
 
-def _paid_with(view: InvoiceView) -> str | None:
-    paid = [payment.id for payment in view.payments if payment.status == status.PAID]
-    return paid[-1] if paid else None
+def _refunded_object(view: InvoiceView, refund_id: UUID) -> str:
+    """Return the invoice, or the payment of it, that has the refund."""
+    refund = find_refund(view, refund_id, None)
+    if refund is not None and refund.payment_id and view.provider_object_type == "payment":
+        return refund.payment_id
+    return _paid_objects(view)[0]
 
 
-def _look_up_payment(view: InvoiceView, deps: InvoiceDeps) -> str:
-    """Fetch the payment: a webhook may have reported the invoice paid without its payment."""
-    payment = deps.gateway.fetch_invoice(_paid_object(view)).payment
-    if payment is None or payment.state != "succeeded":
-        message = "It was paid outside of the provider, which has nothing to give back."
-        raise GatewayRejected(message, code="payment_missing")
-    return payment.id
-
-
-def _record(invoice: Invoice, refund: ProviderRefund, deps: InvoiceDeps) -> None:
-    occurred_at, back = deps.now(), RefundsAndDisputes(refunds=(refund,))
-    deps.billing.change(
+def _record(invoice: Invoice, refund_id: UUID, made: ProviderRefund, deps: InvoiceDeps) -> Invoice:
+    """Record the refund; of an overpayment, with the amount that was returned of it so far."""
+    refund = find_refund(invoice.view, refund_id, None)
+    back, occurred_at = RefundsAndDisputes(refunds=(made,)), deps.now()
+    if refund is None or not is_of_overpayment(invoice.view, refund):
+        return deps.billing.change(
+            Invoice,
+            invoice.id,
+            lambda known: known.record_refunds_and_disputes(
+                back, source="answer", actor=WORKER, occurred_at=occurred_at
+            ),
+        )
+    payment_id = refund.payment_id or ""
+    all_of_it = deps.gateway.fetch_refunds_and_disputes(payment_id)
+    return deps.billing.change(
         Invoice,
         invoice.id,
-        lambda known: known.record_refunds_and_disputes(
-            back, source="answer", actor=WORKER, occurred_at=occurred_at
+        lambda known: record_returned_payment(
+            known, payment_id, all_of_it, source="answer", actor=WORKER, occurred_at=occurred_at
         ),
     )
 
@@ -110,18 +161,22 @@ def end_refund(
 ) -> None:
     """Record a refund that the provider has for this id, else that the refund failed.
 
-    `deps` None: the provider was never called for it. Raises GatewayError where the provider does
-    not answer which.
+    A refund that is made stands without the credit note that it lacks. `deps` None: the provider
+    was never called for it. Raises GatewayError where the provider does not answer which.
     """
     invoice = billing.get(Invoice, invoice_id)
+    code = rejection.provider_code or rejection.code
     found = None if deps is None else _made_before(invoice, refund_id, deps)
     if found is not None and deps is not None:
-        _record(invoice, found, deps)
+        _record(invoice, refund_id, found, deps)
+        refuse_note(
+            invoice_id, refund_id, code, rejection.message, billing=billing, occurred_at=occurred_at
+        )
         return
     _record_failed(
         invoice_id,
         refund_id,
-        code=rejection.provider_code or rejection.code,
+        code=code,
         message=rejection.message,
         billing=billing,
         occurred_at=occurred_at,
@@ -136,8 +191,8 @@ def _record_failed(
     message: str,
     billing: Billing,
     occurred_at: datetime,
-) -> None:
-    billing.change(
+) -> Invoice:
+    return billing.change(
         Invoice,
         invoice_id,
         lambda known: known.fail_refund(

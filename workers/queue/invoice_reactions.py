@@ -57,8 +57,19 @@ def _open_refund(event: m.RefundRequested) -> list[JobChange]:
     return [jobs.REFUND_INVOICE.open(key=key, app_id=_app_of(event), args=args)]
 
 
-def _close_refund(event: m.RefundPending | m.RefundSucceeded | m.RefundFailed) -> list[JobChange]:
+def _close_refund(event: m.RefundFailed | m.CreditNoteRefused) -> list[JobChange]:
     return [] if event.refund_id is None else [CloseJob(f"{REFUND_STEP}{event.refund_id}")]
+
+
+def _close_made_refund(event: m.RefundPending | m.RefundSucceeded) -> list[JobChange]:
+    """Close a refund's row, unless its credit note is yet to be created."""
+    if event.refund_id is None or event.note_due:
+        return []
+    return [CloseJob(f"{REFUND_STEP}{event.refund_id}")]
+
+
+def _close_noted_refund(event: m.CreditNoteIssued) -> list[JobChange]:
+    return [CloseJob(f"{REFUND_STEP}{event.refund_id}")] if event.ends_refund else []
 
 
 def _invoice_key(event: e.InvoiceEvent) -> str:
@@ -125,9 +136,11 @@ INVOICE_REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]
     e.StepGaveUp: _stop_invoice,
     e.StepResent: _resend_invoice,
     m.RefundRequested: _open_refund,
-    m.RefundPending: _close_refund,
-    m.RefundSucceeded: _close_refund,
+    m.RefundPending: _close_made_refund,
+    m.RefundSucceeded: _close_made_refund,
     m.RefundFailed: _close_refund,
+    m.CreditNoteIssued: _close_noted_refund,
+    m.CreditNoteRefused: _close_refund,
     pe.PaymentsLeftOver: _cancel_other_payments,
     pe.UnexpectedPayment: _refund_overpayment,
 }

@@ -18,6 +18,7 @@ from domain.invoices.commands import (
     RequestUncollectible,
     RequestVoid,
 )
+from domain.invoices.refunds import parts_of_refund
 from domain.tenants.tenant import Tenant
 from tests.support.stripe_account import CARDS, Account
 from tests.workers.stripe_harness import Bench
@@ -40,13 +41,17 @@ class Job:
         """Do it, to its end."""
         if self.refund_id is None:
             bench.charge(self.invoice_id)
-        else:
-            bench.refund(self.invoice_id, self.refund_id)
+            return
+        bench.refund(self.invoice_id, self.refund_id)
+        for part in parts_of_refund(bench.invoice(self.invoice_id).view, self.refund_id)[1:]:
+            bench.refund(self.invoice_id, UUID(part.id))
 
 
 @dataclass(frozen=True)
 class End:
     """Final state: our status, our refunds, and the payments in the sandbox's ledger.
+
+    `credited_minor`: the sum of the invoice's credit notes at the provider.
 
     `attempts`: how often a card was charged or refused. `astray`: what else stands at the provider
     for this customer that could ever be charged, and second customers of its tenant.
@@ -57,6 +62,7 @@ class End:
     moved: tuple[tuple[str, int], ...] = ()
     attempts: int = 0
     refunded_minor: int = 0
+    credited_minor: int = 0
     astray: int = 0
 
 
@@ -161,6 +167,20 @@ def _refund(*, credit_note: bool) -> Callable[[Bench], Job]:
     return prepare
 
 
+def _refund_of_two_payments(bench: Bench) -> Job:
+    tenant_id = bench.add_tenant(None)
+    job = Job(bench.request(tenant_id), _linked(bench, tenant_id))
+    job.run(bench)
+    at_provider = bench.invoice(job.invoice_id).view.provider_object_id or ""
+    for amount in (700, 1299):
+        bench.account.admin.pay_part(at_provider, amount)
+    for event in bench.events("invoice.paid"):
+        if event["data"]["object"]["id"] == at_provider:
+            bench.apply(bench.receive(event))
+    refund_id = bench.request_action(job.invoice_id, RequestRefund, amount_minor=900)
+    return Job(job.invoice_id, job.customer, refund_id)
+
+
 def _capture(bench: Bench) -> Job:
     tenant_id = bench.add_tenant(None)
     job = Job(bench.request(tenant_id), _linked(bench, tenant_id))
@@ -199,6 +219,15 @@ _AD_HOC: Final = End("paid", 3300, (("charge", 3300),), 1)
 _DECLINED_ONCE: Final = End("failed", 1999, attempts=1)
 _REFUNDED: Final = End("paid", 1999, (*_CHARGED, ("refund", 700)), 1, refunded_minor=700)
 
+_SPLIT: Final = End(
+    "paid",
+    1999,
+    (("charge", 700), ("charge", 1299), ("refund", 700), ("refund", 200)),
+    2,
+    refunded_minor=900,
+    credited_minor=900,
+)
+
 _VOID: Final = RequestVoid
 _FINALIZE: Final = RequestFinalize
 _WRITE_OFF: Final = RequestUncollectible
@@ -227,8 +256,11 @@ FLOWS: Final = (
         replace(_DECLINED_ONCE, status="uncollectible"),
     ),
     Flow("capture a part", _capture, End("open", 1999, (("charge", 700),), 1)),
-    Flow("refund by credit note", _refund(credit_note=True), _REFUNDED),
+    Flow(
+        "refund by credit note", _refund(credit_note=True), replace(_REFUNDED, credited_minor=700)
+    ),
     Flow("plain refund", _refund(credit_note=False), _REFUNDED),
+    Flow("refund of two payments", _refund_of_two_payments, _SPLIT),
 )
 
 
@@ -240,12 +272,14 @@ def found(bench: Bench, job: Job) -> End:
     v1 = bench.account.v1
     there = v1.invoices.list({"customer": customer, "limit": 100}).data
     others = [invoice for invoice in there if invoice.id != view.provider_object_id]
+    own = [invoice for invoice in there if invoice.id == view.provider_object_id]
     return End(
         status=view.status,
         total_minor=view.total_minor or 0,
         moved=moved_for(bench.account, customer),
         attempts=len(v1.charges.list({"customer": customer, "limit": 100}).data),
         refunded_minor=view.amount_refunded_minor,
+        credited_minor=sum(invoice.post_payment_credit_notes_amount for invoice in own),
         astray=sum(bool(invoice.total or invoice.auto_advance) for invoice in others)
         + len(_made_for(bench, view.tenant_id)[1:]),
     )

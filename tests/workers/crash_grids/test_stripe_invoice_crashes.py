@@ -34,8 +34,15 @@ def test_the_table_names_every_step_of_each_flow(stand: Stand, flow: Flow) -> No
     assert stand.steps(flow) == STEPS[flow.name]
 
 
+# The one flow whose many points take seconds.
+_LONG = {"refund of two payments": pytest.mark.extended}
+
+
 @pytest.mark.parametrize("gap", STRIPE_GAPS)
-@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+@pytest.mark.parametrize(
+    "flow",
+    [pytest.param(flow, id=flow.name, marks=_LONG.get(flow.name, ())) for flow in FLOWS],
+)
 def test_death_at_any_point_ends_right(stand: Stand, flow: Flow, gap: str) -> None:
     for point, step in death_points(STEPS[flow.name]):
         end = stand.row(flow, point, STRIPE_GAPS[gap], die_inside)

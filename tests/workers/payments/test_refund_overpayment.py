@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from domain.gateway.errors import GatewayUnavailable
 from domain.invoices import payment_events as pe
-from domain.invoices.view import InvoiceView
+from domain.invoices.commands import RequestRefund
+from domain.invoices.refunds import parts_of_refund, refundable_minor
+from domain.invoices.view import InvoiceView, Refund
 from projections.work.table import OpenJob
 from tests.workers.mollie_harness import MollieBench
 from workers.payments.actions import cancel_other_payments
@@ -108,3 +112,90 @@ def test_a_payment_after_the_final_state_is_an_overpayment(mollie: MollieBench) 
 
     after = mollie.invoice(first.id).view
     assert (after.status, after.amount_overpaid_minor) == ("canceled", 1999)
+
+
+def refund(mollie: MollieBench, invoice_id: UUID, **more: Any) -> list[Refund]:
+    """Request a refund, and run its jobs: of the first part, then of those it was split into."""
+    refund_id = mollie.request_action(invoice_id, RequestRefund, **more)
+    mollie.refund(invoice_id, refund_id)
+    for part in parts_of_refund(mollie.invoice(invoice_id).view, refund_id)[1:]:
+        mollie.refund(invoice_id, UUID(part.id))
+    return parts_of_refund(mollie.invoice(invoice_id).view, refund_id)
+
+
+def finish(mollie: MollieBench, view: InvoiceView) -> InvoiceView:
+    """Let Mollie finish its refunds, and receive its webhooks."""
+    mollie.account.admin.set_clock(advance_s=7 * 24 * 3600)
+    for payment_id in view.objects:
+        mollie.receive_webhook(payment_id)
+    return mollie.invoice(view.id).view
+
+
+def returned(mollie: MollieBench, payment_ids: list[str]) -> list[str]:
+    found = (mollie.account.get(payment_id) for payment_id in payment_ids)
+    return [(payment.amount_refunded or {"value": "0.00"})["value"] for payment in found]
+
+
+def test_a_refund_of_all_gives_back_every_payment(mollie: MollieBench) -> None:
+    view = paid_twice(mollie)
+    own, other = view.paid_by_object or "", view.objects[0]
+    parts = refund(mollie, view.id, amount_minor=2500)
+    assert [(part.payment_id, part.amount_minor) for part in parts] == [(own, 1999), (other, 501)]
+    after = finish(mollie, view)
+    assert [part.status for part in after.refunds] == ["succeeded", "succeeded"]
+    assert (after.amount_refunded_minor, after.amount_overpaid_minor) == (1999, 1498)
+    (rest,) = refund(mollie, view.id)
+    assert (rest.payment_id, rest.amount_minor, rest.status) == (other, 1498, "pending")
+    after = finish(mollie, view)
+    assert (after.amount_refunded_minor, after.amount_overpaid_minor) == (1999, 0)
+    assert (refundable_minor(after), after.refunds[-1].status) == (0, "succeeded")
+    assert returned(mollie, [own, other]) == ["19.99", "19.99"]
+
+
+def test_a_refund_of_a_second_payment_that_fails_counts_as_overpaid_again(
+    mollie: MollieBench,
+) -> None:
+    view = paid_twice(mollie)
+    own, other = view.paid_by_object or "", view.objects[0]
+    refund(mollie, view.id)
+    made = mollie.account.get(other).refunds.list()[0]
+    made_id = made["id"]
+    mollie.account.client.payments.get(other).refunds.delete(made_id)
+    mollie.receive_webhook(other)
+    after = mollie.invoice(view.id).view
+    assert [part.status for part in after.refunds] == ["pending", "failed"]
+    assert (after.amount_overpaid_minor, refundable_minor(after)) == (1999, 1999)
+    (again,) = refund(mollie, view.id)
+    assert (again.payment_id, again.amount_minor) == (other, 1999)
+    assert returned(mollie, [own, other]) == ["19.99", "19.99"]
+
+
+def test_a_payment_after_the_final_state_can_be_refunded(mollie: MollieBench) -> None:
+    first = mollie.charged(payment_method="ideal").view
+    mollie.retry(first.id, "banktransfer")
+    mollie.void(first.id)
+    mollie.pay(first.provider_object_id)
+    mollie.receive_webhook(first.provider_object_id)
+    (part,) = refund(mollie, first.id)
+    assert (part.payment_id, part.amount_minor) == (first.provider_object_id, 1999)
+    after = mollie.invoice(first.id).view
+    assert (after.amount_overpaid_minor, after.amount_refunded_minor) == (0, 0)
+
+
+@pytest.mark.parametrize("gap_min", [0, 62])
+def test_a_lost_answer_of_a_second_payment_gives_back_once(
+    mollie: MollieBench, gap_min: int
+) -> None:
+    view = paid_twice(mollie)
+    other = view.objects[0]
+    refund_id = mollie.request_action(view.id, RequestRefund)
+    mollie.refund(view.id, refund_id)
+    part = parts_of_refund(mollie.invoice(view.id).view, refund_id)[1]
+    mollie.account.admin.add_fault("lose_answer", path="/v2/payments/*", method="POST")
+    with pytest.raises(GatewayUnavailable):
+        mollie.refund(view.id, UUID(part.id))
+    mollie.clock.added += timedelta(minutes=gap_min)
+    mollie.account.admin.set_clock(advance_s=gap_min * 60)
+    assert mollie.refund(view.id, UUID(part.id)).status in ("pending", "succeeded")
+    assert mollie.invoice(view.id).view.amount_overpaid_minor == 0
+    assert returned(mollie, [other]) == ["19.99"]

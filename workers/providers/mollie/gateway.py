@@ -17,6 +17,7 @@ from domain.core import metadata as metadata_keys
 from domain.core.money import percentage, step_minor, to_mollie
 from domain.core.providers import Mode
 from domain.gateway.objects import (
+    PaidPayment,
     PaymentDraft,
     ProviderCustomer,
     ProviderInvoice,
@@ -146,6 +147,12 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
             params["description"] = draft.reason.replace("_", " ")
         made = payment.refunds.create(params, idempotency_key=key)
         return objects.to_refund(dict(made))
+
+    def fetch_paid_payments(self, invoice_id: str) -> tuple[PaidPayment, ...]:
+        """Fetch a payment with its refunds, as the only one of itself."""
+        seen, back = self.fetch_payment(invoice_id)
+        amount_minor = seen.amount_paid_minor
+        return (PaidPayment(id=seen.id, amount_minor=amount_minor, refunds=back.refunds),)
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch a payment's refunds and chargebacks."""

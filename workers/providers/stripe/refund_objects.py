@@ -8,6 +8,7 @@ from typing import Final
 from domain.core import metadata as metadata_keys
 from domain.gateway.objects import (
     DisputeState,
+    PaidPayment,
     ProviderCreditNote,
     ProviderDispute,
     ProviderRefund,
@@ -15,7 +16,12 @@ from domain.gateway.objects import (
 )
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.objects import Json
-from workers.providers.stripe.schemas import StripeCreditNote, StripeDispute, StripeRefund
+from workers.providers.stripe.schemas import (
+    StripeCreditNote,
+    StripeDispute,
+    StripePaidPart,
+    StripeRefund,
+)
 
 _REFUND_STATES: Final[dict[str, RefundState]] = {
     "succeeded": "succeeded",
@@ -35,6 +41,14 @@ def to_refund(refund: Json, *, reference: str | None = None) -> ProviderRefund:
         reference=reference or read.metadata.get(metadata_keys.REFUND),
         code=read.failure_reason,
     )
+
+
+def to_paid_part(invoice_payment: Json) -> tuple[int, PaidPayment]:
+    """Read a payment of an invoice: when it was paid, and how much of it counts there."""
+    read = read_as(StripePaidPart, invoice_payment, kind="invoice_payment")
+    moments = read.status_transitions
+    paid = PaidPayment(id=read.payment.payment_intent, amount_minor=read.amount_paid or 0)
+    return (None if moments is None else moments.paid_at) or 0, paid
 
 
 def refund_ids_of(credit_note: Json) -> list[str]:

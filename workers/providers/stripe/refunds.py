@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from operator import itemgetter
 from typing import Any, Final
 
 import stripe
 
 from domain.gateway.objects import (
+    PaidPayment,
+    ProviderCreditNote,
     ProviderDispute,
     ProviderInvoice,
     ProviderRefund,
@@ -58,7 +62,7 @@ class IssuedInvoiceCalls:
                 lambda: self._client.v1.refunds.create(params, {"idempotency_key": key})
             )
             return refund_objects.to_refund(json_of(made))
-        noted: Any = _credit_note_params(draft)
+        noted: Any = _credit_note_params(draft, {"refund_amount": draft.amount_minor})
         note = json_of(
             call_stripe(
                 lambda: self._client.v1.credit_notes.create(noted, {"idempotency_key": key})
@@ -67,6 +71,33 @@ class IssuedInvoiceCalls:
         refund_id = refund_objects.refund_ids_of(note)[0]
         found = call_stripe(lambda: self._client.v1.refunds.retrieve(refund_id))
         return refund_objects.to_refund(json_of(found), reference=draft.reference)
+
+    def create_credit_note(
+        self, draft: RefundDraft, refund_id: str, *, key: str
+    ) -> ProviderCreditNote:
+        """Link a credit note to an existing refund. Stripe docs: create a credit note."""
+        linked: Json = {"refunds": [{"refund": refund_id, "amount_refunded": draft.amount_minor}]}
+        params: Any = _credit_note_params(draft, linked)
+        made = call_stripe(
+            lambda: self._client.v1.credit_notes.create(params, {"idempotency_key": key})
+        )
+        return refund_objects.to_credit_note(json_of(made))
+
+    def fetch_paid_payments(self, invoice_id: str) -> tuple[PaidPayment, ...]:
+        """Fetch the paid payments, the oldest first, several ones with their refunds."""
+        params: Any = {"invoice": invoice_id, "status": "paid", "limit": _PAGE}
+        listed = pages(self._client.v1.invoice_payments, params)
+        # The list is sorted newest first.
+        found = sorted(map(refund_objects.to_paid_part, reversed(listed)), key=itemgetter(0))
+        paid = tuple(payment for _, payment in found)
+        return tuple(map(self._with_refunds, paid)) if len(paid) > 1 else paid
+
+    def _with_refunds(self, payment: PaidPayment) -> PaidPayment:
+        if payment.id is None:
+            return payment
+        by_payment: Any = {"payment_intent": payment.id, "limit": _PAGE}
+        refunds = pages(self._client.v1.refunds, by_payment)
+        return replace(payment, refunds=tuple(map(refund_objects.to_refund, refunds)))
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch refunds and disputes by payment; credit notes identify our refunds.
@@ -123,12 +154,12 @@ def _refund_params(draft: RefundDraft) -> Json:
 _NOTE_REASONS: Final = {"duplicate": "duplicate", "fraudulent": "fraudulent"}
 
 
-def _credit_note_params(draft: RefundDraft) -> Json:
+def _credit_note_params(draft: RefundDraft, refunded: Json) -> Json:
     reason = _NOTE_REASONS.get(draft.reason or "")
     params: Json = {
         "invoice": draft.invoice_id,
         "amount": draft.amount_minor,
-        "refund_amount": draft.amount_minor,
+        **refunded,
         "metadata": draft.metadata,
     }
     return params | ({} if reason is None else {"reason": reason})

@@ -232,6 +232,18 @@ class StripeRefund(ProviderObject):
     metadata: Metadata = Field(default_factory=dict)
 
 
+class _PaidWith(ProviderObject):
+    payment_intent: TokenOrObject | None = None
+
+
+class StripePaidPart(ProviderObject):
+    """A payment of an invoice in the list of its payments."""
+
+    amount_paid: Amount | None = None
+    status_transitions: _PaymentTransitions | None = None
+    payment: _PaidWith
+
+
 class _CreditNoteRefund(ProviderObject):
     refund: TokenOrObject | None = None
     amount_refunded: Amount = 0

@@ -112,6 +112,10 @@ VERBS: dict[str, list[Callable[[StripeGateway], object]]] = {
         lambda g: g.refund(refund_draft(credit_note=True), key="k"),
         lambda g: g.refund(refund_draft(credit_note=False), key="k"),
     ],
+    "fetch_paid_payments": [lambda g: g.fetch_paid_payments("in_1")],
+    "create_credit_note": [
+        lambda g: g.create_credit_note(refund_draft(credit_note=False), "re_1", key="k")
+    ],
     "fetch_refunds_and_disputes": [lambda g: g.fetch_refunds_and_disputes("in_1")],
     "find_invoice_of": [lambda g: g.find_invoice_of("pi_1")],
 }
