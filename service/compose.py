@@ -12,6 +12,7 @@ from projections.operations.reconciliation_state import read_connections
 from projections.operations.system_state import read_state
 from projections.reconciliation.queries import DriftQueries
 from projections.reports.queries import ReportQueries
+from projections.reports.recurring_queries import RecurringQueries
 from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
 from service.apps.context import AppsContext
@@ -127,6 +128,7 @@ def _reports(shared: Dependencies) -> ReportsContext:
         recording=shared.recording,
         readiness=shared.readiness,
         reports=ReportQueries(shared.pool),
+        recurring=RecurringQueries(shared.pool),
         changes=ChangeQueries(shared.pool),
         drift=DriftQueries(shared.pool),
         now=shared.now,
@@ -222,6 +224,7 @@ def _dashboard(shared: Dependencies) -> DashboardContext:
         links=shared.links,
         samples=DashboardQueries(pool),
         reports=ReportQueries(pool),
+        recurring=RecurringQueries(pool),
         changes=ChangeQueries(pool),
         invoices=InvoiceQueries(pool),
         subscriptions=SubscriptionQueries(pool),

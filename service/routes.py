@@ -42,6 +42,7 @@ from service.payment_methods.endpoints import create_setup, get_setup
 from service.reports.drift import get_drift
 from service.reports.endpoints import get_revenue, get_summary
 from service.reports.event_feed import list_app_events
+from service.reports.mrr_movement import get_mrr_movement
 from service.subscriptions.endpoints import (
     cancel_subscription,
     change_subscription,
@@ -124,6 +125,7 @@ ROUTES: Final = [
     _route(_APP + "/work/{workId}/resend", POST=resend_work),
     _route(_APP + "/reports/summary", GET=get_summary),
     _route(_APP + "/reports/revenue", GET=get_revenue),
+    _route(_APP + "/reports/mrr-movement", GET=get_mrr_movement),
     _route(_APP + "/reports/drift", GET=get_drift),
     _route(_APP + "/webhook-deliveries", GET=list_deliveries),
     _route(_APP + "/webhook-deliveries/replay", POST=replay_deliveries),

@@ -592,6 +592,8 @@ BEGIN
             customer                 text,
             provider_subscription_id text        NOT NULL,
             created_at               timestamptz NOT NULL,
+            has_earned               boolean     NOT NULL,
+            moved_at                 timestamptz,
             version                  bigint      NOT NULL,
             position                 bigint      NOT NULL,
             view                     jsonb       NOT NULL
@@ -610,6 +612,34 @@ BEGIN
             usage_based     bigint  NOT NULL,
             position        bigint  NOT NULL,
             PRIMARY KEY (app_id, mode, currency, provider, connection)
+        );
+        -- How recurring revenue moved: by subscription, and added up by the quarter of an hour (UTC)
+        -- in which it did.
+        CREATE TABLE %1$I.recurring_movements (
+            subscription_id uuid        NOT NULL,
+            position        bigint      NOT NULL,
+            kind            text        NOT NULL,
+            app_id          uuid        NOT NULL,
+            mode            text        NOT NULL,
+            currency        text        NOT NULL,
+            provider        text        NOT NULL,
+            connection      text        NOT NULL,
+            moved_at        timestamptz NOT NULL,
+            amount_minor    numeric     NOT NULL,
+            before_minor    numeric     NOT NULL
+        );
+        CREATE TABLE %1$I.recurring_quarters (
+            app_id       uuid    NOT NULL,
+            mode         text    NOT NULL,
+            currency     text    NOT NULL,
+            provider     text    NOT NULL,
+            connection   text    NOT NULL,
+            kind         text    NOT NULL,
+            quarter      bigint  NOT NULL,
+            amount_minor numeric NOT NULL,
+            items        bigint  NOT NULL,
+            position     bigint  NOT NULL,
+            PRIMARY KEY (app_id, mode, currency, provider, connection, kind, quarter)
         );
         $$,
         schema
@@ -637,6 +667,13 @@ BEGIN
         CREATE INDEX ON %1$I.subscriptions (app_id, customer, created_at, subscription_id)
             WHERE customer IS NOT NULL;
         CREATE INDEX ON %1$I.subscriptions (app_id, provider_subscription_id);
+
+        -- Lists of movements, newest first, also of one kind.
+        ALTER TABLE %1$I.recurring_movements ADD PRIMARY KEY (subscription_id, position, kind);
+        CREATE INDEX ON %1$I.recurring_movements
+            (app_id, mode, currency, moved_at, position, kind);
+        CREATE INDEX ON %1$I.recurring_movements
+            (app_id, mode, currency, kind, moved_at, position);
         $$,
         schema
     );

@@ -41,11 +41,18 @@ Shares = dict[SumKey, Amount]
 _NOTHING: Final = Amount(0, 0, 0, 0)
 
 
+def sum_key_of(view: SubscriptionView) -> SumKey | None:
+    """Return the key of the sums that a subscription counts in; None while it has no currency."""
+    if view.currency is None:
+        return None
+    return SumKey(view.app_id, view.mode, view.currency, view.provider, view.connection)
+
+
 def share_of(view: SubscriptionView | None) -> Shares:
     """Return what a subscription contributes to the sums."""
-    if view is None or view.currency is None or view.status not in EARNING:
+    books = None if view is None else sum_key_of(view)
+    if view is None or books is None or view.status not in EARNING:
         return {}
-    books = SumKey(view.app_id, view.mode, view.currency, view.provider, view.connection)
     usage_based = any(item.get("usage_based") for item in view.items)
     unpriced = view.monthly_minor is None
     return {books: Amount(view.recurring_minor, 1, int(unpriced), int(usage_based))}
@@ -67,6 +74,11 @@ class SumDeltas:
                 known, last = self._sums.get(books, (_NOTHING, 0))
                 amount = Amount(*(k + n - o for k, n, o in zip(known, new, old, strict=True)))
                 self._sums[books] = amount, max(last, position)
+
+    def have(self, books: SumKey, *, position: int) -> None:
+        """Have a row for these sums, also where they are 0: reports begin with it."""
+        known, last = self._sums.get(books, (_NOTHING, 0))
+        self._sums[books] = known, max(last, position)
 
     def rows(self) -> list[Row]:
         """Return what to add to RECURRING. Amounts are text: JSON's integers are bounded."""

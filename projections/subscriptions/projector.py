@@ -1,10 +1,11 @@
-"""Subscriptions: each stream's fold, and what it adds to recurring revenue.
+"""Subscriptions: each stream's fold, what it adds to recurring revenue, and how that moved.
 
 What happened to them stands on the app's one timeline, which the projection of invoices keeps.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
 
@@ -17,9 +18,11 @@ from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
-from projections.engine.tables import Row, Table, adding, upsert
+from projections.engine.tables import Row, Table, adding, insert, upsert
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
-from projections.reports.recurring_revenue import RECURRING, SUMMED, Shares, SumDeltas, share_of
+from projections.reports import recurring_movements
+from projections.reports.recurring_movements import Known, Movement, MovementDeltas, movements_of
+from projections.reports.recurring_revenue import RECURRING, SUMMED, SumDeltas, share_of
 
 NAME: Final = "subscriptions"
 TOPICS: Final = SUBSCRIPTION_TOPICS
@@ -39,31 +42,61 @@ SUBSCRIPTIONS: Final = Table(
         "customer",
         "provider_subscription_id",
         "created_at",
+        "has_earned",
+        "moved_at",
         "version",
         "position",
         "view",
     ),
 )
-TABLES: Final = (SUBSCRIPTIONS, RECURRING)
+TABLES: Final = (
+    SUBSCRIPTIONS,
+    RECURRING,
+    recurring_movements.MOVEMENTS,
+    recurring_movements.QUARTERS,
+)
 
 
 @dataclass(slots=True)
 class _SubscriptionAccumulator:
-    """A subscription's view and the stream version and position that it was folded to."""
+    """A subscription's view and the stream version and position that it was folded to.
+
+    `moved_at`: when its revenue last moved. `has_earned`: it brought revenue at some time.
+    """
 
     view: SubscriptionView | None = None
     version: int = 0
     position: int = 0
+    has_earned: bool = False
+    moved_at: datetime | None = None
 
-    def take(self, event: SubscriptionEvent, *, position: int) -> Shares:
-        """Apply one event and return the revenue shares after it. Raises VersionGap."""
+    def take(self, event: SubscriptionEvent, *, position: int) -> list[Movement]:
+        """Apply one event and return how recurring revenue moved by it. Raises VersionGap."""
         if event.originator_version != self.version + 1:
             raise VersionGap(
                 event.originator_id, version=self.version, offered=event.originator_version
             )
-        self.view = fold(self.view, event)
+        known = self._known()
+        self.view = view = fold(self.view, event)
         self.version, self.position = event.originator_version, position
-        return share_of(self.view)
+        if known is None:
+            return []
+        moved = movements_of(known, view, share_of(view), event)
+        if moved:
+            self.has_earned, self.moved_at = True, moved[-1].moved_at
+        return moved
+
+    def _known(self) -> Known | None:
+        view = self.view
+        if view is None:
+            return None
+        return Known(
+            shares=share_of(view),
+            is_reported=bool(view.provider_fields),
+            is_trialing=view.status == "trialing",
+            has_earned=self.has_earned,
+            moved_at=self.moved_at,
+        )
 
 
 def handler(schema: str) -> Handle:
@@ -73,17 +106,25 @@ def handler(schema: str) -> Handle:
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Load the concerned rows, fold in memory, write: a statement a table."""
         accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
-        deltas = SumDeltas()
+        deltas, moved = SumDeltas(), MovementDeltas()
         for recorded in batch:
             event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
             subscription = accumulated.setdefault(event.originator_id, _SubscriptionAccumulator())
             before = share_of(subscription.view)
-            after = subscription.take(event, position=recorded.position)
-            deltas.take(before, after, position=recorded.position)
+            movements = subscription.take(event, position=recorded.position)
+            deltas.take(before, share_of(subscription.view), position=recorded.position)
+            for movement in movements:
+                deltas.have(movement.books, position=recorded.position)
+            moved.take(event.originator_id, movements, position=recorded.position)
         await upsert(cursor, SUBSCRIPTIONS, _rows(accumulated.values()), schema=schema)
-        if sums := deltas.rows():
-            query, parameters = adding(RECURRING, sums, summed=SUMMED, schema=schema)
-            await cursor.execute(query, parameters)
+        await insert(cursor, recurring_movements.MOVEMENTS, moved.movement_rows(), schema=schema)
+        for table, rows, summed in (
+            (RECURRING, deltas.rows(), SUMMED),
+            (recurring_movements.QUARTERS, moved.quarter_rows(), recurring_movements.SUMMED),
+        ):
+            if rows:
+                query, parameters = adding(table, rows, summed=summed, schema=schema)
+                await cursor.execute(query, parameters)
 
     return handle
 
@@ -105,6 +146,8 @@ def _row(accumulated: _SubscriptionAccumulator, view: SubscriptionView) -> Row:
         "customer": view.customer,
         "provider_subscription_id": view.provider_subscription_id,
         "created_at": view.created_at,
+        "has_earned": accumulated.has_earned,
+        "moved_at": accumulated.moved_at,
         "version": accumulated.version,
         "position": accumulated.position,
         "view": VIEWS.to_json(view),
@@ -125,11 +168,12 @@ async def _load(
     if not streams:
         return {}
     query = SQL(
-        "SELECT subscription_id, version, position, view::text FROM {subscriptions}"
+        "SELECT subscription_id, version, position, has_earned, moved_at, view::text"
+        " FROM {subscriptions}"
         " WHERE subscription_id = ANY(%s)"
     ).format(subscriptions=SUBSCRIPTIONS.within(schema))
     await cursor.execute(query, [list(streams)])
     return {
-        stream: _SubscriptionAccumulator(VIEWS.from_json(view), version, position)
-        for stream, version, position, view in await cursor.fetchall()
+        stream: _SubscriptionAccumulator(VIEWS.from_json(view), version, position, earned, moved_at)
+        for stream, version, position, earned, moved_at, view in await cursor.fetchall()
     }

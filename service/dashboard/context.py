@@ -13,6 +13,7 @@ from projections.invoices.queries import InvoiceQueries
 from projections.operations.reconciliation_state import ConnectionState
 from projections.reconciliation.queries import DriftQueries
 from projections.reports.queries import ReportQueries
+from projections.reports.recurring_queries import RecurringQueries
 from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
 from service.auth.context import AuthContext
@@ -37,6 +38,7 @@ class DashboardContext:
     links: Links
     samples: DashboardQueries
     reports: ReportQueries
+    recurring: RecurringQueries
     changes: ChangeQueries
     invoices: InvoiceQueries
     subscriptions: SubscriptionQueries

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from projections.invoices.event_feed import ChangeQueries
 from projections.reconciliation.queries import DriftQueries
 from projections.reports.queries import ReportQueries
+from projections.reports.recurring_queries import RecurringQueries
 from service.operations.readiness import Readiness
 from service.recording.context import RecordingContext
 from service.settings import Settings
@@ -21,6 +22,7 @@ class ReportsContext:
     recording: RecordingContext
     readiness: Readiness
     reports: ReportQueries
+    recurring: RecurringQueries
     changes: ChangeQueries
     drift: DriftQueries
     now: Callable[[], datetime]

@@ -68,7 +68,7 @@ async def get_revenue(request: Request) -> Response:
     caller = await authenticate(request)
     query = read_query(RevenueQuery, request.query_params)
     zone = query.timezone or caller.app.settings.time_zone
-    first, end = _days(query, today(context.now(), zone))
+    first, end = days_of(query, today(context.now(), zone))
     buckets = buckets_of(query.interval, first, end, zone=zone)
     await wait_until_folded(context.recording, query.min_position)
     headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
@@ -98,7 +98,7 @@ def _start(day: date | None, zone: str) -> datetime | None:
     return None if day is None else start_of(day, zone)
 
 
-def _days(query: RevenueQuery, this_day: date) -> tuple[date, date]:
+def days_of(query: RevenueQuery, this_day: date) -> tuple[date, date]:
     """Return the first day, and the one after the last. Raises BadRequest."""
     end = query.to or this_day + timedelta(days=1)
     last = first_of(query.interval, end - timedelta(days=1))

@@ -10,13 +10,20 @@ from service.openapi.error_responses import READ_ERRORS, error_responses
 from service.reports import openapi_examples as examples
 from service.reports.event_feed import EventsQuery
 from service.reports.periods import ReportQuery
-from service.reports.response_schemas import Changes, DriftReport, RevenueReport, Summary
-from service.reports.schemas import DriftQuery, RevenueQuery
+from service.reports.response_schemas import (
+    Changes,
+    DriftReport,
+    MrrMovementReport,
+    RevenueReport,
+    Summary,
+)
+from service.reports.schemas import DriftQuery, MrrMovementQuery, RevenueQuery
 
 TAG: Final = "Changes and reports"
 _EVENTS: Final = "/api/v1/apps/{appUuid}/events"
 _SUMMARY: Final = "/api/v1/apps/{appUuid}/reports/summary"
 _REVENUE: Final = "/api/v1/apps/{appUuid}/reports/revenue"
+_MRR_MOVEMENT: Final = "/api/v1/apps/{appUuid}/reports/mrr-movement"
 _DRIFT: Final = "/api/v1/apps/{appUuid}/reports/drift"
 _MONEY: Final = {
     "mode": "Only this mode.",
@@ -98,6 +105,43 @@ OPERATIONS: Final = (
                 },
             ),
             **error_responses(_REVENUE, *READ_ERRORS, "read_model_behind"),
+        },
+    ),
+    Operation(
+        method="GET",
+        path=_MRR_MOVEMENT,
+        id="getMrrMovement",
+        tag=TAG,
+        summary="Retrieve monthly recurring revenue over time, and what moved it",
+        description="Revenue of active and past due subscriptions a month, net of tax and "
+        "discounts, at the start and end of each bucket, and the movements between them: new, "
+        "expansion, contraction, churn, reactivation. Start and movements add up to the end. "
+        "Movements count at their own time at the provider; a subscription that is imported counts "
+        "from its start, at the amount that it had when it was imported. At most 400 buckets.",
+        security=openapi_common.OF_APP,
+        query=MrrMovementQuery,
+        parameter_descriptions={
+            **_MONEY,
+            "from": "The first day, 1980-01-01 or later; by default 30 days, 12 weeks or 12 "
+            "months ago.",
+            "to": "The day after the last; by default the last is today.",
+            "format": "`csv` returns a file with a line for each bucket.",
+        },
+        responses={
+            S.OK: DeclaredResponse(
+                description="The movements by mode and currency.",
+                headers=(LAG_MS,),
+                content={
+                    JSON: Content(
+                        model=MrrMovementReport, examples={"january": examples.MRR_MOVEMENT}
+                    ),
+                    "text/csv": Content(
+                        schema={"type": "string"},
+                        examples={"january": examples.MRR_MOVEMENT_CSV},
+                    ),
+                },
+            ),
+            **error_responses(_MRR_MOVEMENT, *READ_ERRORS, "read_model_behind"),
         },
     ),
     Operation(

@@ -79,6 +79,49 @@ REVENUE_CSV: Final = (
     "mode,currency,period,start,end,collectedMinor,…\r\n"
     "test,eur,2026-01,2025-12-31T23:00:00.000Z,2026-01-31T23:00:00.000Z,95952,…\r\n"
 )
+_MOVED: Final[Json] = {
+    "startMrrMinor": 120000,
+    "newMinor": 5997,
+    "newCount": 3,
+    "expansionMinor": 2000,
+    "expansionCount": 1,
+    "contractionMinor": -1000,
+    "contractionCount": 1,
+    "churnMinor": -5596,
+    "churnCount": 2,
+    "reactivationMinor": 1999,
+    "reactivationCount": 1,
+    "netMinor": 3400,
+    "endMrrMinor": 123400,
+}
+MRR_MOVEMENT: Final[Json] = {
+    "kind": "mrr_movement",
+    "totalItems": 1,
+    "itemsLength": 1,
+    "items": [
+        {
+            "mode": "test",
+            "currency": "eur",
+            "buckets": [
+                {
+                    "period": "2026-01",
+                    "start": "2025-12-31T23:00:00.000Z",
+                    "end": "2026-01-31T23:00:00.000Z",
+                    **_MOVED,
+                }
+            ],
+            "totals": _MOVED,
+        }
+    ],
+    "from": "2025-12-31T23:00:00.000Z",
+    "to": "2026-01-31T23:00:00.000Z",
+    "interval": "month",
+    "timezone": "Europe/Berlin",
+}
+MRR_MOVEMENT_CSV: Final = (
+    "mode,currency,period,start,end,startMrrMinor,newMinor,…\r\n"
+    "test,eur,2026-01,2025-12-31T23:00:00.000Z,2026-01-31T23:00:00.000Z,120000,5997,…\r\n"
+)
 DRIFT: Final[Json] = {
     "kind": "drift",
     "totalItems": 1,

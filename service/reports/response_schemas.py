@@ -127,6 +127,69 @@ class RevenueReport(ResponseModel):
     timezone: str
 
 
+class MrrMovement(ResponseModel):
+    """Monthly recurring revenue at the start and end of a period, and what moved it.
+
+    `startMrrMinor` plus the five amounts is `endMrrMinor`. Each `…Count` is a number of movements.
+    """
+
+    start_mrr_minor: Minor
+    new_minor: Minor
+    """First revenue of subscriptions."""
+    new_count: Count
+    expansion_minor: Minor
+    """Increases: more items, or higher prices."""
+    expansion_count: Count
+    contraction_minor: Minor
+    """Decreases; 0 or negative."""
+    contraction_count: Count
+    churn_minor: Minor
+    """Revenue of subscriptions that ended, were paused, stayed unpaid or are free now;
+    0 or negative."""
+    churn_count: Count
+    reactivation_minor: Minor
+    """Revenue of subscriptions after they had churned."""
+    reactivation_count: Count
+    net_minor: Minor
+    """`endMrrMinor` minus `startMrrMinor`."""
+    end_mrr_minor: Minor
+
+
+class MrrBucket(MrrMovement):
+    """A day, week or month; the first and the last are cut where the period begins and ends."""
+
+    period: Annotated[str, Field(examples=["2026-01-31", "2026-W05", "2026-01"])]
+    """ISO 8601 name of the period."""
+    start: Moment
+    end: Moment
+    """Exclusive."""
+
+
+class MrrMovements(ResponseModel):
+    """Movements of one currency and mode."""
+
+    mode: Mode
+    currency: str
+    buckets: Annotated[list[MrrBucket], Field(min_length=1, max_length=400)]
+    """All buckets of the period, including empty ones. Each starts with the end of the one
+    before it."""
+    totals: MrrMovement
+
+
+class MrrMovementReport(ResponseModel):
+    """Movements by mode and currency, never across them. All have the same buckets."""
+
+    kind: Literal["mrr_movement"]
+    total_items: int
+    items_length: int
+    items: list[MrrMovements]
+    """One item for each mode and currency in which the app has had a subscription."""
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment
+    interval: Literal["day", "week", "month"]
+    timezone: str
+
+
 class Drift(ResponseModel):
     """A field of a provider's object that differed from what was known."""
 

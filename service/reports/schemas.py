@@ -21,6 +21,12 @@ class RevenueQuery(ReportQuery):
     format: Literal["json", "csv"] = "json"
 
 
+class MrrMovementQuery(RevenueQuery):
+    """Query of the movement of recurring revenue, by month where no interval is given."""
+
+    interval: Interval = "month"
+
+
 class DriftQuery(ReadQuery):
     """Query of the drift report: days of detection, filters and page; `to` is exclusive."""
 

@@ -38,6 +38,8 @@ TEXTS: Final = {
     "drift.state": 16,
     "invoice_quarters.kind": 32,
     "invoice_totals.kind": 32,
+    "recurring_movements.kind": 32,
+    "recurring_quarters.kind": 32,
     "open_items.part": 8 + KEY_LENGTH,  # the part's kind and its id at the provider
     "jobs.key": 80 + KEY_LENGTH,  # the job's name, our ids and one of the provider's
     "followers.name": 64,

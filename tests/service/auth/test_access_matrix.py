@@ -86,6 +86,7 @@ TABLE = [
     Row("POST", APP + "/work/{work}/resend", WRITE, needs="work"),
     Row("GET", APP + "/reports/summary", READ),
     Row("GET", APP + "/reports/revenue", READ),
+    Row("GET", APP + "/reports/mrr-movement", READ),
     Row("GET", APP + "/reports/drift", READ),
     Row("GET", APP + "/invoices", OUR_READ),
     Row("GET", APP + "/invoices/{invoice}", OUR_READ),

@@ -1,0 +1,311 @@
+"""Recurring revenue over time: start, movements and end add up to what the folds say."""
+
+import asyncio
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from psycopg.sql import SQL, Identifier
+
+from domain.gateway.subscriptions import ProviderSubscription
+from domain.subscriptions.events import SubscriptionEvent
+from eventlog.codec import Codec
+from eventlog.database.connect import connect
+from eventlog.reading import RecordedEvent
+from projections.reports.invoice_sums import quarter_of
+from projections.reports.queries import ReportFilter, ReportQueries
+from projections.reports.recurring_queries import (
+    MovementFilter,
+    MovementRow,
+    RecurringQueries,
+    RecurringRow,
+)
+from tests.projections.harness import append, projecting, reading
+from tests.projections.random_events import AT, recorded
+from tests.projections.subscriptions.random_events import (
+    APP,
+    apply_snapshot,
+    logs,
+    provider_subscription,
+    started,
+)
+from tests.projections.subscriptions.test_subscriptions import (
+    SCHEMA,
+    folds,
+    naive_sums,
+    project,
+    split,
+)
+
+QUARTER = timedelta(minutes=15)
+_STATES = ("active", "active", "trialing", "past_due", "unpaid", "paused", "canceled")
+Sums = dict[tuple[str, str], int]
+
+
+def empty(database: str) -> None:
+    with connect(database, application_name="test") as connection:
+        for table in (
+            "subscriptions",
+            "subscription_sums",
+            "recurring_movements",
+            "recurring_quarters",
+        ):
+            connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table)))
+
+
+@dataclass(frozen=True)
+class Said:
+    """A state of a subscription at the provider, some quarters of an hour after its start."""
+
+    after: int
+    state: str
+    amount_minor: int
+    quantity: int
+
+    def snapshot(self, number: int, currency: str) -> ProviderSubscription:
+        moment = int((AT + self.after * QUARTER).timestamp())
+        known = provider_subscription(id=f"sub_{number}", currency=currency)
+        item = replace(known.items[0], amount_minor=self.amount_minor, quantity=self.quantity)
+        return replace(
+            known,
+            items=(item,),
+            state=self.state,
+            as_of=moment,
+            started_at=int(AT.timestamp()),
+            ended_at=moment if self.state == "canceled" else None,
+        )
+
+
+_said = st.lists(
+    st.builds(
+        Said,
+        after=st.integers(0, 60),
+        state=st.sampled_from(_STATES),
+        amount_minor=st.sampled_from([0, 500, 999, 2000]),
+        quantity=st.integers(1, 3),
+    ),
+    max_size=6,
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[SubscriptionEvent]:
+    """Draw what several subscriptions recorded of states that were reported in any order."""
+    streams = []
+    for number in range(draw(st.integers(1, 4))):
+        mode, currency = draw(st.sampled_from([("test", "eur"), ("live", "usd"), ("test", "usd")]))
+        first = Said(0, draw(st.sampled_from(["incomplete", "active"])), 999, 1)
+        subscription = started(snapshot=first.snapshot(number, currency), mode=mode)
+        for said in draw(_said):
+            apply_snapshot(subscription, said.snapshot(number, currency))
+        streams.append(list(subscription.collect_events()))
+    interleaved = []
+    while streams:
+        chosen = draw(st.sampled_from(streams))
+        interleaved.append(chosen.pop(0))
+        streams = [one for one in streams if one]
+    return interleaved
+
+
+def as_of(events: Iterable[SubscriptionEvent], moment: datetime) -> Sums:
+    """Return the recurring revenue of the states that the providers had reported by a moment."""
+    reached: dict[UUID, int] = {}
+    known = []
+    for event in events:
+        at_s = getattr(event, "as_of", 0)
+        reached[event.originator_id] = max(at_s, reached.get(event.originator_id, 0))
+        if reached[event.originator_id] < moment.timestamp():
+            known.append(event)
+    sums: Sums = {}
+    for key, (minor, _) in naive_sums(folds(known).values()).items():
+        sums[key.mode, key.currency] = sums.get((key.mode, key.currency), 0) + minor
+    return {key: minor for key, minor in sums.items() if minor}
+
+
+def starts(rows: Sequence[RecurringRow], bucket: int) -> Sums:
+    found = {(row.mode, row.currency): row.buckets[bucket].start_minor for row in rows}
+    return {key: minor for key, minor in found.items() if minor}
+
+
+def ends(rows: Sequence[RecurringRow], bucket: int) -> Sums:
+    found = {(row.mode, row.currency): row.buckets[bucket].end_minor for row in rows}
+    return {key: minor for key, minor in found.items() if minor}
+
+
+@settings(max_examples=40)
+@given(
+    events=histories(),
+    moments=st.lists(st.integers(-2, 70), min_size=2, max_size=5, unique=True).map(sorted),
+    boundaries=st.randoms(use_true_random=False),
+)
+def test_start_and_movements_are_the_end_and_what_had_been_reported_by_then(
+    database: str,
+    events: list[SubscriptionEvent],
+    moments: list[int],
+    boundaries: random.Random,
+) -> None:
+    empty(database)
+    codec = Codec()
+    log = [recorded(codec, event, position) for position, event in enumerate(events, 1)]
+    *begins, end = [AT + many * QUARTER for many in moments]
+
+    async def scenario() -> None:
+        await project(database, split(log, boundaries))
+        async with reading(database) as books:
+            filters = ReportFilter(app_id=APP)
+            rows = await RecurringQueries(books.pool).moved(filters, begins=begins, end=end)
+            for index, begin in enumerate(begins):
+                assert starts(rows, index) == as_of(events, begin)
+            assert ends(rows, -1) == as_of(events, end)
+            for row in rows:
+                for one, following in zip(row.buckets, row.buckets[1:], strict=False):
+                    assert one.end_minor == following.start_minor
+            much_later = AT + timedelta(days=400)
+            rows = await RecurringQueries(books.pool).moved(
+                filters, begins=[AT - QUARTER], end=much_later
+            )
+            summary = await ReportQueries(books.pool).summary(
+                filters, now=much_later, first=None, end=None
+            )
+            now = {(row.mode, row.currency): row.recurring_minor for row in summary}
+            assert ends(rows, -1) == {key: minor for key, minor in now.items() if minor}
+
+    asyncio.run(scenario())
+
+
+@settings(max_examples=40)
+@given(log=logs(), boundaries=st.randoms(use_true_random=False))
+def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_crashes(
+    database: str, log: list[RecordedEvent], boundaries: random.Random
+) -> None:
+    empty(database)
+    asyncio.run(project(database, split(log, boundaries)))
+    with connect(database, application_name="test") as connection:
+        found = connection.execute(
+            "SELECT subscription_id, mode, currency, provider, connection, kind, moved_at,"
+            " amount_minor, before_minor FROM read.recurring_movements"
+            " ORDER BY subscription_id, position, moved_at"
+        ).fetchall()
+        quarters = connection.execute(
+            "SELECT mode, currency, provider, connection, kind, quarter, amount_minor, items"
+            " FROM read.recurring_quarters"
+        ).fetchall()
+        sums = connection.execute(
+            "SELECT mode, currency, provider, connection, recurring_minor"
+            " FROM read.subscription_sums"
+        ).fetchall()
+    reached: dict[tuple[Any, ...], int] = {}
+    last: dict[UUID, datetime] = {}
+    by_quarter: dict[tuple[Any, ...], tuple[int, int]] = {}
+    for stream, *books, kind, moved_at, amount, before in found:
+        assert amount != 0
+        assert reached.get((stream, *books), 0) == before
+        assert (before == 0) == (kind in ("new", "reactivation"))
+        assert (before + amount == 0) == (kind == "churn")
+        assert kind != "new" or (stream, *books) not in reached
+        assert last.get(stream, moved_at) <= moved_at
+        reached[stream, *books], last[stream] = int(before + amount), moved_at
+        minor, items = by_quarter.get((*books, kind, quarter_of(moved_at)), (0, 0))
+        by_quarter[*books, kind, quarter_of(moved_at)] = minor + int(amount), items + 1
+    assert by_quarter == {tuple(key): (int(minor), n) for *key, minor, n in quarters}
+    totals: dict[tuple[Any, ...], int] = {}
+    for (_, *books), minor in reached.items():
+        totals[tuple(books)] = totals.get(tuple(books), 0) + minor
+    assert {tuple(key): int(minor) for *key, minor in sums if minor} == {
+        key: minor for key, minor in totals.items() if minor
+    }
+
+
+def at(hours: float) -> datetime:
+    return AT + timedelta(hours=hours)
+
+
+def months_of(rows: Sequence[RecurringRow]) -> Iterator[dict[str, tuple[int, int]]]:
+    (row,) = rows
+    for bucket in row.buckets:
+        yield {kind: (one.amount_minor, one.items) for kind, one in bucket.moved.items()}
+
+
+def test_movements_count_when_they_were_and_are_listed_with_their_subscriptions(
+    database: str,
+) -> None:
+    """One is seen from its start, one only long after it, one only when it was over."""
+
+    def unix(hours: float) -> int:
+        return int(at(hours).timestamp())
+
+    known = provider_subscription(id="sub_1", as_of=unix(0))
+    doubled = replace(known, items=(replace(known.items[0], quantity=2),), as_of=unix(1))
+    ended = replace(doubled, state="canceled", as_of=unix(9), ended_at=unix(2))
+    seen_late = provider_subscription(id="sub_2", as_of=unix(50), trial_end=unix(1))
+    over = provider_subscription(
+        id="sub_3", state="canceled", as_of=unix(60), ended_at=unix(2), canceled_at=unix(1)
+    )
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            first = started(snapshot=known)
+            apply_snapshot(first, doubled)
+            apply_snapshot(first, ended)
+            roots = [first, started(snapshot=seen_late), started(snapshot=over)]
+            position = await append(books.log, *roots)
+            assert await books.invoices.wait_for("subscriptions", position, 10)
+            queries = RecurringQueries(books.pool)
+            rows = await queries.moved(
+                ReportFilter(app_id=APP, mode="test"), begins=[at(0), at(1), at(2)], end=at(3)
+            )
+            assert list(months_of(rows)) == [
+                {"new": (2 * 999, 2)},
+                {"new": (999, 1), "expansion": (999, 1)},
+                {"churn": (-3 * 999, 2)},
+            ]
+            assert [bucket.end_minor for bucket in rows[0].buckets] == [1998, 3996, 999]
+            filters = MovementFilter(app_id=APP, mode="test", currency="eur", limit=2)
+            listed: list[MovementRow] = []
+            cursor: str | None = None
+            while not listed or cursor is not None:
+                page = await queries.list_movements(replace(filters, cursor=cursor))
+                listed += page.rows
+                cursor = page.next_cursor
+            assert [(one.moved_at, one.kind, one.after_minor) for one in listed] == [
+                (at(2), "churn", 0),
+                (at(2), "churn", 0),
+                (at(1), "new", 999),
+                (at(1), "expansion", 1998),
+                (at(0), "new", 999),
+                (at(0), "new", 999),
+            ]
+            assert {one.provider_subscription_id for one in listed[:2]} == {"sub_1", "sub_3"}
+            narrow = replace(filters, kind="new", moved_from=at(1), moved_to=at(2))
+            page = await queries.list_movements(narrow)
+            assert [one.subscription_id for one in page.rows] == [roots[1].id]
+            assert (await queries.list_movements(replace(filters, mode="live"))).rows == []
+
+    asyncio.run(scenario())
+
+
+def test_a_movement_before_a_period_is_part_of_its_start(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            moment = int(datetime(2026, 3, 5, tzinfo=UTC).timestamp())
+            known = provider_subscription(as_of=moment, started_at=moment)
+            position = await append(books.log, started(snapshot=known))
+            assert await books.invoices.wait_for("subscriptions", position, 10)
+            queries = RecurringQueries(books.pool)
+            filters = ReportFilter(app_id=APP, connection="main")
+            months = [datetime(2026, month, 1, tzinfo=UTC) for month in (2, 3, 4)]
+            (row,) = await queries.moved(filters, begins=months, end=months[-1] + 30 * QUARTER)
+            assert [(one.start_minor, one.end_minor) for one in row.buckets] == [
+                (0, 0),
+                (0, 999),
+                (999, 999),
+            ]
+            other = ReportFilter(app_id=APP, connection="second")
+            assert await queries.moved(other, begins=months, end=months[-1] + QUARTER) == []
+
+    asyncio.run(scenario())
