@@ -1,27 +1,28 @@
-"""Bounded queries for the dashboard: samples of the newest rows, and sums that are kept.
+"""Bounded queries for the dashboard: newest rows, and sums that are kept.
 
 Each reads an index in its order and stops at a cap, so that no page scans an app's invoices.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from psycopg.sql import SQL, Literal
+from psycopg import sql
+from psycopg.sql import SQL
 
 from projections.engine.pool import ReadPool
 from projections.invoices.event_feed import AppChange
-from projections.reports.invoice_sums import QUARTER_S, quarter_of
+from projections.reports.invoice_sums import DAY_QUARTERS, quarter_of
 from projections.work.breakers import OpenBreaker, fetch_open_breakers
 
-SAMPLE: Final = 500
-_DAY_QUARTERS: Final = 24 * 3600 // QUARTER_S
+_NAMES: Final = 6
+_MOST: Final = 10_000
 
 
 @dataclass(frozen=True)
 class Share:
-    """Number of rows of a sample that have a value."""
+    """How many payments or declines have a method or reason."""
 
     name: str
     items: int
@@ -65,36 +66,17 @@ class Movement:
     reserved_minor: int | None
 
 
-# The newest invoices of a status come from its index; other modes and currencies are passed over.
-_NEWEST: Final = """
-WITH newest AS (
-    SELECT view, mode, currency FROM read.invoices
-    WHERE app_id = %(app_id)s AND status = %(status)s
-    ORDER BY created_at DESC, invoice_id DESC LIMIT %(most)s
-)
-"""
-_DECLINES: Final = SQL(
-    _NEWEST
-    + """
-SELECT coalesce(view #>> '{failure,decline_code}', view #>> '{failure,code}', 'unknown') AS name,
-    count(*) AS items
-FROM newest WHERE mode = %(mode)s AND currency = %(currency)s
-GROUP BY 1 ORDER BY items DESC, name LIMIT 6
-"""
-)
-_METHODS: Final = SQL(
-    _NEWEST  # noqa: S608 - constants
-    + """
-SELECT CASE WHEN paid.method ~ '^[a-z]+_[A-Za-z0-9]{8,}$' THEN 'saved method'
-        ELSE coalesce(paid.method, 'unknown') END AS name,
-    count(*) AS items
-FROM newest LEFT JOIN LATERAL (
-    SELECT payment ->> 'method' AS method
-    FROM jsonb_array_elements(view -> 'payments') AS payment
-    WHERE payment ->> 'status' IN ('succeeded', 'paid') LIMIT 1
-) AS paid ON true
-WHERE mode = %(mode)s AND currency = %(currency)s
-GROUP BY 1 ORDER BY items DESC, name LIMIT 6
+# Whole days, and the quarters of an hour before and after them.
+SHARES: Final = SQL(
+    """
+SELECT name, sum(items)::bigint AS items
+FROM unnest(%(units)s::text[], %(firsts)s::bigint[], %(ends)s::bigint[])
+    AS range (unit, first, "end")
+JOIN read.invoice_shares AS share
+    ON share.app_id = %(app_id)s AND share.kind = %(kind)s AND share.mode = %(mode)s
+    AND share.currency = %(currency)s AND share.unit = range.unit
+    AND share.number >= range.first AND share.number < range."end"
+GROUP BY name HAVING sum(items) > 0 ORDER BY items DESC, name
 """
 )
 _AGES: Final = SQL(
@@ -162,23 +144,36 @@ class DashboardQueries:
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
 
-    async def decline_reasons(self, app_id: UUID, mode: str, currency: str) -> list[Share]:
-        """Count the reasons of the newest failed invoices."""
-        return await self._shares(_DECLINES, app_id, "failed", mode, currency)
+    async def shares(
+        self,
+        app_id: UUID,
+        mode: str,
+        currency: str,
+        kind: Literal["collected", "refused"],
+        *,
+        first: datetime,
+        end: datetime,
+    ) -> list[Share]:
+        """Count a period's payments by method (collected), or its declines by reason (refused).
 
-    async def payment_methods(self, app_id: UUID, mode: str, currency: str) -> list[Share]:
-        """Count the payment methods of the newest paid invoices."""
-        return await self._shares(_METHODS, app_id, "paid", mode, currency)
+        The most frequent names, and all others together. Both times begin a quarter of an hour;
+        `end` is not included.
+        """
+        books = {"app_id": app_id, "mode": mode, "currency": currency, "kind": kind}
+        found = await self._pool.fetch(SHARES, books | share_ranges(first, end))
+        shares = [Share(**row) for row in found]
+        rest = sum(share.items for share in shares[_NAMES:])
+        return shares[:_NAMES] + ([Share("other", rest)] if rest else [])
 
     async def ages(self, app_id: UUID, mode: str, currency: str, *, now: datetime) -> list[Age]:
         """Sum what is outstanding by its age."""
         known = {"app_id": app_id, "mode": mode, "currency": currency}
-        known |= {"now": quarter_of(now), "day": _DAY_QUARTERS}
+        known |= {"now": quarter_of(now), "day": DAY_QUARTERS}
         return [Age(**row) for row in await self._pool.fetch(_AGES, known)]
 
     async def delivery_states(self, app_id: UUID, *, since: datetime) -> dict[str, int]:
         """Count the newest deliveries since a moment by state; `failed` were rejected."""
-        known = {"app_id": app_id, "since": since, "most": SAMPLE * 20}
+        known = {"app_id": app_id, "since": since, "most": _MOST}
         found = await self._pool.fetch(_DELIVERIES, known)
         states = {row["name"]: int(row["items"]) for row in found}
         rejected = await self._pool.fetch(_REJECTED, known)
@@ -191,7 +186,7 @@ class DashboardQueries:
 
     async def queue_depths(self, app_id: UUID) -> dict[str, int]:
         """Count an app's open jobs by queue, and those that gave up."""
-        known = {"app_id": app_id, "most": SAMPLE * 20}
+        known = {"app_id": app_id, "most": _MOST}
         found = await self._pool.fetch(_QUEUES, known)
         return {row["name"]: int(row["items"]) for row in found}
 
@@ -215,7 +210,7 @@ class DashboardQueries:
     ) -> list[Movement]:
         """List timeline entries of some types, newest first, from before a position."""
         known = {"app_id": app_id, "before": before, "rows": rows}
-        found = SQL(" UNION ALL ").join(_OF_TYPE.format(type=Literal(one)) for one in types)
+        found = SQL(" UNION ALL ").join(_OF_TYPE.format(type=sql.Literal(one)) for one in types)
         query = _MOVEMENTS.format(found=found)
         return [Movement(**row) for row in await self._pool.fetch(query, known)]
 
@@ -224,9 +219,18 @@ class DashboardQueries:
         known = {"app_id": app_id, "rows": rows}
         return [AppChange(**row) for row in await self._pool.fetch(_NEWEST_CHANGES, known)]
 
-    async def _shares(
-        self, query: SQL, app_id: UUID, status: str, mode: str, currency: str
-    ) -> list[Share]:
-        known = {"app_id": app_id, "status": status, "mode": mode, "currency": currency}
-        found = await self._pool.fetch(query, known | {"most": SAMPLE})
-        return [Share(**row) for row in found]
+
+def share_ranges(first: datetime, end: datetime) -> dict[str, list[Any]]:
+    """Split a period into whole days (UTC) and the quarters of an hour around them."""
+    first_quarter, end_quarter = quarter_of(first), quarter_of(end)
+    first_day, end_day = -(-first_quarter // DAY_QUARTERS), end_quarter // DAY_QUARTERS
+    if first_day >= end_day:
+        ranges = [("quarter", first_quarter, end_quarter)]
+    else:
+        ranges = [
+            ("quarter", first_quarter, first_day * DAY_QUARTERS),
+            ("day", first_day, end_day),
+            ("quarter", end_day * DAY_QUARTERS, end_quarter),
+        ]
+    units, firsts, ends = zip(*ranges, strict=True)
+    return {"units": list(units), "firsts": list(firsts), "ends": list(ends)}

@@ -13,7 +13,7 @@ from projections.engine.errors import VersionGap
 from projections.engine.tables import Row, Table
 from projections.invoices import search_terms
 from projections.reports import invoice_sums
-from projections.reports.invoice_sums import Amount, Change, Part
+from projections.reports.invoice_sums import DAY_QUARTERS, NAMED, Amount, Change, Part
 
 SEARCH_TERMS: Final = Table(
     "invoice_search_terms",
@@ -149,10 +149,39 @@ class SumDeltas:
         ]
 
     def quarter_rows(self) -> list[Row]:
-        """Return what to add to QUARTERS."""
+        """Return what to add to QUARTERS: the changes of all names."""
+        quarters: dict[tuple[SumKey, Part], list[int]] = {}
+        for (books, part), (amount_minor, items, position) in self._quarters.items():
+            known = quarters.setdefault((books, part._replace(name="")), [0, 0, 0])
+            known[:] = known[0] + amount_minor, known[1] + items, max(known[2], position)
         return [
             _sum_row(books, part.currency, part.kind, sums=sums) | {"quarter": part.quarter}
-            for (books, part), sums in self._quarters.items()
+            for (books, part), sums in quarters.items()
+        ]
+
+    def share_rows(self) -> list[Row]:
+        """Return what to add to SHARES: the numbers of items by name, by quarter and by day."""
+        shares: dict[tuple[SumKey, str, str, str, int, str], tuple[int, int]] = {}
+        for (books, part), (_, items, position) in self._quarters.items():
+            if part.kind not in NAMED or not items:
+                continue
+            day = part.quarter // DAY_QUARTERS
+            for unit, number in (("quarter", part.quarter), ("day", day)):
+                key = (books, part.currency, part.kind, unit, number, part.name)
+                known, last = shares.get(key, (0, 0))
+                shares[key] = known + items, max(last, position)
+        return [
+            {
+                **books._asdict(),
+                "currency": currency,
+                "kind": kind,
+                "unit": unit,
+                "number": number,
+                "name": name,
+                "items": items,
+                "position": position,
+            }
+            for (books, currency, kind, unit, number, name), (items, position) in shares.items()
         ]
 
     def total_rows(self) -> list[Row]:

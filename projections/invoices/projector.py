@@ -40,7 +40,7 @@ from projections.invoices.accumulate import (
     search_term_rows,
 )
 from projections.invoices.timeline import TENANT_TOPICS, Kind, effects_of, event_data, is_hidden
-from projections.reports.invoice_sums import QUARTERS, SUMMED, TOTALS
+from projections.reports.invoice_sums import QUARTERS, SHARES, SUMMED, TOTALS
 
 NAME: Final = "invoices"
 TOPICS: Final = (
@@ -93,7 +93,7 @@ _TENANT_ENTRIES: Final = (
 )
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
 Subject = tuple[Kind, UUID]
-TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, COUNTS, QUARTERS, TOTALS)
+TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, COUNTS, QUARTERS, TOTALS, SHARES)
 
 
 def handler(schema: str) -> Handle:
@@ -149,6 +149,7 @@ def additions(deltas: SumDeltas, *, schema: str) -> list[tuple[Composed, list[Js
         (COUNTS, deltas.count_rows(), ("at_provider",)),
         (QUARTERS, deltas.quarter_rows(), SUMMED),
         (TOTALS, deltas.total_rows(), SUMMED),
+        (SHARES, deltas.share_rows(), ("items",)),
     ]
     return [adding(table, rows, summed=s, schema=schema) for table, rows, s in tables if rows]
 

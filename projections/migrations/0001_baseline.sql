@@ -339,6 +339,22 @@ BEGIN
             position     bigint  NOT NULL,
             PRIMARY KEY (app_id, kind, mode, currency, provider, connection, quarter)
         );
+        -- Payments by method and declines by reason (`name`). `number` counts the `unit`s, quarters of
+        -- an hour or days, since 1970 (UTC).
+        CREATE TABLE %1$I.invoice_shares (
+            app_id       uuid    NOT NULL,
+            mode         text    NOT NULL,
+            currency     text    NOT NULL,
+            provider     text    NOT NULL,
+            connection   text    NOT NULL,
+            kind         text    NOT NULL,
+            unit         text    NOT NULL,
+            number       bigint  NOT NULL,
+            name         text    NOT NULL,
+            items        bigint  NOT NULL,
+            position     bigint  NOT NULL,
+            PRIMARY KEY (app_id, kind, mode, currency, unit, number, name, provider, connection)
+        );
         CREATE TABLE %1$I.invoice_totals (
             app_id       uuid    NOT NULL,
             mode         text    NOT NULL,

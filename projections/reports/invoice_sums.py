@@ -10,8 +10,12 @@ collected: what was paid towards invoices; money that nobody asked for (`Unexpec
 none of such money; one that fails after all is taken out of its quarter. disputed: disputes that
 are open or lost, in the quarter in which they were opened; one that is won is taken out. refused:
 attempts to charge.
+
+How many of the collected amounts came by each payment method, and how many attempts were refused
+for each reason, is kept by the quarter and by the day (UTC), so that a long period reads few rows.
 """
 
+import re
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
@@ -26,10 +30,14 @@ from projections.engine.tables import Table
 Kind = Literal["collected", "refunded", "disputed", "refused", "outstanding"]
 
 QUARTER_S: Final = 900
+DAY_QUARTERS: Final = 24 * 3600 // QUARTER_S
 _GRACE_S: Final = 24 * 3600  # an invoice without a due date is overdue a day after its issue
 _OUTSTANDING: Final = frozenset(
     {status.OPEN, status.FAILED, status.PROCESSING, status.REQUIRES_ACTION}
 )
+
+LONGEST_NAME: Final = 64
+_SAVED: Final = re.compile(r"[a-z]+_[A-Za-z0-9]{8,}")  # the id of a method, such as pm_1SZ3xY…
 
 _SUMMED_BY: Final = ("app_id", "mode", "currency", "provider", "connection", "kind")
 SUMMED: Final = ("amount_minor", "items")
@@ -38,15 +46,26 @@ QUARTERS: Final = Table(
     key=(*_SUMMED_BY, "quarter"),
     columns=(*_SUMMED_BY, "quarter", *SUMMED, "position"),
 )
+# `number` counts quarters of an hour or days since 1970, as `unit` says.
+SHARES: Final = Table(
+    "invoice_shares",
+    key=(*_SUMMED_BY, "unit", "number", "name"),
+    columns=(*_SUMMED_BY, "unit", "number", "name", "items", "position"),
+)
+NAMED: Final = frozenset({"collected", "refused"})
 TOTALS: Final = Table("invoice_totals", key=_SUMMED_BY, columns=(*_SUMMED_BY, *SUMMED, "position"))
 
 
 class Part(NamedTuple):
-    """Key of an amount: `quarter` numbers the quarters of an hour since 1970."""
+    """Key of an amount: `quarter` numbers the quarters of an hour since 1970.
+
+    `name`: the payment method of what was collected, the reason of what was refused.
+    """
 
     currency: str
     kind: Kind
     quarter: int
+    name: str = ""
 
 
 Amount = tuple[int, int]
@@ -68,8 +87,10 @@ def parts_of(view: InvoiceView) -> dict[Part, Amount]:
     if currency is None:
         return {}
     parts: dict[Part, Amount] = {}
+    method = _method_of(view) if view.paid_parts else ""
     for paid in view.paid_parts:
-        _add(parts, Part(currency, "collected", quarter_of(paid.paid_at)), paid.amount_minor)
+        part = Part(currency, "collected", quarter_of(paid.paid_at), method)
+        _add(parts, part, paid.amount_minor)
     if view.status in _OUTSTANDING:
         part = Part(currency, "outstanding", _overdue_from(view))
         parts[part] = (view.amount_due_minor or 0, 1)
@@ -98,7 +119,19 @@ def refusal_in(event: InvoiceEvent, view: InvoiceView) -> dict[Part, Amount]:
     if not isinstance(event, PaymentFailed) or view.currency is None:
         return {}
     refused_at = from_unix(event.as_of or None) or event.timestamp
-    return {Part(view.currency, "refused", quarter_of(refused_at)): (event.amount_minor, 1)}
+    reason = _name(event.decline_code or event.code)
+    return {Part(view.currency, "refused", quarter_of(refused_at), reason): (event.amount_minor, 1)}
+
+
+def _method_of(view: InvoiceView) -> str:
+    """Return the method that paid an invoice; of several payments, of the first that is known."""
+    methods = (one.method for one in view.payments if one.status == status.PAID and one.method)
+    method = next(methods, "")
+    return "saved method" if _SAVED.fullmatch(method) else _name(method)
+
+
+def _name(text: str) -> str:
+    return text[:LONGEST_NAME] or "unknown"
 
 
 def changes(

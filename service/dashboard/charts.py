@@ -67,34 +67,54 @@ class BarChart:
     zero_y: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scale:
+    """Minor units to the height of the chart, with a grid of round values."""
+
+    top: int
+    bottom: int
+    step: int
+
+    @classmethod
+    def of(cls, *, highest: int, lowest: int) -> "_Scale":
+        step = _round_step((highest - lowest) / 4)
+        return cls(top=ceil(highest / step) * step, bottom=-ceil(-lowest / step) * step, step=step)
+
+    @property
+    def per_minor(self) -> float:
+        return (HEIGHT - _TOP - _BOTTOM) / (self.top - self.bottom)
+
+    def y(self, minor: int) -> float:
+        return _y(_TOP + (self.top - minor) * self.per_minor)
+
+    def grid(self) -> list[Line]:
+        values = range(self.bottom, self.top + 1, self.step)
+        return [Line(y=self.y(value), minor=value) for value in values]
+
+
 def bar_chart(sums: Sequence[Sums]) -> BarChart:
     """Place collected amounts above the line, refunded and disputed ones below it."""
-    highest = max([1, *(one.collected for one in sums), *(one.net for one in sums)])
-    lowest = min([0, *(-(one.refunded + one.disputed) for one in sums), *(s.net for s in sums)])
-    step = _round_step((highest - lowest) / 4)
-    top, bottom = ceil(highest / step) * step, -ceil(-lowest / step) * step
-    per_minor = (HEIGHT - _TOP - _BOTTOM) / (top - bottom)
-    zero_y = _TOP + top * per_minor
+    scale = _Scale.of(
+        highest=max([1, *(one.collected for one in sums), *(one.net for one in sums)]),
+        lowest=min([0, *(-(one.refunded + one.disputed) for one in sums), *(s.net for s in sums)]),
+    )
     slot = (WIDTH - LEFT - _RIGHT) / max(len(sums), 1)
     every = ceil(len(sums) / _MOST_LABELS)
     return BarChart(
         columns=[
             Column(
                 sums=one,
-                bars=_bars(one, x=LEFT + nr * slot + slot * 0.15, width=slot * 0.7, zero_y=zero_y,
-                           per_minor=per_minor),
-                net_y=_y(zero_y - one.net * per_minor),
+                bars=_bars(one, x=LEFT + nr * slot + slot * 0.15, width=slot * 0.7,
+                           zero_y=scale.y(0), per_minor=scale.per_minor),
+                net_y=scale.y(one.net),
                 x=_y(LEFT + nr * slot),
                 width=_y(slot),
                 label=one.name if nr % every == 0 else None,
             )
             for nr, one in enumerate(sums)
         ],
-        grid=[
-            Line(y=_y(zero_y - value * per_minor), minor=value)
-            for value in range(bottom, top + 1, step)
-        ],
-        zero_y=_y(zero_y),
+        grid=scale.grid(),
+        zero_y=scale.y(0),
     )  # fmt: skip
 
 
@@ -121,3 +141,96 @@ def _round_step(step: float) -> int:
 
 def _y(value: float) -> float:
     return round(value, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """An amount of one kind in a period, below the line if it is negative, and where it leads."""
+
+    series: str
+    minor: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The amounts of one period, their sum, and where the period leads."""
+
+    name: str
+    url: str
+    parts: Sequence[Part]
+    net: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackBar:
+    """The rectangle of one amount."""
+
+    part: Part
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackColumn:
+    """The bars of one period; `label` is written below some of them."""
+
+    stack: Stack
+    bars: list[StackBar]
+    net_y: float
+    x: float
+    width: float
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackChart:
+    """Columns of amounts stacked above and below a line at 0."""
+
+    columns: list[StackColumn]
+    grid: list[Line]
+    zero_y: float
+
+
+def stack_chart(stacks: Sequence[Stack]) -> StackChart:
+    """Stack positive amounts above the line and negative ones below it."""
+    scale = _Scale.of(
+        highest=max([1, *(sum(p.minor for p in s.parts if p.minor > 0) for s in stacks)]),
+        lowest=min([0, *(sum(p.minor for p in s.parts if p.minor < 0) for s in stacks)]),
+    )
+    slot = (WIDTH - LEFT - _RIGHT) / max(len(stacks), 1)
+    every = ceil(len(stacks) / _MOST_LABELS)
+    return StackChart(
+        columns=[
+            StackColumn(
+                stack=one,
+                bars=_stacked(one, x=LEFT + nr * slot + slot * 0.15, width=slot * 0.7, scale=scale),
+                net_y=scale.y(one.net),
+                x=_y(LEFT + nr * slot),
+                width=_y(slot),
+                label=one.name if nr % every == 0 else None,
+            )
+            for nr, one in enumerate(stacks)
+        ],
+        grid=scale.grid(),
+        zero_y=scale.y(0),
+    )
+
+
+def _stacked(stack: Stack, *, x: float, width: float, scale: _Scale) -> list[StackBar]:
+    """Place the bars, each on the one before it; the smallest is still to be seen and hit."""
+    bars, above, below = [], 0, 0
+    for part in stack.parts:
+        if part.minor > 0:
+            above += part.minor
+            top, bottom = scale.y(above), scale.y(above - part.minor)
+        elif part.minor < 0:
+            below += part.minor
+            top, bottom = scale.y(below - part.minor), scale.y(below)
+        else:
+            continue
+        height = max(bottom - top, 2)
+        bars.append(StackBar(part=part, x=_y(x), y=top, width=_y(width), height=_y(height)))
+    return bars

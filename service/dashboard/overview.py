@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projections.dashboard.queries import SAMPLE
 from projections.reports.queries import PeriodSums, ReportFilter, RevenueRow, SummaryRow
 from service.dashboard.charts import BarChart, Sums, bar_chart
 from service.dashboard.context import DashboardContext, context_of
 from service.dashboard.guard import page
 from service.dashboard.live import live_url
 from service.dashboard.pages import render
+from service.dashboard.recurring_revenue import movement_values
 from service.dashboard.visitor import Visitor
 from service.http.queries import ReadQuery, read_query
 from service.http.validation import Currency
@@ -58,7 +58,6 @@ async def _overview(request: Request, visitor: Visitor) -> Response:
         "chosen": chosen,
         "interval": query.interval,
         "intervals": _NAMES,
-        "sample": SAMPLE,
         "live_url": await live_url(context),
         **money,
         **await _health(context, visitor, now=now),
@@ -77,14 +76,16 @@ async def _money(
     filters = ReportFilter(app_id=app_id, mode=mode, currency=currency)
     begins = [bucket.start for bucket in buckets]
     found = await context.reports.revenue(filters, begins=begins, end=buckets[-1].end)
+    period = {"first": buckets[0].start, "end": buckets[-1].end}
     ages = await context.samples.ages(app_id, mode, currency, now=context.now())
     return {
         "totals": PeriodSums.total(found[0].buckets) if found else PeriodSums(),
         "chart": _chart(found, buckets, chosen) if found else None,
         "period": _NAMES[interval],
         "ages": [(_AGES[age.from_days], age) for age in ages if age.items],
-        "declines": await context.samples.decline_reasons(app_id, mode, currency),
-        "methods": await context.samples.payment_methods(app_id, mode, currency),
+        "declines": await context.samples.shares(app_id, mode, currency, "refused", **period),
+        **await movement_values(context, filters, buckets),
+        "methods": await context.samples.shares(app_id, mode, currency, "collected", **period),
     }
 
 

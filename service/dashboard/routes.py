@@ -19,6 +19,7 @@ from service.dashboard.live import live
 from service.dashboard.movements import list_movements
 from service.dashboard.operations import show_operations
 from service.dashboard.overview import overview
+from service.dashboard.recurring_revenue import list_recurring_revenue
 from service.dashboard.sign_in import choose_theme, show_sign_in, sign_in, sign_out
 from service.dashboard.subscriptions import (
     cancel_subscription,
@@ -48,6 +49,7 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/invoices/{invoiceUuid}/confirm/{action}", confirm_action),
     Route("/dashboard/invoices/{invoiceUuid}/{action}", act_on_invoice, methods=["POST"]),
     Route("/dashboard/movements", list_movements),
+    Route("/dashboard/recurring-revenue", list_recurring_revenue),
     Route("/dashboard/subscriptions", list_subscriptions),
     Route("/dashboard/subscriptions/{subscriptionId}", show_subscription),
     Route(

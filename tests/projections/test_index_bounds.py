@@ -7,6 +7,7 @@ from typing import Final
 import psycopg
 
 from eventlog.field_types import KEY_LENGTH, longest_key
+from projections.reports.invoice_sums import LONGEST_NAME
 
 # A page of 8 KiB holds three entries. PostgreSQL docs: B-Tree indexes.
 LONGEST_ENTRY: Final = 2_704
@@ -38,6 +39,9 @@ TEXTS: Final = {
     "drift.state": 16,
     "invoice_quarters.kind": 32,
     "invoice_totals.kind": 32,
+    "invoice_shares.kind": 32,
+    "invoice_shares.unit": 8,
+    "invoice_shares.name": LONGEST_NAME,
     "recurring_movements.kind": 32,
     "recurring_quarters.kind": 32,
     "open_items.part": 8 + KEY_LENGTH,  # the part's kind and its id at the provider

@@ -5,14 +5,14 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier
 
-from domain.gateway.subscriptions import ProviderSubscription
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
 from domain.subscriptions.events import SubscriptionEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
@@ -43,7 +43,9 @@ from tests.projections.subscriptions.test_subscriptions import (
 )
 
 QUARTER = timedelta(minutes=15)
-_STATES = ("active", "active", "trialing", "past_due", "unpaid", "paused", "canceled")
+_STATES: tuple[SubscriptionState, ...] = (
+    "active", "active", "trialing", "past_due", "unpaid", "paused", "canceled",
+)  # fmt: skip
 Sums = dict[tuple[str, str], int]
 
 
@@ -63,7 +65,7 @@ class Said:
     """A state of a subscription at the provider, some quarters of an hour after its start."""
 
     after: int
-    state: str
+    state: SubscriptionState
     amount_minor: int
     quantity: int
 
@@ -96,14 +98,15 @@ _said = st.lists(
 @st.composite
 def histories(draw: st.DrawFn) -> list[SubscriptionEvent]:
     """Draw what several subscriptions recorded of states that were reported in any order."""
-    streams = []
+    streams: list[list[SubscriptionEvent]] = []
     for number in range(draw(st.integers(1, 4))):
         mode, currency = draw(st.sampled_from([("test", "eur"), ("live", "usd"), ("test", "usd")]))
-        first = Said(0, draw(st.sampled_from(["incomplete", "active"])), 999, 1)
+        beginnings: tuple[SubscriptionState, ...] = ("incomplete", "active")
+        first = Said(0, draw(st.sampled_from(beginnings)), 999, 1)
         subscription = started(snapshot=first.snapshot(number, currency), mode=mode)
         for said in draw(_said):
             apply_snapshot(subscription, said.snapshot(number, currency))
-        streams.append(list(subscription.collect_events()))
+        streams.append(cast("list[SubscriptionEvent]", list(subscription.collect_events())))
     interleaved = []
     while streams:
         chosen = draw(st.sampled_from(streams))

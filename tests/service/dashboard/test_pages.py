@@ -21,7 +21,11 @@ from tests.support.drift_examples import drifted
 from tests.support.immediate_relay import relay
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
-PAGES = [*(path for path, _ in NAVIGATION), "/dashboard/operations/drift"]
+PAGES = [
+    *(path for path, _ in NAVIGATION),
+    "/dashboard/operations/drift",
+    "/dashboard/recurring-revenue",
+]
 FOLDER = Path(service.dashboard.__file__).parent
 
 
