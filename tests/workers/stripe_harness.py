@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -58,6 +58,7 @@ class Bench:
         self.gateway: Any = StripeGateway(account.key, api_base=account.url)
         self.app_id = uuid4()
         self.connection_id = uuid4()
+        self._newest: dict[tuple[str, ...], str | None] = {}  # by the delivered prefixes
 
     def add_tenant(self, card: str | None = "succeeds", *, linked: bool = True) -> UUID:
         tenant_id = uuid4()
@@ -208,14 +209,41 @@ class Bench:
         fetch_and_apply(UUID(str(received.originator_id)), deps)
 
     def deliver(self, *prefixes: str) -> None:
-        """Deliver the account's new events; fetch where the payload is not enough."""
-        for event in self.events(*prefixes):
-            known = ids.for_provider_event(self.connection_id, "test", event["id"])
-            if self.billing.find(ProviderEvent, known) is not None:
-                continue
-            self.apply(received := self.receive(event))
-            if not self.entry(received).applied:
-                self.fetch(received)
+        """Deliver the account's new events in one batch; fetch where a payload is not enough.
+
+        One batch needs one connection: a busy machine may fail to open one for each event.
+        """
+        received = [self.receive(event) for event in self._undelivered(*prefixes)]
+        self.apply(*received)
+        for one in received:
+            if not self.entry(one).applied:
+                self.fetch(one)
+
+    def _undelivered(self, *prefixes: str) -> list[dict[str, Any]]:
+        """Return the events since the last delivery that were not received, oldest first."""
+        found: list[dict[str, Any]] = []
+        last, newest = self._newest.get(prefixes), None
+        for event in self._newest_first():
+            if event["id"] == last:
+                break
+            newest = newest or event["id"]
+            if event["type"].startswith(prefixes) and not self._is_received(event["id"]):
+                found.append(event)
+        self._newest[prefixes] = newest or last
+        return found[::-1]
+
+    def _newest_first(self) -> Iterator[dict[str, Any]]:
+        params: Any = {"limit": 100}
+        while True:
+            listed = orjson.loads(self.account.v1.events.list(params).last_response.body)
+            yield from listed["data"]
+            if not listed["has_more"]:
+                return
+            params["starting_after"] = listed["data"][-1]["id"]
+
+    def _is_received(self, event_id: str) -> bool:
+        known = ids.for_provider_event(self.connection_id, "test", event_id)
+        return self.billing.find(ProviderEvent, known) is not None
 
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
         refund_invoice(invoice_id, refund_id, self.deps())
