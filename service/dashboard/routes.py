@@ -21,11 +21,12 @@ from service.dashboard.operations import show_operations
 from service.dashboard.overview import overview
 from service.dashboard.recurring_revenue import list_recurring_revenue
 from service.dashboard.sign_in import choose_theme, show_sign_in, sign_in, sign_out
-from service.dashboard.subscriptions import (
+from service.dashboard.subscription_actions import (
     cancel_subscription,
-    list_subscriptions,
-    show_subscription,
+    change_subscription,
+    confirm_change,
 )
+from service.dashboard.subscriptions import list_subscriptions, show_subscription
 from service.dashboard.tenants import list_tenants, show_tenant
 from service.dashboard.visitor import Visitor
 from service.dashboard.work import list_work, resend_work
@@ -54,6 +55,10 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/subscriptions/{subscriptionId}", show_subscription),
     Route(
         "/dashboard/subscriptions/{subscriptionId}/cancel", cancel_subscription, methods=["POST"]
+    ),
+    Route("/dashboard/subscriptions/{subscriptionId}/change", confirm_change, methods=["GET"]),
+    Route(
+        "/dashboard/subscriptions/{subscriptionId}/change", change_subscription, methods=["POST"]
     ),
     Route("/dashboard/tenants", list_tenants),
     Route("/dashboard/tenants/{tenantUuid}", show_tenant),

@@ -1,32 +1,29 @@
-"""Subscriptions: the list with the API's filters, and one with its timeline and its end."""
+"""Subscriptions: the list with the API's filters, and one with its timeline."""
 
-from functools import partial
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from domain.subscriptions.commands import CancelSubscription
-from domain.subscriptions.events import SubscriptionRequestRefused
-from domain.subscriptions.view import ENDED, STATUSES
+from domain.subscriptions.view import STATUSES
 from projections.engine.errors import BadCursor
 from service.dashboard.context import context_of
-from service.dashboard.filters import Given, given_filters, with_idempotency_key, with_moments
-from service.dashboard.guard import action, page
+from service.dashboard.filters import Given, given_filters, with_moments
+from service.dashboard.guard import page
 from service.dashboard.invoice_actions import NOTES
 from service.dashboard.live import live_url
 from service.dashboard.pages import render
+from service.dashboard.subscription_actions import may_act_on
 from service.dashboard.tenants import tenant_names
 from service.dashboard.timeline import entries_of, picture_of
-from service.dashboard.visitor import Form, Visitor
+from service.dashboard.visitor import Visitor
 from service.http.errors import BadRequest, problem_of
 from service.http.queries import SubscriptionListQuery, read_query, to_subscription_filter
 from service.invoices.connection_choice import default_mode
-from service.subscriptions.actions import find_subscription, request_subscription_action
+from service.subscriptions.actions import find_subscription
 from service.subscriptions.context import context_of as subscriptions_of
 
 _ROWS: Final = "50"
@@ -76,7 +73,7 @@ async def _show(request: Request, visitor: Visitor) -> Response:
         "name": None if view.tenant_id is None else names.get(view.tenant_id),
         "entries": entries,
         "picture": picture_of(entries),
-        "may_cancel": visitor.acts and view.status not in ENDED and view.pending_request is None,
+        "may_act": may_act_on(visitor, view),
         "action_key": str(uuid4()),
         "note": NOTES.get(request.query_params.get("note", "")),
         "live_url": await live_url(context),
@@ -84,31 +81,5 @@ async def _show(request: Request, visitor: Visitor) -> Response:
     return render(request, "subscription.html", values, visitor=visitor)
 
 
-async def _cancel(request: Request, visitor: Visitor, form: Form) -> Response:
-    context = context_of(request)
-    at_period_end = form.get("when") != "now"
-    found = await find_subscription(
-        subscriptions_of(request), visitor.caller, request.path_params["subscriptionId"]
-    )
-    recorded = await request_subscription_action(
-        with_idempotency_key(request, form),
-        visitor.caller,
-        found.view.id,
-        partial(CancelSubscription, at_period_end=at_period_end),
-        given={"atPeriodEnd": at_period_end},
-        wait_s=context.settings.wait_default_s,
-    )
-    note = "done"
-    if recorded.pending:
-        note = "pending"
-    elif isinstance(recorded.result.event, SubscriptionRequestRefused):
-        note = "refused"
-    url = f"/dashboard/subscriptions/{found.view.id}?note={note}"
-    return RedirectResponse(
-        url, status_code=HTTPStatus.SEE_OTHER, headers={"cache-control": "no-store"}
-    )
-
-
 list_subscriptions = page(_list)
 show_subscription = page(_show)
-cancel_subscription = action(_cancel)

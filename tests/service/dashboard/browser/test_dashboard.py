@@ -11,6 +11,7 @@ from tests.service.dashboard.browser.conftest import Window
 from tests.service.dashboard.test_pages import invoice_of
 from tests.service.harness import Shop, stripe_event
 from tests.service.operations.test_alerts import disable_endpoint, leave_drift
+from tests.service.subscriptions.test_subscriptions import subscribed
 
 
 def pages_of(shop: Shop) -> list[str]:
@@ -20,7 +21,12 @@ def pages_of(shop: Shop) -> list[str]:
     leave_drift(shop)
     disable_endpoint(shop)
     shop.service.wait_for_projection("deliveries")
-    own = [f"/dashboard/invoices/{failed}", f"/dashboard/invoices/{paid}?raw=1",
+    made = subscribed(shop)
+    shop.service.wait_for_projection("subscriptions")
+    subscription = f"/dashboard/subscriptions/{made.id}"
+    own = [subscription, f"{subscription}/change?price-0=price_yearly&when=now",
+           "/dashboard/recurring-revenue?mode=test&currency=eur",
+           f"/dashboard/invoices/{failed}", f"/dashboard/invoices/{paid}?raw=1",
            f"/dashboard/invoices/{paid}/confirm/refund", f"/dashboard/tenants/{shop.tenant_id}",
            "/dashboard/movements?kind=failed", "/dashboard/operations/drift"]  # fmt: skip
     return [path for path, _ in NAVIGATION] + own
@@ -71,6 +77,21 @@ def test_a_refund_from_the_click_to_the_ledger(shop: Shop, window: Window) -> No
     expect(window.page.locator("main")).to_contain_text("12.74 EUR refundable now")
     found = shop.get(f"{shop.url}/invoices/{invoice_id}").json()["items"][0]
     assert found["amountRefundedMinor"] == 725
+
+
+def test_a_subscription_is_changed_from_the_click_to_the_provider(
+    shop: Shop, window: Window
+) -> None:
+    made = subscribed(shop)
+    window.sign_in(shop)
+    window.open(f"/dashboard/subscriptions/{made.id}")
+    window.page.get_by_text("Change this subscription").click()
+    window.page.fill("#quantity-0", "4")
+    window.page.get_by_role("button", name="Change now").click()
+    expect(window.page.get_by_role("region", name="Items after")).to_contain_text("1 → 4")
+    window.page.get_by_role("button", name="Change now").click()
+    expect(window.page.get_by_role("status").filter(has_text="Done")).to_be_visible()
+    expect(window.page.get_by_role("region", name="Items")).to_contain_text("4")
 
 
 def test_an_open_page_shows_what_happens_and_keeps_scroll_and_text(

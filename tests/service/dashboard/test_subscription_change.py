@@ -1,0 +1,83 @@
+from typing import Any
+
+import httpx
+
+from domain.subscriptions.subscription import Subscription
+from tests.service.dashboard.visits import visit
+from tests.service.harness import Shop
+from tests.service.subscriptions.test_subscriptions import subscribed
+
+
+def path_of(subscription: Subscription) -> str:
+    return f"/dashboard/subscriptions/{subscription.id}"
+
+
+def requests_of(shop: Shop, subscription: Subscription) -> int:
+    shop.service.wait_for_projection("invoices")
+    events = shop.get(f"{shop.url}/subscriptions/{subscription.id}/events").json()["items"]
+    return [event["type"] for event in events].count("subscription.change_requested")
+
+
+def test_a_subscription_is_changed_after_it_was_confirmed_and_once_only(shop: Shop) -> None:
+    made, other = subscribed(shop), subscribed(shop)
+    visitor = visit(shop)
+    path = path_of(made)
+    assert 'value="price_monthly"' in visitor.get(path).text
+    asked = "/change?price-0=price_monthly&quantity-0=3&price-1=price_seats&quantity-1=2"
+    confirm = visitor.get(f"{path}{asked}&when=now").text
+    assert "1 → 3" in confirm
+    assert "new, 2" in confirm
+    assert "It changes at once" in confirm
+    assert requests_of(shop, made) == 0
+    chosen = {"price-0": "price_monthly", "quantity-0": "3", "price-1": "price_seats",
+              "quantity-1": "2", "when": "now", "action_key": "one-form"}  # fmt: skip
+    for _ in range(2):
+        response = visitor.act(path, f"{path}/change", **chosen)
+        assert response.headers["location"] == f"{path}?note=done"
+    assert requests_of(shop, made) == 1
+    shown = visitor.get(path).text
+    assert 'value="price_seats"' in shown
+    later = {"price-0": "price_yearly", "when": "periodEnd"}
+    response = visitor.act(path_of(other), f"{path_of(other)}/change", **later)
+    assert response.headers["location"].endswith("note=done")
+    assert " price_yearly." in visitor.get(path_of(other)).text
+
+
+def test_a_refused_change_shows_its_reason_and_a_pending_one_says_so(shop: Shop) -> None:
+    refused = subscribed(shop, then="refused")
+    visitor = visit(shop)
+    chosen = {"price-0": "price_yearly", "when": "now"}
+    response = visitor.act(path_of(refused), f"{path_of(refused)}/change", **chosen)
+    assert response.headers["location"].endswith("note=refused")
+    assert "The provider refused it" in visitor.get(response.headers["location"]).text
+
+
+def test_wrong_lines_and_read_keys_change_nothing(shop: Shop, other_shop: Shop) -> None:
+    made = subscribed(shop)
+    path = path_of(made)
+    visitor, reader, stranger = visit(shop), visit(shop, "read"), visit(other_shop)
+
+    def change(who: Any, **chosen: str) -> httpx.Response:
+        fields = {name.replace("_", "-"): value for name, value in chosen.items()}
+        response: httpx.Response = who.act("/dashboard/operations", f"{path}/change", **fields)
+        return response
+
+    for wrong in (
+        {"when": "now"},
+        {"price_0": "price_monthly", "quantity_0": "0", "when": "now"},
+        {"price_0": "price_monthly", "quantity_0": "many", "when": "now"},
+        {"price_0": "price_monthly", "quantity_0": "-1", "when": "now"},
+        {"price_0": "price_monthly", "price_1": "price_monthly", "when": "now"},
+        {"price_0": "price_monthly", "when": "someday"},
+    ):
+        assert change(visitor, **wrong).status_code == 400, wrong
+        query = "&".join(f"{name.replace('_', '-')}={value}" for name, value in wrong.items())
+        assert visitor.get(f"{path}/change?{query}").status_code == 400, wrong
+    fitting = {"price_0": "price_monthly", "quantity_0": "2", "when": "now"}
+    assert change(reader, **fitting).status_code == 403
+    assert change(stranger, **fitting).status_code == 404
+    query = "price-0=price_monthly&when=now"
+    assert reader.get(f"{path}/change?{query}").status_code == 403
+    assert stranger.get(f"{path}/change?{query}").status_code == 404
+    assert "Change this subscription" not in reader.get(path).text
+    assert requests_of(shop, made) == 0
