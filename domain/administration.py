@@ -18,6 +18,7 @@ from domain.apps.commands import (
     SetConnection,
 )
 from domain.apps.connection import Connection
+from domain.apps.dashboard_session import DashboardSession
 from domain.catalogue.catalogue import Price, TaxRate
 from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids
@@ -83,6 +84,16 @@ class Administration(Store):
         """Revoke an API key."""
         return self.change(
             App, command.app_id, lambda app: app.revoke_key(command, occurred_at=occurred_at)
+        )
+
+    def end_dashboard_session(
+        self, session_id: UUID, *, actor: str, occurred_at: datetime
+    ) -> DashboardSession:
+        """End a dashboard session."""
+        return self.change(
+            DashboardSession,
+            session_id,
+            lambda known: known.end(actor=actor, occurred_at=occurred_at),
         )
 
     def set_connection(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.apps import app, connection
+from domain.apps import app, connection, dashboard_session
 from domain.catalogue import catalogue
 from domain.core import idempotency
 from domain.core.aggregate import DomainEvent
@@ -29,6 +29,7 @@ AGGREGATES = (
     catalogue.TaxRate,
     connection.Connection,
     customer_claim.CustomerClaim,
+    dashboard_session.DashboardSession,
     drift.Drift,
     pending_items_lock.PendingItemsLock,
     Invoice,
@@ -62,4 +63,5 @@ SETUP_TOPICS = topics_of(payment_methods_events.MethodSetupEvent)
 ACCESS_TOPICS = (
     *topics_of(app.AppEvent),
     *topics_of(connection.ConnectionEvent),
+    *topics_of(dashboard_session.DashboardSessionEvent),
 )

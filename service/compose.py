@@ -21,6 +21,7 @@ from service.catalogue.catalogue import Catalogue
 from service.catalogue.context import CatalogueContext
 from service.context import Context
 from service.dashboard.context import DashboardContext
+from service.dashboard.pending_sign_ins import PendingSignIns
 from service.dashboard.sessions import Sessions
 from service.dependencies import Dependencies, open_dependencies
 from service.dialects.context import DialectsContext
@@ -220,6 +221,8 @@ def _dashboard(shared: Dependencies) -> DashboardContext:
         recording=shared.recording,
         readiness=shared.readiness,
         sessions=Sessions(settings.master_key_list()),
+        oidc=shared.oidc,
+        pending_sign_ins=PendingSignIns(settings.master_key_list()),
         sign_ins=RateLimiter(per_minute=settings.sign_ins_per_minute),
         links=shared.links,
         samples=DashboardQueries(pool),

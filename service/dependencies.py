@@ -29,6 +29,8 @@ from service.auth.context import AuthContext
 from service.auth.failed_lookups import FailedLookups
 from service.auth.rate_limit import RateLimiter
 from service.invoices.documents import Links
+from service.oidc.issuer import ClientSettings, Issuer
+from service.oidc.sign_in import OIDC_RETURN, OpenIdConnect
 from service.operations.metrics import Metrics
 from service.operations.readiness import Readiness
 from service.recording.context import RecordingContext
@@ -52,6 +54,7 @@ class Dependencies:
     known_tenants: KnownTenants
     links: Links
     provider_lookups: ProviderLookups
+    oidc: OpenIdConnect | None
     rejections: RejectionLog
     now: Callable[[], datetime]
 
@@ -79,6 +82,7 @@ async def open_dependencies(
         known_tenants=KnownTenants(recording.log),
         links=Links(settings.master_key_list(), public_url=settings.public_url),
         provider_lookups=await _lookups(settings, stack, waits=waits),
+        oidc=_oidc(settings, stack),
         rejections=await _rejections(dsn, stack),
         now=_now,
     )
@@ -144,6 +148,30 @@ async def _lookups(settings: Settings, stack: AsyncExitStack, *, waits: Waits) -
     stack.push_async_callback(channel.close)
     vault = Vault(settings.master_key_list())
     return ProviderLookups(channel, vault=vault, waits=waits, timeout_s=settings.lookup_timeout_s)
+
+
+def _oidc(settings: Settings, stack: AsyncExitStack) -> OpenIdConnect | None:
+    if not settings.oidc_issuer:
+        return None
+    secret = settings.oidc_client_secret
+    issuer = Issuer(
+        ClientSettings(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            secret=None if secret is None else secret.get_secret_value(),
+            scopes=settings.oidc_scopes,
+            redirect_uri=settings.dashboard_base_url + OIDC_RETURN,
+            timeout_s=settings.oidc_timeout_s,
+        )
+    )
+    stack.push_async_callback(issuer.close)
+    return OpenIdConnect(
+        issuer=issuer,
+        label=settings.oidc_label,
+        roles_claim=settings.oidc_roles_claim,
+        role_map=settings.oidc_roles,
+        person_claim=settings.oidc_person_claim,
+    )
 
 
 async def _rejections(dsn: str, stack: AsyncExitStack) -> RejectionLog:

@@ -1,8 +1,11 @@
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.oidc.urls import is_secure_url
 
 KIB = 1024
 LONGEST_HEAD_BYTES = 64 * KIB
@@ -69,6 +72,22 @@ class Settings(BaseSettings):
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int | None = Field(None, ge=0, le=65535)
     """A port that serves the dashboard alone; the public port then does not."""
+    dashboard_url: str = ""
+    """URL under which browsers reach the dashboard; the public URL by default."""
+    oidc_issuer: str = ""
+    """Issuer of OpenID Connect whose people may sign in to the dashboard; none by default."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_scopes: str = "openid"
+    oidc_roles_claim: str = "groups"
+    """Claim of the ID token with a person's groups or roles, or the path to it."""
+    oidc_roles: dict[str, dict[UUID, Literal["read", "admin"]]] = {}
+    """Roles by app, by value of that claim."""
+    oidc_person_claim: str = "sub"
+    """Claim that names the person in the log, which forgets nothing."""
+    oidc_label: str = Field("single sign-on", min_length=1, max_length=60)
+    """Name of the issuer on the sign-in page."""
+    oidc_timeout_s: float = Field(5, gt=0, le=30)
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """A port that serves `/metrics` alone; the public port then does not."""
@@ -76,6 +95,26 @@ class Settings(BaseSettings):
     """Age of the gauges that are read from the database."""
     metrics_folder: Path | None = None
     """Folder of the worker processes' counters; set by `__main__`."""
+
+    @model_validator(mode="after")
+    def _check_oidc(self) -> Self:
+        """Refuse settings with which nobody could sign in, or not safely."""
+        if not self.oidc_issuer:
+            return self
+        if not is_secure_url(self.oidc_issuer):
+            raise ValueError("BILLHOOK_OIDC_ISSUER must be an https URL")
+        if not is_secure_url(self.dashboard_base_url):
+            raise ValueError("BILLHOOK_DASHBOARD_URL or BILLHOOK_PUBLIC_URL must be an https URL")
+        if not self.oidc_client_id or not self.oidc_roles:
+            raise ValueError("BILLHOOK_OIDC_CLIENT_ID and BILLHOOK_OIDC_ROLES are required")
+        if "openid" not in self.oidc_scopes.split():
+            raise ValueError("BILLHOOK_OIDC_SCOPES must have openid")
+        return self
+
+    @property
+    def dashboard_base_url(self) -> str:
+        """Return the URL of the dashboard without its path."""
+        return (self.dashboard_url or self.public_url).rstrip("/")
 
     def master_key_list(self) -> list[str]:
         """Return the master keys in order."""

@@ -14,8 +14,8 @@ from eventsourcing.utils import register_topic
 class DomainEvent(Aggregate.Event):
     """A recorded event. Topics are written by hand, so that modules can move.
 
-    `actor` caused it: `key:<id>`, `worker`, `webhook:<provider event>`, `operator`,
-    `reconciliation`.
+    `actor` caused it: `key:<id>`, `session:<id>` (a person's), `worker`,
+    `webhook:<provider event>`, `operator`, `reconciliation`.
     """
 
     TOPIC: ClassVar[str]

@@ -42,6 +42,11 @@ def for_connection(app_id: UUID, name: str) -> UUID:
     return _derive("connection", app_id, name)
 
 
+def for_dashboard_session(state: str) -> UUID:
+    """Return the id of the session that a sign-in opens, by the sign-in's random state."""
+    return _derive("dashboard_session", state)
+
+
 def for_customer(app_id: UUID, connection: str, customer_id: str) -> UUID:
     """Return the id of the claim on a provider's customer, held by one tenant at most."""
     return _derive("customer", app_id, connection, customer_id)

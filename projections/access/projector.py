@@ -13,6 +13,7 @@ from domain.apps.app import (
     AppSettingsChanged,
 )
 from domain.apps.connection import ConnectionChanged, ConnectionCreated, ConnectionDeleted
+from domain.apps.dashboard_session import DashboardSessionEnded, DashboardSessionOpened
 from domain.events import ACCESS_TOPICS
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
@@ -42,6 +43,7 @@ API_KEYS: Final = Table(
         "position",
         "expires_at",
         "replaced_by",
+        "is_session",
     ),
 )
 CONNECTIONS: Final = Table(
@@ -97,6 +99,9 @@ class _Access:
             for e in events
             if isinstance(e, ApiKeyRevoked | ApiKeyReplaced)
         ]
+        keys += [
+            (e.app_id, e.originator_id) for e in events if isinstance(e, DashboardSessionEnded)
+        ]
         changed = [
             (e.connection_id,)
             for e in events
@@ -126,6 +131,11 @@ class _Access:
                     "replaced_by": event.new_key_id,
                     "position": position,
                 }
+            case DashboardSessionOpened():
+                self.keys[event.app_id, event.originator_id] = _session(event, position=position)
+            case DashboardSessionEnded():
+                session = self.keys[event.app_id, event.originator_id]
+                session |= {"revoked_at": event.timestamp, "position": position}
             case _:
                 self._take_connection(event, position=position)
 
@@ -191,6 +201,24 @@ def _key(event: ApiKeyCreated, *, position: int) -> dict[str, object]:
         "position": position,
         "expires_at": None,
         "replaced_by": None,
+        "is_session": False,
+    }
+
+
+def _session(event: DashboardSessionOpened, *, position: int) -> dict[str, object]:
+    return {
+        "app_id": event.app_id,
+        "key_id": event.originator_id,
+        "kind": event.role,
+        "key_sha256": event.secret_sha256,
+        "prefix": "",
+        "name": event.person,
+        "created_at": event.timestamp,
+        "revoked_at": None,
+        "position": position,
+        "expires_at": datetime.fromtimestamp(event.ends_at, UTC),
+        "replaced_by": None,
+        "is_session": True,
     }
 
 

@@ -16,13 +16,14 @@ from projections.engine.pool import ReadPool
 
 @dataclass(frozen=True)
 class KeyRow:
-    """A key: `kind` is read, write or admin."""
+    """A key or a dashboard session: `kind` is read, write or admin."""
 
     app_id: UUID
     key_id: UUID
     kind: str
     revoked: bool
     expires_at: datetime | None = None
+    is_session: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,17 @@ class KeyDetails:
     expires_at: datetime | None
     replaced_by: UUID | None
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """An open dashboard session; `person` is the issuer's name of whoever signed in."""
+
+    session_id: UUID
+    role: str
+    person: str
+    opened_at: datetime
+    ends_at: datetime
 
 
 @dataclass(frozen=True)
@@ -80,15 +92,21 @@ class AccessFreshness:
 
 # Two apps with one key are not told apart: the first to have it keeps it.
 _KEY: Final = SQL(
-    "SELECT app_id, key_id, kind, revoked_at IS NOT NULL AS revoked, expires_at FROM read.api_keys"
-    " WHERE key_sha256 = %s ORDER BY created_at, key_id LIMIT 1"
+    "SELECT app_id, key_id, kind, revoked_at IS NOT NULL AS revoked, expires_at, is_session"
+    " FROM read.api_keys WHERE key_sha256 = %s ORDER BY created_at, key_id LIMIT 1"
 )
 _DETAILS: Final = (
     "SELECT key_id, kind, prefix, name, created_at, expires_at, replaced_by, revoked_at"
-    " FROM read.api_keys WHERE app_id = %s "
+    " FROM read.api_keys WHERE app_id = %s AND NOT is_session "
 )
 _KEYS: Final = SQL(_DETAILS + "ORDER BY created_at DESC, key_id")
 _KEY_BY_ID: Final = SQL(_DETAILS + "AND key_id = %s")
+_SESSIONS: Final = SQL(
+    "SELECT key_id AS session_id, kind AS role, name AS person, created_at AS opened_at,"
+    " expires_at AS ends_at FROM read.api_keys"
+    " WHERE app_id = %s AND is_session AND revoked_at IS NULL AND expires_at > %s"
+    " ORDER BY created_at DESC, key_id LIMIT 200"
+)
 _APPS: Final = (
     "SELECT app_id, name, slug, enabled, default_connections, settings FROM read.apps WHERE "
 )
@@ -159,6 +177,10 @@ class AccessQueries:
         """Find one of an app's keys by its id."""
         found = await self._pool.fetch(_KEY_BY_ID, [app_id, key_id])
         return KeyDetails(**found[0]) if found else None
+
+    async def sessions(self, app_id: UUID, *, now: datetime) -> list[SessionRow]:
+        """List an app's newest open dashboard sessions."""
+        return [SessionRow(**row) for row in await self._pool.fetch(_SESSIONS, [app_id, now])]
 
     async def connection_by_name(self, app_id: UUID, name: str) -> ConnectionRow | None:
         """Find the connection that an app calls `name`; one that is out of use is not found."""

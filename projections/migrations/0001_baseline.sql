@@ -233,7 +233,9 @@ BEGIN
             revoked_at  timestamptz,
             position    bigint      NOT NULL,
             expires_at  timestamptz,
-            replaced_by uuid
+            replaced_by uuid,
+            -- A person's dashboard session: found like a key, listed apart from them.
+            is_session  boolean     NOT NULL DEFAULT false
         );
         CREATE TABLE %1$I.connections (
             connection_id          uuid   NOT NULL,

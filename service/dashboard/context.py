@@ -18,8 +18,10 @@ from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
 from service.auth.context import AuthContext
 from service.auth.rate_limit import RateLimiter
+from service.dashboard.pending_sign_ins import PendingSignIns
 from service.dashboard.sessions import Sessions
 from service.invoices.documents import Links
+from service.oidc.sign_in import OpenIdConnect
 from service.operations.readiness import Readiness
 from service.recording.context import RecordingContext
 from service.settings import Settings
@@ -34,6 +36,8 @@ class DashboardContext:
     recording: RecordingContext
     readiness: Readiness
     sessions: Sessions
+    oidc: OpenIdConnect | None
+    pending_sign_ins: PendingSignIns
     sign_ins: RateLimiter
     links: Links
     samples: DashboardQueries

@@ -94,20 +94,22 @@ async def visitor_of(request: Request) -> Visitor | None:
         return None
     key = await find_key(context.auth, session.key_sha256)
     app = None if key is None else await context.auth.access.app(key.app_id)
-    if key is None or app is None:
+    if key is None or app is None or (key.is_session and context.oidc is None):
         return None
-    caller = Caller(app=app, actor=f"key:{key.key_id}", kind=key.kind)
+    actor = f"session:{key.key_id}" if key.is_session else f"key:{key.key_id}"
+    caller = Caller(app=app, actor=actor, kind=key.kind)
     session_holder.set(app.app_id)
     (await context.auth.rates.count(f"{app.app_id}:{caller.actor}")).require()
     (await context.auth.app_rates.count(str(app.app_id))).require()
     if not app.enabled:
         raise AppDisabled
     token = context.sessions.form_token(session.nonce)
-    return Visitor(caller=caller, session=session, form_token=token)
+    session_id = key.key_id if key.is_session else None
+    return Visitor(caller=caller, session=session, form_token=token, session_id=session_id)
 
 
 async def find_key(context: AuthContext, sha256_hex: str) -> KeyRow | None:
-    """Find a key that opens the dashboard: a read or admin key, not revoked, not expired."""
+    """Find a key or session that opens the dashboard: to read or act, not revoked or expired."""
     key = await context.access.key(sha256_hex)
     if key is None or key.revoked or key.kind not in KINDS:
         return None

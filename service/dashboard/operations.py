@@ -6,6 +6,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
+from projections.access.queries import SessionRow
 from service.dashboard.context import context_of
 from service.dashboard.guard import page
 from service.dashboard.pages import render
@@ -36,6 +37,7 @@ async def operations_page(request: Request, visitor: Visitor, **results: Any) ->
         "connections": await context.auth.access_rows.connections(app_id),
         "breakers": await context.samples.open_breakers(app_id),
         "keys": await context.auth.access_rows.keys(app_id) if visitor.acts else None,
+        "sessions": await _sessions(request, visitor),
         "changes": await context.samples.newest_changes(app_id, rows=_CHANGES),
         "kinds": ("read", "write", "admin"),
         "overlaps": OVERLAPS,
@@ -48,6 +50,14 @@ async def operations_page(request: Request, visitor: Visitor, **results: Any) ->
         **results,
     }
     return render(request, "operations.html", values, visitor=visitor)
+
+
+async def _sessions(request: Request, visitor: Visitor) -> list[SessionRow] | None:
+    """Return the open sessions of people; None where nobody signs in like that."""
+    context = context_of(request)
+    if context.oidc is None or not visitor.acts:
+        return None
+    return await context.auth.access_rows.sessions(visitor.caller.app.app_id, now=context.now())
 
 
 show_operations = page(_show)

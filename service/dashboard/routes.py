@@ -17,6 +17,8 @@ from service.dashboard.invoice_page import confirm_action, show_invoice
 from service.dashboard.keys import create_key, revoke_key, rotate_key
 from service.dashboard.live import live
 from service.dashboard.movements import list_movements
+from service.dashboard.oidc_sign_in import finish_oidc, start_oidc
+from service.dashboard.open_sessions import end_session_of
 from service.dashboard.operations import show_operations
 from service.dashboard.overview import overview
 from service.dashboard.recurring_revenue import list_recurring_revenue
@@ -31,6 +33,7 @@ from service.dashboard.tenants import list_tenants, show_tenant
 from service.dashboard.visitor import Visitor
 from service.dashboard.work import list_work, resend_work
 from service.http.errors import NotFound
+from service.oidc.sign_in import OIDC_RETURN
 
 
 async def _missing(_: Request, __: Visitor) -> Response:
@@ -42,6 +45,8 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard", overview),
     Route("/dashboard/sign-in", show_sign_in, methods=["GET"]),
     Route("/dashboard/sign-in", sign_in, methods=["POST"]),
+    Route("/dashboard/sign-in/oidc", start_oidc, methods=["GET"]),
+    Route(OIDC_RETURN, finish_oidc, methods=["GET"]),
     Route("/dashboard/sign-out", sign_out, methods=["POST"]),
     Route("/dashboard/theme", choose_theme, methods=["POST"]),
     Route("/dashboard/live", live),
@@ -73,5 +78,6 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/keys", create_key, methods=["POST"]),
     Route("/dashboard/keys/{keyUuid}/rotate", rotate_key, methods=["POST"]),
     Route("/dashboard/keys/{keyUuid}/revoke", revoke_key, methods=["POST"]),
+    Route("/dashboard/sessions/{sessionId}/end", end_session_of, methods=["POST"]),
     Route("/dashboard/{rest:path}", page(_missing)),
 ]

@@ -1,7 +1,8 @@
 """Sessions of the dashboard: sealed cookies, form tokens and one-time links.
 
 A session names the key that it was opened with, by the key's hash, and nothing of it is stored:
-each request looks the key up, so that a session ends with its key.
+each request looks the key up, so that a session ends with its key. A session of a person who signed
+in by OpenID Connect is in the log, and its cookie names it in the same way.
 """
 
 import base64

@@ -1,8 +1,8 @@
-"""Sign in with a key or with a one-time link, sign out, and choose light or dark."""
+"""Sign in with a key or a one-time link, sign out, and choose light or dark."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Literal
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -23,6 +23,7 @@ from service.dashboard.guard import (
     refusal,
     safe_next,
 )
+from service.dashboard.open_sessions import end_session
 from service.dashboard.pages import THEME, THEMES, render
 from service.dashboard.sessions import SESSION_LIFE, Link, new_nonce
 from service.dashboard.visitor import Form, Visitor
@@ -39,31 +40,33 @@ async def show_sign_in(request: Request) -> Response:
     """Show the form for a key, or, with a link's token, the button that uses it."""
     context, token = context_of(request), request.query_params.get("link", "")
     if token and context.sessions.read_link(token, now=context.now()) is None:
-        return _form(request, message=_USED, status_code=HTTPStatus.UNAUTHORIZED)
-    return _form(request, link=token)
+        return sign_in_form(request, message=_USED, status_code=HTTPStatus.UNAUTHORIZED)
+    return sign_in_form(request, link=token)
 
 
 async def sign_in(request: Request) -> Response:
     """Open a session for a key; a wrong key costs an attempt of the sender's address."""
     context = context_of(request)
     try:
-        await _count_attempt(request, context)
+        await count_attempt(request, context, way="key")
         form = await read_form(request, request.cookies.get(_FORM_COOKIE, ""))
         key = await _key_of(context, form)
     except HANDLED_ERRORS as error:
         return refusal(request, error, None)
     if key is None:
         message = _USED if form.get("link") else _WRONG
-        return _form(request, message=message, status_code=HTTPStatus.UNAUTHORIZED)
+        return sign_in_form(request, message=message, status_code=HTTPStatus.UNAUTHORIZED)
     place = safe_next(form.get("next", HOME))
     response = RedirectResponse(place, status_code=HTTPStatus.SEE_OTHER)
     cookie = context.sessions.open(key, now=context.now())
-    _set_cookie(request, response, COOKIE, cookie, life_s=int(SESSION_LIFE.total_seconds()))
+    set_cookie(request, response, COOKIE, cookie, life_s=int(SESSION_LIFE.total_seconds()))
     response.headers["cache-control"] = "no-store"
     return response
 
 
-async def _sign_out(_: Request, __: Visitor, ___: Form) -> Response:
+async def _sign_out(request: Request, visitor: Visitor, _: Form) -> Response:
+    if visitor.session_id is not None:
+        await end_session(context_of(request), visitor.session_id, actor=visitor.caller.actor)
     response = RedirectResponse(SIGN_IN, status_code=HTTPStatus.SEE_OTHER)
     response.delete_cookie(COOKIE, path=_COOKIE_PATH)
     response.headers["cache-control"] = "no-store"
@@ -75,7 +78,7 @@ async def _choose_theme(request: Request, _: Visitor, form: Form) -> Response:
     place = safe_next(form.get("next", HOME))
     response = RedirectResponse(place, status_code=HTTPStatus.SEE_OTHER)
     if theme in THEMES:
-        _set_cookie(request, response, THEME, theme, life_s=_YEAR_S)
+        set_cookie(request, response, THEME, theme, life_s=_YEAR_S)
     return response
 
 
@@ -83,10 +86,10 @@ sign_out: Callable[[Request], Awaitable[Response]] = action_of_reader(_sign_out)
 choose_theme: Callable[[Request], Awaitable[Response]] = action_of_reader(_choose_theme)
 
 
-async def _count_attempt(request: Request, context: DashboardContext) -> None:
-    """Count an attempt of an address. Raises RateLimited."""
+async def count_attempt(request: Request, context: DashboardContext, *, way: str) -> None:
+    """Count an attempt of an address in one way to sign in. Raises RateLimited."""
     address = "unknown" if request.client is None else request.client.host
-    (await context.sign_ins.count(address)).require()
+    (await context.sign_ins.count(f"{way}:{address}")).require()
 
 
 async def _key_of(context: DashboardContext, form: Form) -> str | None:
@@ -120,7 +123,7 @@ async def _use(context: DashboardContext, link: Link, key: KeyRow) -> bool:
     return True
 
 
-def _form(
+def sign_in_form(
     request: Request, *, message: str | None = None, link: str = "", status_code: int = 200
 ) -> Response:
     """Show the form, with a token that this browser alone can send."""
@@ -133,24 +136,33 @@ def _form(
             "message": message,
             "link": link,
             "next": safe_next(request.query_params.get("next", HOME)),
+            "oidc_label": None if context.oidc is None else context.oidc.label,
             "form_token": context.sessions.form_token(nonce),
         },
         status_code=status_code,
     )
-    _set_cookie(request, response, _FORM_COOKIE, nonce, life_s=None)
+    set_cookie(request, response, _FORM_COOKIE, nonce, life_s=None)
     return response
 
 
-def _set_cookie(
-    request: Request, response: Response, name: str, value: str, *, life_s: int | None
+def set_cookie(
+    request: Request,
+    response: Response,
+    name: str,
+    value: str,
+    *,
+    life_s: int | None,
+    path: str = _COOKIE_PATH,
+    samesite: Literal["strict", "lax"] = "strict",
 ) -> None:
-    public = context_of(request).settings.public_url
+    """Set a cookie that scripts can't read; None: until the browser is closed."""
+    public = context_of(request).settings.dashboard_base_url
     response.set_cookie(
         name,
         value,
         max_age=life_s,
-        path=_COOKIE_PATH,
+        path=path,
         secure=public.startswith("https://"),
         httponly=True,
-        samesite="strict",
+        samesite=samesite,
     )

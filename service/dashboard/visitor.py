@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from service.dashboard.sessions import Session
 from service.http.caller import ADMIN, Caller
@@ -13,6 +14,8 @@ class Visitor:
     caller: Caller
     session: Session = field(repr=False)
     form_token: str = field(repr=False)
+    session_id: UUID | None = None
+    """The session in the log of a person who signed in by OpenID Connect."""
 
     @property
     def acts(self) -> bool:

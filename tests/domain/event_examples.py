@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from domain.apps import app, connection
+from domain.apps import app, connection, dashboard_session
 from domain.catalogue import catalogue
 from domain.core import idempotency
 from domain.core.aggregate import DomainEvent
@@ -368,6 +368,15 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     },
     app.ApiKeyRevoked: {"key_id": KEY_ID},
     app.ApiKeyReplaced: {"key_id": KEY_ID, "new_key_id": NEW_KEY_ID, "expires_at": 1_767_312_000},
+    dashboard_session.DashboardSessionOpened: {
+        "app_id": APP_ID,
+        "role": "admin",
+        "secret_sha256": "5ec4e7",
+        "issuer": "https://login.example.com",
+        "person": "248289761001",
+        "ends_at": 1_767_312_000,
+    },
+    dashboard_session.DashboardSessionEnded: {"app_id": APP_ID},
     app.AppSettingsChanged: {"changes": {"time_zone": "Europe/Vienna"}},
     connection.ConnectionCreated: {
         "app_id": APP_ID,

@@ -31,7 +31,7 @@ def test_the_topics_are_the_frozen_ones() -> None:
 
 def test_readers_of_a_kind_follow_all_its_topics() -> None:
     assert set(INVOICE_TOPICS) == {topic for topic in TOPICS if topic.startswith("invoice.")}
-    prefixes = ("app.", "connection.")
+    prefixes = ("app.", "connection.", "dashboard_session.")
     assert set(ACCESS_TOPICS) == {topic for topic in TOPICS if topic.startswith(prefixes)}
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,15 @@ AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 @pytest.fixture(scope="session")
 def base_url(service: Service) -> Iterator[str]:
     """Serve the service under test on a port of the loopback."""
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with serving(service, bound):
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@contextmanager
+def serving(service: Service, bound: socket.socket) -> Iterator[None]:
+    """Serve a service on a socket until the block ends."""
     config = uvicorn.Config(service.app, lifespan="off", log_config=None, ws="none")
     server = uvicorn.Server(config)
 
@@ -33,9 +41,8 @@ def base_url(service: Service) -> Iterator[str]:
         await serving
 
     serving = service.call(start())
-    yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    yield
     service.call(stop(serving))
-    bound.close()
 
 
 @pytest.fixture(scope="module")

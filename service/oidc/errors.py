@@ -1,0 +1,28 @@
+"""Errors of a sign-in by OpenID Connect.
+
+OidcError
+├── IssuerUnavailable     no usable answer of the issuer: try again
+├── SignInRefused         the issuer refused the person, or the code
+├── TokenRejected         the ID token is not one for this sign-in
+└── NoRole                the person has a role in none of the apps
+"""
+
+
+class OidcError(Exception):
+    """Base class; the text is for the log and holds no secret."""
+
+
+class IssuerUnavailable(OidcError):
+    """The issuer did not answer in time, or answered something else than its protocol."""
+
+
+class SignInRefused(OidcError):
+    """The issuer answered with an error; the text is its code."""
+
+
+class TokenRejected(OidcError):
+    """The ID token is forged, expired, for somebody else or of another sign-in."""
+
+
+class NoRole(OidcError):
+    """No value of the roles claim is mapped to a role."""

@@ -1,0 +1,425 @@
+"""Sign-in by OpenID Connect, at a provider of our own on the loopback."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from pydantic import ValidationError
+
+from domain.apps.commands import ChangeApp
+from service.settings import Settings
+from tests.service.dashboard.visits import HOST, Visit, token_in, visit
+from tests.service.harness import MASTER_KEY, Service, Shop, now
+from tests.support.canned_server import serve_canned
+from tests.support.openid_provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    Claims,
+    OpenIdProvider,
+    ec_key,
+    openid_provider,
+    signed_by_another,
+    signed_with_public_key,
+    unsigned,
+)
+
+START = "/dashboard/sign-in/oidc"
+
+
+def roles(app_id: UUID, other_id: UUID) -> dict[str, dict[UUID, str]]:
+    return {
+        "staff": {app_id: "read"},
+        "billing": {app_id: "admin"},
+        "both": {app_id: "read", other_id: "admin"},
+        "gone": {uuid4(): "admin"},
+    }
+
+
+def settings_of(issuer: str, role_map: dict[str, dict[UUID, str]]) -> dict[str, Any]:
+    return {
+        "oidc_issuer": issuer,
+        "oidc_client_id": CLIENT_ID,
+        "oidc_client_secret": CLIENT_SECRET,
+        "oidc_roles": role_map,
+        "oidc_label": "Example Login",
+        "public_url": HOST.replace("http://billhook.test", "http://localhost"),
+        "sign_ins_per_minute": 10_000,
+    }
+
+
+@dataclass
+class World:
+    """A service with an issuer, and two apps that it has roles for."""
+
+    service: Service
+    provider: OpenIdProvider
+    app: Shop
+    other: Shop
+
+    def leave(self, path: str = START, visitor: Visit | None = None) -> tuple[Visit, str]:
+        """Start a sign-in; return the visitor and where the provider sends it back to."""
+        visitor = visitor or Visit(self.service)
+        left = visitor.get(path)
+        assert left.status_code == 303, left.text
+        assert left.headers["cache-control"] == "no-store"
+        return visitor, self.provider.authorize(left.headers["location"]).removeprefix(
+            "http://localhost"
+        )
+
+    def sign_in(self, path: str = START) -> tuple[Visit, httpx.Response]:
+        visitor, back = self.leave(path)
+        return visitor, visitor.get(back)
+
+
+@pytest.fixture(scope="module")
+def opened(service_database: str, service: Service) -> Iterator[World]:
+    apps = [Shop(service) for _ in range(2)]
+    role_map = roles(apps[0].app_id, apps[1].app_id)
+    with openid_provider() as provider:
+        settings = settings_of(provider.url, role_map)
+        with Service(service_database, projections=False, **settings) as signing_in:
+            signing_in.call(signing_in.context.auth.access.wait_until_verified(60))
+            yield World(signing_in, provider, apps[0], apps[1])
+
+
+@pytest.fixture
+def world(opened: World) -> World:
+    fresh = OpenIdProvider(url=opened.provider.url)
+    opened.provider.__dict__.update(fresh.__dict__)
+    return opened
+
+
+def session_events(world: World) -> list[Any]:
+    newest = world.service.call(
+        world.service.context.auth.access_rows.sessions(world.app.app_id, now=now())
+    )[0]
+    return world.service.events(newest.session_id)
+
+
+def test_a_person_signs_in_reads_and_signs_out(world: World) -> None:
+    visitor, back = world.leave(f"{START}?next=/dashboard/invoices%3Fstatus%3Dpaid")
+    answer = visitor.get(back)
+    assert answer.status_code == 200, answer.text
+    assert 'content="0;url=/dashboard/invoices?status=paid"' in answer.text
+    (session,) = [c for c in answer.headers.get_list("set-cookie") if "billhook_session" in c]
+    for attribute in ("httponly", "samesite=strict", "path=/dashboard", "max-age=28800"):
+        assert attribute in session.lower()
+    assert 'billhook_oidc=""' in str(answer.headers.get_list("set-cookie"))
+    page = visitor.get("/dashboard/invoices?status=paid")
+    assert page.status_code == 200
+    refused = visitor.post("/dashboard/work/resend", {"form_token": token_in(page)})
+    assert refused.status_code == 403
+    (opened,) = session_events(world)
+    assert (opened.TOPIC, opened.role, opened.person) == (
+        "dashboard_session.opened",
+        "read",
+        world.provider.subject,
+    )
+    assert opened.actor == f"session:{opened.originator_id}"
+    planted = dict(visitor.cookies)
+    assert visitor.act("/dashboard", "/dashboard/sign-out").status_code == 303
+    assert Visit(world.service, planted).get("/dashboard").status_code == 303, "revoked, not lost"
+    ended = world.service.events(opened.originator_id)[-1]
+    assert (ended.TOPIC, ended.actor) == ("dashboard_session.ended", opened.actor)
+
+
+def test_the_cookie_of_the_way_back_is_lax_sealed_and_short(world: World) -> None:
+    visitor = Visit(world.service)
+    left = visitor.get(START)
+    (cookie,) = left.headers.get_list("set-cookie")
+    for attribute in ("httponly", "samesite=lax", f"path={START}", "max-age=600"):
+        assert attribute in cookie.lower()
+    query = httpx.URL(left.headers["location"]).params
+    for name in ("state", "nonce"):
+        assert query[name] not in cookie
+
+
+def test_the_greater_role_counts_and_acts_under_the_persons_session(world: World) -> None:
+    world.provider.groups = ["staff", "billing", 7, None]
+    visitor, _ = world.sign_in()
+    fields = {"kind": "read", "name": "By a person", "action_key": str(uuid4())}
+    made = visitor.act("/dashboard/operations", "/dashboard/keys", **fields)
+    assert made.status_code == 200
+    newest = world.service.events(world.app.app_id)[-1]
+    assert newest.actor.startswith("session:")
+    assert "your session" in made.text
+    key = re.search(r"bh_read_[A-Za-z0-9_-]{20,}", made.text)
+    assert key is not None
+    listed = visitor.get("/dashboard/operations").text
+    assert world.provider.subject in listed
+    assert listed.count('/rotate"') == listed.count('/revoke"'), "sessions are no keys"
+
+
+def test_an_admin_ends_a_session(world: World) -> None:
+    person, _ = world.sign_in()
+    world.provider.groups = "billing"
+    admin, _ = world.sign_in()
+    rows = world.service.call(
+        world.service.context.auth.access_rows.sessions(world.app.app_id, now=now())
+    )
+    theirs = rows[1].session_id
+    path = f"/dashboard/sessions/{theirs}/end"
+    assert visit(world.other).get("/dashboard").status_code == 200
+    assert visit(world.other).act("/dashboard/operations", path).status_code == 404
+    assert person.get("/dashboard").status_code == 200
+    assert admin.act("/dashboard/operations", path).status_code == 303
+    assert person.get("/dashboard").status_code == 303
+    assert admin.act("/dashboard/operations", path).status_code == 404
+    ended = world.service.events(theirs)[-1]
+    assert (ended.TOPIC, ended.actor) == (
+        "dashboard_session.ended",
+        f"session:{rows[0].session_id}",
+    )
+
+
+def test_of_several_apps_one_is_chosen(world: World) -> None:
+    world.provider.groups = ["both"]
+    visitor, choice = world.sign_in()
+    assert "billhook_session" not in visitor.cookies
+    links = re.findall(r'href="(/dashboard/sign-in/oidc\?app=[^"]+)"', choice.text)
+    assert len(links) == 2
+    link = next(one for one in links if str(world.other.app_id) in one).replace("&amp;", "&")
+    visitor, _ = world.sign_in(link)
+    assert "API keys" in visitor.get("/dashboard/operations").text, "admin of the other app"
+    for unknown in (str(uuid4()), "x"):
+        _, choice = world.sign_in(f"{START}?app={unknown}")
+        assert "Choose an app" in choice.text, "an app without a role is none to choose"
+
+
+def changed(**claims: Any) -> Any:
+    return lambda given: {**given, **claims}
+
+
+def without(*names: str) -> Any:
+    return lambda given: {name: value for name, value in given.items() if name not in names}
+
+
+def test_whoever_has_no_role_is_refused(world: World) -> None:
+    nothing: list[Any] = [None, [], {}, "unknown", ["gone"], [["staff"]], 7, "staff,billing"]
+    for groups in nothing:
+        world.provider.groups = groups
+        visitor, answer = world.sign_in()
+        assert (answer.status_code, "you have no role" in answer.text) == (403, True), groups
+        assert "billhook_session" not in visitor.cookies
+    world.provider.change = without("groups")
+    assert world.sign_in()[1].status_code == 403
+    command = ChangeApp(app_id=world.other.app_id, enabled=False, actor="operator")
+    world.provider.change = lambda _: None
+    world.provider.groups = ["both"]
+    world.other.billing.change_app(command, occurred_at=now())
+    world.service.wait_for_projection("access")
+    visitor, _ = world.sign_in()
+    assert visitor.get("/dashboard").status_code == 200, "one app is left, and is not chosen from"
+    again = ChangeApp(app_id=world.other.app_id, enabled=True, actor="operator")
+    world.other.billing.change_app(again, occurred_at=now())
+    world.service.wait_for_projection("access")
+
+
+def test_a_token_that_is_not_for_this_sign_in_is_refused(world: World) -> None:
+    past, future = int(time.time()) - 600, int(time.time()) + 600
+    wrong = [
+        changed(aud="another client"),
+        changed(aud=[CLIENT_ID, "another client"]),  # and azp does not say that it is ours
+        changed(aud=[CLIENT_ID, "another client"], azp="another client"),
+        changed(aud=[]),
+        changed(aud=7),
+        changed(iss="https://evil.test"),
+        changed(iss=world.provider.url + "/"),
+        changed(nonce="of another sign-in"),
+        changed(nonce=7),
+        changed(exp=past),
+        changed(exp="tomorrow"),
+        changed(iat=future),
+        changed(iat={}),
+        changed(nbf=future),
+        changed(sub=""),
+        changed(sub=7),
+        changed(sub="x" * 256),
+        changed(at_hash="of another token"),
+        changed(at_hash=[7]),
+        without("aud"),
+        without("iss"),
+        without("sub"),
+        without("exp"),
+        without("iat"),
+        without("nonce"),
+    ]
+    for number, change in enumerate(wrong):
+        world.provider.change = change
+        visitor, answer = world.sign_in()
+        assert (answer.status_code, number) == (401, number), answer.text
+        assert "not valid for this sign-in" in answer.text
+        assert "billhook_session" not in visitor.cookies
+
+
+def test_a_token_that_the_issuer_did_not_sign_is_refused(world: World) -> None:
+    for sign in (unsigned, signed_with_public_key, signed_by_another, lambda *_: "a.b", long_token):
+        world.provider.sign = sign
+        visitor, answer = world.sign_in()
+        assert answer.status_code == 401, sign
+        assert "billhook_session" not in visitor.cookies
+
+
+def long_token(_: OpenIdProvider, __: Claims) -> str:
+    return "a" * 40_000
+
+
+def test_new_keys_of_the_issuer_are_fetched_when_they_are_needed(world: World) -> None:
+    world.sign_in()
+    world.provider.requests.clear()
+    _, answer = world.sign_in()
+    assert answer.status_code == 200
+    assert world.provider.requests == ["/token"], "configuration and keys are kept"
+    world.provider.rotate()
+    _, answer = world.sign_in()
+    assert answer.status_code == 200
+    assert world.provider.requests.count("/keys") == 1
+    world.provider.key = ec_key()  # and does not publish it
+    _, answer = world.sign_in()
+    assert answer.status_code == 401
+    key = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
+    world.provider.key, world.provider.published = key, [key]
+    world.provider.sign = rs256
+    assert world.sign_in()[1].status_code == 200
+
+
+def rs256(provider: OpenIdProvider, claims: Claims) -> str:
+    return jwt.encode({"alg": "RS256", "kid": "rsa"}, claims, provider.key, algorithms=["RS256"])
+
+
+def test_a_state_is_of_one_browser_and_one_use(world: World) -> None:
+    visitor, back = world.leave()
+    stranger = Visit(world.service)
+    for thief in (stranger, world.leave(visitor=Visit(world.service))[0]):
+        answer = thief.get(back)
+        assert (answer.status_code, "not started in this browser" in answer.text) == (400, True)
+    kept = dict(visitor.cookies)
+    assert visitor.get(back).status_code == 200
+    assert visitor.get(back).status_code in (400, 403)
+    replaying = Visit(world.service, kept)
+    location = (
+        world.provider.url
+        + "/authorize?"
+        + str(
+            httpx.QueryParams(
+                {
+                    "response_type": "code",
+                    "client_id": CLIENT_ID,
+                    "code_challenge_method": "S256",
+                    "scope": "openid",
+                    "redirect_uri": "http://localhost/dashboard/sign-in/oidc/return",
+                    "state": httpx.URL(back).params["state"],
+                    "nonce": "n" * 43,
+                    "code_challenge": "c",
+                }
+            )
+        )
+    )
+    again = world.provider.authorize(location).removeprefix("http://localhost")
+    assert replaying.get(again).status_code == 403, "its code was issued for another verifier"
+    assert "billhook_session" not in replaying.cookies
+
+
+def test_a_sign_in_that_was_used_opens_no_second_session(world: World) -> None:
+    """Also where the issuer issues a second code for the same state, verifier and nonce."""
+    visitor = Visit(world.service)
+    location = visitor.get(START).headers["location"]
+    kept = dict(visitor.cookies)
+    answers = []
+    for _ in range(2):
+        back = world.provider.authorize(location).removeprefix("http://localhost")
+        answers.append(Visit(world.service, kept).get(back))
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert "was used already" in answers[1].text
+
+
+def test_an_error_of_the_issuer_is_shown_and_nothing_of_its_text(world: World) -> None:
+    for refusal in ("access_denied", "<script>alert(1)</script>"):
+        world.provider.refusal = refusal
+        _, answer = world.sign_in()
+        assert (answer.status_code, "Example Login refused" in answer.text) == (403, True)
+        assert "alert(1)" not in answer.text
+    world.provider.refusal = None
+    visitor, back = world.leave()
+    for name, value in (("iss", "https://evil.test"), ("code", ""), ("code", "c" * 3000)):
+        url = httpx.URL(back).copy_set_param(name, value)
+        answer = Visit(world.service, dict(visitor.cookies)).get(str(url))
+        assert answer.status_code == 401, name
+    forged = httpx.URL(back).copy_set_param("code", "guessed")
+    assert visitor.get(str(forged)).status_code == 403
+
+
+def test_the_sign_in_leads_to_no_other_site(world: World) -> None:
+    for given in ("https://evil.test", "//evil.test", "//[", "javascript:1", "x" * 3000):
+        visitor, back = world.leave(f"{START}?next={given}")
+        assert 'content="0;url=/dashboard"' in visitor.get(back).text
+    long = "/dashboard/invoices?q=" + "x" * 2000
+    visitor, back = world.leave(f"{START}?next={long.replace('?', '%3F')}")
+    assert 'content="0;url=/dashboard"' in visitor.get(back).text
+
+
+def test_an_issuer_that_is_down_hurts_nobody_else(world: World, service_database: str) -> None:
+    with serve_canned() as canned:
+        canned.answer(503, b"")
+        settings = settings_of(canned.url, {"staff": {world.app.app_id: "read"}})
+        with Service(service_database, projections=False, **settings) as lonely:
+            lonely.call(lonely.context.auth.access.wait_until_verified(60))
+            for _ in range(2):
+                visitor = Visit(lonely)
+                page = visitor.get(START)
+                assert (page.status_code, "sign in with a key" in page.text) == (503, True)
+                assert visitor.sign_in(world.app.keys["read"]).status_code == 303
+                assert visitor.get("/dashboard").status_code == 200
+            assert len(canned.requests) == 1, "an error is kept for a moment"
+
+
+def test_without_an_issuer_there_is_only_the_key(service: Service) -> None:
+    visitor = Visit(service)
+    assert "Sign in with" not in visitor.get("/dashboard/sign-in").text
+    for path in (START, f"{START}/return?state=a&code=b"):
+        assert visitor.get(path).status_code == 404
+
+
+def test_attempts_are_limited_apart_from_those_with_a_key(
+    world: World, service_database: str
+) -> None:
+    settings = settings_of(world.provider.url, {"staff": {world.app.app_id: "read"}})
+    settings["sign_ins_per_minute"] = 2
+    with Service(service_database, projections=False, **settings) as service:
+        service.call(service.context.auth.access.wait_until_verified(60))
+        codes = [Visit(service).get(START).status_code for _ in range(3)]
+        assert codes == [303, 303, 429]
+        assert Visit(service).sign_in(world.app.keys["read"]).status_code == 303
+
+
+def test_a_session_ends_where_the_issuer_is_no_longer_set(world: World, service: Service) -> None:
+    visitor, _ = world.sign_in()
+    assert visitor.get("/dashboard").status_code == 200
+    assert Visit(service, dict(visitor.cookies)).get("/dashboard").status_code == 303
+
+
+def test_unsafe_settings_are_refused() -> None:
+    good = settings_of("https://login.example.com", {"staff": {uuid4(): "read"}})
+    known: dict[str, Any] = {"database_url": "postgresql://x", "master_keys": MASTER_KEY}
+    assert Settings(**known, **good | {"public_url": "https://billing.example.com"})
+    wrong: list[dict[str, Any]] = [
+        {"oidc_issuer": "http://login.example.com"},
+        {"oidc_issuer": "https://user@login.example.com"},
+        {"oidc_issuer": "https://["},
+        {"public_url": "http://billing.example.com"},
+        {"oidc_client_id": ""},
+        {"oidc_roles": {}},
+        {"oidc_roles": {"staff": {"no id": "read"}}},
+        {"oidc_roles": {"staff": {str(uuid4()): "write"}}},
+        {"oidc_scopes": "profile"},
+    ]
+    for one in wrong:
+        with pytest.raises(ValidationError):
+            Settings(**known, **good | one)
