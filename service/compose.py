@@ -235,5 +235,6 @@ def _dashboard(shared: Dependencies) -> DashboardContext:
         work=WorkQueries(pool),
         drift=DriftQueries(pool),
         connection_states=lambda app_id: read_connections(pool, app_id),
+        log_verifier=shared.log_verifier,
         now=shared.now,
     )

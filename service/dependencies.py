@@ -23,11 +23,13 @@ from projections.engine import health
 from projections.engine.pool import ReadPool, open_pool
 from projections.inbox.rejected import RejectedDeliveries
 from projections.invoices.queries import InvoiceQueries
+from projections.operations.log_checks import LogChecks
 from projections.work.provider_lookup import ProviderLookupClient
 from service.auth.access_cache import AccessCache, stopped
 from service.auth.context import AuthContext
 from service.auth.failed_lookups import FailedLookups
 from service.auth.rate_limit import RateLimiter
+from service.dashboard.log_verifier import LogVerifier
 from service.invoices.documents import Links
 from service.oidc.issuer import ClientSettings, Issuer
 from service.oidc.sign_in import OIDC_RETURN, OpenIdConnect
@@ -56,6 +58,7 @@ class Dependencies:
     provider_lookups: ProviderLookups
     oidc: OpenIdConnect | None
     rejections: RejectionLog
+    log_verifier: LogVerifier
     now: Callable[[], datetime]
 
 
@@ -84,6 +87,7 @@ async def open_dependencies(
         provider_lookups=await _lookups(settings, stack, waits=waits),
         oidc=_oidc(settings, stack),
         rejections=await _rejections(dsn, stack),
+        log_verifier=await _log_verifier(dsn, stack),
         now=_now,
     )
 
@@ -182,6 +186,15 @@ async def _rejections(dsn: str, stack: AsyncExitStack) -> RejectionLog:
     task = supervise(rejections.keep_writing(), name="rejected deliveries")
     stack.push_async_callback(rejections.close, task)
     return rejections
+
+
+async def _log_verifier(dsn: str, stack: AsyncExitStack) -> LogVerifier:
+    checks = LogChecks(dsn)
+    await checks.open()
+    stack.push_async_callback(checks.close)
+    verifier = LogVerifier(dsn, checks)
+    stack.push_async_callback(verifier.close)
+    return verifier
 
 
 def _secret_opener(settings: Settings) -> Callable[[str, str], str]:

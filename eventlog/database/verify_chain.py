@@ -29,12 +29,21 @@ FROM eventlog.events AS event
 LEFT JOIN eventlog.events AS earlier
     ON %(start)s::int8 > 1 AND earlier.originator_id = event.originator_id
     AND earlier.originator_version = event.originator_version - 1
-WHERE event.position >= %(start)s
+WHERE event.position >= %(start)s AND (%(end)s::int8 IS NULL OR event.position <= %(end)s)
 ORDER BY event.originator_id, event.originator_version
 """
+# Up to the end of the range, or of the log: also what is missing after the last event is counted.
 _COUNTED: Final = """
-SELECT count(*), coalesce(max(position), %(start)s - 1) FROM eventlog.events
-WHERE position >= %(start)s
+SELECT count(event.position), least(%(end)s::int8, newest.position)
+FROM (SELECT coalesce(max(position), 0) AS position FROM eventlog.events) AS newest
+LEFT JOIN eventlog.events AS event
+    ON event.position BETWEEN %(start)s AND least(%(end)s::int8, newest.position)
+GROUP BY newest.position
+"""
+_FIRST_MISSING: Final = """
+SELECT min(expected.position) FROM generate_series(%(start)s::int8, %(last)s::int8)
+    AS expected (position)
+WHERE NOT EXISTS (SELECT FROM eventlog.events AS event WHERE event.position = expected.position)
 """
 
 
@@ -66,11 +75,19 @@ class Report:
     events: int
     breaks: list[Break]
     missing_positions: int
+    first_missing: int | None = None
 
     @property
     def is_sound(self) -> bool:
         """Report whether the log is what was recorded."""
         return not self.breaks and not self.missing_positions
+
+    @property
+    def first_broken(self) -> int | None:
+        """Return the first position at which the log is not what was recorded."""
+        positions = [found.position for found in self.breaks]
+        return min([*positions, *([] if self.first_missing is None else [self.first_missing])],
+                   default=None)  # fmt: skip
 
 
 def verify(
@@ -78,37 +95,50 @@ def verify(
     *,
     stream: UUID | None = None,
     start: int = 1,
+    end: int | None = None,
     on_progress: Callable[[int, int], None] = lambda _checked, _of: None,
 ) -> Report:
     """Check the chain of one stream, or of all streams and that no position is missing.
 
-    Reads the events from position `start` on once, in one snapshot, a thousand at a time, and
+    Reads the events from position `start` to `end` once, in one snapshot, a thousand at a time, and
     calls `on_progress(checked, of)` as often. A chain can't show the loss of the newest events of
     a stream: those that left a gap in the positions are counted. Raises LogUnavailable.
     """
     try:
-        return _verify(dsn, stream=stream, start=start, on_progress=on_progress)
+        return _verify(dsn, stream=stream, start=start, end=end, on_progress=on_progress)
     except psycopg.OperationalError as error:
         raise LogUnavailable(type(error).__name__) from None
 
 
 def _verify(
-    dsn: str, *, stream: UUID | None, start: int, on_progress: Callable[[int, int], None]
+    dsn: str,
+    *,
+    stream: UUID | None,
+    start: int,
+    end: int | None,
+    on_progress: Callable[[int, int], None],
 ) -> Report:
     with (
         connect(dsn, application_name="billhook verify", autocommit=False) as connection,
         connection.cursor(name="verify") as cursor,
     ):
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        count, missing = (0, 0) if stream is not None else _count(connection, start=start)
+        count, missing, first_missing = 0, 0, None
+        if stream is None:
+            count, missing, first_missing = _count(connection, start=start, end=end)
         cursor.itersize = _ROWS_AT_ONCE
         if stream is None:
-            cursor.execute(_ALL_STREAMS, {"start": start}, binary=True)
+            cursor.execute(_ALL_STREAMS, {"start": start, "end": end}, binary=True)
         else:
             cursor.execute(_ONE_STREAM, [stream], binary=True)
         counter = _Counter((_Row(*row) for row in cursor), of=count, on_progress=on_progress)
         breaks = list(find_breaks(counter))
-        return Report(events=counter.count, breaks=breaks, missing_positions=missing)
+        return Report(
+            events=counter.count,
+            breaks=breaks,
+            missing_positions=missing,
+            first_missing=first_missing,
+        )
 
 
 def find_breaks(rows: Iterable[_Row]) -> Iterator[Break]:
@@ -148,11 +178,17 @@ def _fault(row: _Row, *, version: int, position: int, last_hash: bytes) -> str |
     return None
 
 
-def _count(connection: psycopg.Connection[TupleRow], *, start: int) -> tuple[int, int]:
-    """Count the events from `start` on, and the positions that are missing there."""
-    row = connection.execute(_COUNTED, {"start": start}).fetchone()
+def _count(
+    connection: psycopg.Connection[TupleRow], *, start: int, end: int | None
+) -> tuple[int, int, int | None]:
+    """Count the events of a range and the positions missing in it; find the first of these."""
+    row = connection.execute(_COUNTED, {"start": start, "end": end}).fetchone()
     count, last = (0, start - 1) if row is None else row
-    return count, max(last - start + 1, 0) - count
+    missing = max(last - start + 1, 0) - count
+    if not missing:
+        return count, 0, None
+    row = connection.execute(_FIRST_MISSING, {"start": start, "last": last}).fetchone()
+    return count, missing, None if row is None else row[0]
 
 
 class _Counter:

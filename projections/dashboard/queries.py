@@ -138,6 +138,18 @@ _NEWEST_CHANGES: Final = SQL(
 )
 
 
+# Entries of one event have one position, and are never divided between two pages.
+_LOG: Final = SQL(
+    "SELECT position, kind, subject_id, type, occurred_at, actor, data FROM read.timeline"
+    " WHERE app_id = %(app_id)s AND position < %(before)s AND {of_subject}"
+    " ORDER BY position DESC FETCH FIRST %(rows)s ROWS WITH TIES"
+)
+_KIND: Final = SQL(
+    "SELECT kind FROM read.timeline WHERE subject_id = %(subject_id)s AND app_id = %(app_id)s"
+    " ORDER BY position LIMIT 1"
+)
+
+
 class DashboardQueries:
     """Queries of the dashboard alone. Each may raise ReadModelUnavailable."""
 
@@ -213,6 +225,21 @@ class DashboardQueries:
         found = SQL(" UNION ALL ").join(_OF_TYPE.format(type=sql.Literal(one)) for one in types)
         query = _MOVEMENTS.format(found=found)
         return [Movement(**row) for row in await self._pool.fetch(query, known)]
+
+    async def log_entries(
+        self, app_id: UUID, *, before: int, subject_id: UUID | None, rows: int
+    ) -> list[AppChange]:
+        """List an app's entries before a position, newest first, also of one subject alone."""
+        known = {"app_id": app_id, "before": before, "subject_id": subject_id, "rows": rows}
+        query = _LOG.format(
+            of_subject=SQL("true" if subject_id is None else "subject_id = %(subject_id)s")
+        )
+        return [AppChange(**row) for row in await self._pool.fetch(query, known)]
+
+    async def kind_of(self, app_id: UUID, subject_id: UUID) -> str | None:
+        """Return whether an id is an app's invoice, subscription or tenant; None if it is none."""
+        found = await self._pool.fetch(_KIND, {"app_id": app_id, "subject_id": subject_id})
+        return str(found[0]["kind"]) if found else None
 
     async def newest_changes(self, app_id: UUID, *, rows: int) -> list[AppChange]:
         """List the newest timeline entries of an app."""

@@ -1024,6 +1024,25 @@ BEGIN
     END IF;
 END $$;
 
+-- Checks of the log's hash chains that were started on the dashboard. The process that runs one
+-- writes its progress; one that was not seen for 15 s has lost its process.
+CREATE UNLOGGED TABLE work.log_checks (
+    id           uuid        PRIMARY KEY,
+    app          uuid        NOT NULL,
+    stream       uuid,
+    first        bigint      NOT NULL,
+    last         bigint      NOT NULL,
+    "of"         bigint,
+    checked      bigint      NOT NULL DEFAULT 0,
+    first_broken bigint,
+    reason       text,
+    started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at  timestamptz
+);
+
+CREATE INDEX log_checks_of_app ON work.log_checks (app, started_at);
+
 -- Live lookups at a provider: inserted by the service, answered by a worker. They are not events:
 -- `answer` is sealed, and the row is deleted when it is read or has expired. Unlogged, so that no
 -- backup holds an answer.

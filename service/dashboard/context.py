@@ -18,6 +18,7 @@ from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
 from service.auth.context import AuthContext
 from service.auth.rate_limit import RateLimiter
+from service.dashboard.log_verifier import LogVerifier
 from service.dashboard.pending_sign_ins import PendingSignIns
 from service.dashboard.sessions import Sessions
 from service.invoices.documents import Links
@@ -50,6 +51,7 @@ class DashboardContext:
     work: WorkQueries
     drift: DriftQueries
     connection_states: Callable[[UUID], Awaitable[list[ConnectionState]]]
+    log_verifier: LogVerifier
     now: Callable[[], datetime]
 
 

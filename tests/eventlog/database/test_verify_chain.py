@@ -71,3 +71,18 @@ def test_the_progress_ends_with_all_events(database: str) -> None:
     seen: list[tuple[int, int]] = []
     verify(database, on_progress=lambda done, of: seen.append((done, of)))
     assert seen[-1] == (8, 8)
+
+
+@pytest.mark.usefixtures("_some_history")
+def test_a_range_is_checked_by_itself_and_names_its_first_broken_position(database: str) -> None:
+    for start in range(1, 9):
+        report = verify(database, start=start, end=start + 2)
+        assert report.is_sound, start
+        assert report.events == min(3, 9 - start)
+    tamper(database, "DELETE FROM eventlog.events")  # the event at position 3
+    assert [verify(database, start=1, end=end).first_broken for end in (2, 3, 8)] == [None, 3, 3]
+    assert verify(database, start=4, end=8).first_broken == 5  # its stream's next one
+    assert verify(database, start=6, end=8).is_sound
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM eventlog.events WHERE position = 8")
+    assert verify(database, start=6, end=20).is_sound  # nothing shows that it was there

@@ -24,6 +24,7 @@ ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
 PAGES = [
     *(path for path, _ in NAVIGATION),
     "/dashboard/operations/drift",
+    "/dashboard/operations/log",
     "/dashboard/recurring-revenue",
 ]
 FOLDER = Path(service.dashboard.__file__).parent

@@ -25,7 +25,7 @@ def pages_of(shop: Shop) -> list[str]:
     shop.service.wait_for_projection("subscriptions")
     subscription = f"/dashboard/subscriptions/{made.id}"
     own = [subscription, f"{subscription}/change?price-0=price_yearly&when=now",
-           "/dashboard/recurring-revenue?mode=test&currency=eur",
+           "/dashboard/recurring-revenue?mode=test&currency=eur", "/dashboard/operations/log",
            f"/dashboard/invoices/{failed}", f"/dashboard/invoices/{paid}?raw=1",
            f"/dashboard/invoices/{paid}/confirm/refund", f"/dashboard/tenants/{shop.tenant_id}",
            "/dashboard/movements?kind=failed", "/dashboard/operations/drift"]  # fmt: skip
@@ -92,6 +92,15 @@ def test_a_subscription_is_changed_from_the_click_to_the_provider(
     window.page.get_by_role("button", name="Change now").click()
     expect(window.page.get_by_role("status").filter(has_text="Done")).to_be_visible()
     expect(window.page.get_by_role("region", name="Items")).to_contain_text("4")
+
+
+def test_the_log_is_verified_from_the_click_to_the_result(shop: Shop, window: Window) -> None:
+    invoice_of(shop)
+    window.sign_in(shop)
+    window.open("/dashboard/operations/log")
+    window.page.get_by_role("button", name="Verify").click()
+    expect(window.page.locator("#checks")).to_contain_text("sound", timeout=60_000)
+    expect(window.page.locator("#checks")).not_to_contain_text("running")
 
 
 def test_an_open_page_shows_what_happens_and_keeps_scroll_and_text(

@@ -1,0 +1,114 @@
+"""Verify parts of the event log in the background, a few events at a time, one check at once."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Final
+from uuid import UUID, uuid4
+
+from eventlog.database.verify_chain import Report, verify
+from eventlog.errors import LogUnavailable
+from eventlog.process.supervise import supervise
+from projections.engine.errors import ReadModelUnavailable
+from projections.operations.log_checks import LogCheck, LogChecks
+from service.auth.access_cache import stopped
+
+MOST_EVENTS: Final = 1_000_000
+"""The longest range of one check."""
+_CHUNK: Final = 2_000
+_STORE_EVERY_S: Final = 0.5
+
+
+class LogVerifier:
+    """Runs checks on threads, so that no request waits for them; pauses as long as it works."""
+
+    def __init__(self, dsn: str, checks: LogChecks) -> None:
+        """Start nothing yet."""
+        self._dsn = dsn
+        self._checks = checks
+        self._is_busy = False
+        self._task: asyncio.Task[object] | None = None
+
+    async def start(self, app_id: UUID, *, stream: UUID | None, first: int, last: int) -> bool:
+        """Start a check of a stream, or else of a range; return whether it was started.
+
+        Not while this process, or another one for the same app, is at one. `last` is included.
+        Raises ReadModelUnavailable.
+        """
+        if self._is_busy:
+            return False
+        self._is_busy = True
+        try:
+            check_id = uuid4()
+            of = None if stream is not None else last - first + 1
+            may_begin = await self._checks.start(
+                check_id, app_id, stream=stream, first=first, last=last, of=of
+            )
+        except BaseException:
+            self._is_busy = False
+            raise
+        if not may_begin:
+            self._is_busy = False
+            return False
+        run = self._run(check_id, stream=stream, first=first, last=last)
+        self._task = supervise(run, name="log check", is_expected=lambda: True)
+        return True
+
+    async def newest(self, app_id: UUID) -> list[LogCheck]:
+        """Return an app's checks, newest first. Raises ReadModelUnavailable."""
+        return await self._checks.newest(app_id)
+
+    async def close(self) -> None:
+        """Stop the check that runs."""
+        if self._task is not None:
+            await stopped(self._task)
+
+    async def _run(self, check_id: UUID, *, stream: UUID | None, first: int, last: int) -> None:
+        """Check, and store the result; without the database the check is shown as lost."""
+        try:
+            with suppress(ReadModelUnavailable):
+                try:
+                    checked, report = await self._check(check_id, stream, first=first, last=last)
+                except LogUnavailable:
+                    reason = "The database did not answer: start it again."
+                    await self._checks.update(check_id, checked=0, is_over=True, reason=reason)
+                else:
+                    await self._checks.update(
+                        check_id,
+                        checked=checked,
+                        is_over=True,
+                        first_broken=report.first_broken,
+                        reason=reason_of(report),
+                    )
+        finally:
+            self._is_busy = False
+
+    async def _check(
+        self, check_id: UUID, stream: UUID | None, *, first: int, last: int
+    ) -> tuple[int, Report]:
+        """Return how many events were checked, and the report that has the first fault, if any."""
+        if stream is not None:
+            report = await asyncio.to_thread(verify, self._dsn, stream=stream)
+            return report.events, report
+        checked, stored_s = 0, time.monotonic()
+        report = Report(events=0, breaks=[], missing_positions=0)
+        for start in range(first, last + 1, _CHUNK):
+            began_s = time.monotonic()
+            end = min(start + _CHUNK - 1, last)
+            report = await asyncio.to_thread(verify, self._dsn, start=start, end=end)
+            checked += report.events
+            if not report.is_sound:
+                break
+            if time.monotonic() - stored_s >= _STORE_EVERY_S:
+                await self._checks.update(check_id, checked=checked)
+                stored_s = time.monotonic()
+            await asyncio.sleep(time.monotonic() - began_s)
+        return checked, report
+
+
+def reason_of(report: Report) -> str | None:
+    """Name the fault at the first broken position; None for a sound part."""
+    for found in report.breaks:
+        if found.position == report.first_broken:
+            return found.reason
+    return "no event has this position" if report.missing_positions else None
