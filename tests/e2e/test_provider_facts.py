@@ -279,3 +279,40 @@ def test_a_subscription_whose_customer_was_deleted_at_mollie_ends_at_once(
     answer = send(caller, "POST", f"/subscriptions/{shown['id']}/cancel", {"atPeriodEnd": False})
     assert (done(answer)["status"], done(answer)["monthlyMinor"] >= 0) == ("canceled", True)
     assert caller.get("/work", state="gave_up")["items"] == []
+
+
+def test_a_price_is_read_in_the_subscriptions_currency(caller: Caller, account: Account) -> None:
+    shop = Shop(caller, account, "sgd")
+    both: Any = {"currency": "eur", "unit_amount": 1000, "product": account.product}
+    both |= {"recurring": MONTHLY, "currency_options": {"sgd": {"unit_amount": 1700}}}
+    price = account.v1.prices.create(both).id
+    given: Any = {"customer": shop.customer, "items": [{"price": price}], "currency": "sgd"}
+    made = account.v1.subscriptions.create(given).id
+    shown = shop.subscription(made, status="active", monthlyMinor=1700)
+    assert [line["amountMinor"] for line in shown["lineItems"]] == [1700]
+    require_sums(caller, account, "sgd", monthly=1700)
+
+
+def test_a_subscription_made_anew_with_our_metadata_is_one_of_its_own(
+    caller: Caller, account: Account
+) -> None:
+    shop = Shop(caller, account, "mxn")
+    price = shop.price(unit_amount=2500, recurring=MONTHLY)
+    lines: Json = {"lineItems": [{"price": price}], "type": "subscription"}
+    first = done(caller.post_invoice(shop.tenant, **lines))
+    ours = account.v1.subscriptions.retrieve(first["subscriptionId"])
+    copied: Any = {"customer": shop.customer, "items": [{"price": price}]}
+    copied["metadata"] = ours.metadata.to_dict()
+    anew = shop.subscription(account.v1.subscriptions.create(copied).id, status="active")
+    assert anew["id"] != shop.subscription(ours.id)["id"]
+
+    def both_paid() -> bool:
+        items = caller.get("/invoices", currency="mxn")["items"]
+        paid = {item["subscriptionId"]: item["amountPaidMinor"] for item in items}
+        overpaid = [item["amountOverpaidMinor"] for item in items]
+        return paid == dict.fromkeys((ours.id, anew["providerSubscriptionId"]), 2500) and not any(
+            overpaid
+        )
+
+    eventually(both_paid)
+    require_sums(caller, account, "mxn", monthly=5000)
