@@ -72,7 +72,8 @@ class ProviderSubscription:
     """A provider's subscription at one moment, as ProviderInvoice is an invoice.
 
     `cancel_at`: when it will end, if it will. `scheduled_phases`: what a schedule that is not ours
-    changes later. `latest_invoice`: the provider's id of its newest.
+    changes later; `scheduled_change`: what our own changes next. `latest_invoice`: the provider's
+    id of its newest.
     `is_incomplete`: it has items, discounts or amounts that the snapshot does not list, as in
     webhooks.
     """
@@ -93,6 +94,7 @@ class ProviderSubscription:
     ended_at: int | None
     discounts: tuple[Discount, ...] = ()
     scheduled_phases: tuple[ScheduledPhase, ...] = ()
+    scheduled_change: ScheduledPhase | None = None
     is_incomplete: bool = False
     latest_invoice: str | None = None
     description: str | None = None

@@ -48,7 +48,8 @@ class SubscriptionStateEvent(SubscriptionEvent):
     `items`: {id, price, name, quantity, amount_minor, amount_decimal, currency, interval,
     interval_count, usage_based}. `monthly_minor`: what it brings in a month, net of tax and
     discounts; None where the amount of an item is unknown. `scheduled_phases`: {starts_at, items:
-    [{price, quantity}]}, changes by a schedule that is not ours.
+    [{price, quantity}]}, changes by a schedule that is not ours. `scheduled_change`: such a phase,
+    which our own schedule has next.
     """
 
     source: str
@@ -64,6 +65,7 @@ class SubscriptionStateEvent(SubscriptionEvent):
     canceled_at: int | None
     ended_at: int | None
     scheduled_phases: list[dict[str, Any]]
+    scheduled_change: dict[str, Any] | None = None
 
 
 class SubscriptionIncomplete(SubscriptionStateEvent):

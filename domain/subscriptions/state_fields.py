@@ -63,6 +63,9 @@ def state_fields(seen: ProviderSubscription) -> dict[str, Any]:
         "canceled_at": seen.canceled_at,
         "ended_at": seen.ended_at,
         "scheduled_phases": [_phase(phase) for phase in seen.scheduled_phases],
+        "scheduled_change": None
+        if seen.scheduled_change is None
+        else _phase(seen.scheduled_change),
     }
 
 

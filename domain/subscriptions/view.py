@@ -158,7 +158,7 @@ def _first_view(event: s.SubscriptionEvent) -> SubscriptionView:
 
 _PROVIDER_FIELDS: Final = (
     "currency", "items", "monthly_minor", "period_start", "period_end", "trial_end", "cancel_at",
-    "canceled_at", "ended_at", "scheduled_phases",
+    "canceled_at", "ended_at", "scheduled_phases", "scheduled_change",
 )  # fmt: skip
 
 
@@ -166,6 +166,7 @@ def _apply_provider_fields(view: SubscriptionView, event: s.SubscriptionStateEve
     view.as_of = max(view.as_of, event.as_of)
     view.body = event.body or view.body
     view.status = _STATUS.get(type(event), view.status)
+    _follow_own_schedule(view, event)
     view.provider_fields = {name: getattr(event, name) for name in _PROVIDER_FIELDS}
     view.currency = event.currency
     view.items = [dict(item) for item in event.items]
@@ -174,12 +175,27 @@ def _apply_provider_fields(view: SubscriptionView, event: s.SubscriptionStateEve
     view.trial_end, view.cancel_at = from_unix(event.trial_end), from_unix(event.cancel_at)
     view.canceled_at, view.ended_at = from_unix(event.canceled_at), from_unix(event.ended_at)
     view.scheduled_phases = [dict(phase) for phase in event.scheduled_phases]
-    if isinstance(event, s.SubscriptionPlanChanged) or view.status in ENDED:
+    has_begun = isinstance(event, s.SubscriptionPlanChanged) and event.scheduled_change is None
+    if has_begun or view.status in ENDED:
         view.scheduled = None
     upcoming = view.next_terms
     begun = upcoming is not None and (event.period_end or 0) > upcoming["starts_at"]
     if upcoming is not None and begun and _is_for(event, upcoming["terms"]):
         view.terms, view.next_terms, view.scheduled = upcoming["terms"], None, None
+
+
+def _follow_own_schedule(view: SubscriptionView, event: s.SubscriptionStateEvent) -> None:
+    """Show the change that our schedule still has at the provider, where others may edit it."""
+    change = event.scheduled_change
+    if change is None:
+        if view.provider_fields.get("scheduled_change") is not None:
+            view.scheduled = None
+        return
+    starts_at = from_unix(change["starts_at"])
+    lines = None if view.scheduled is None else view.scheduled["lines"]
+    if lines is None or _prices(lines) != _prices(change["items"]):
+        lines = [{**item, "quantity": _quantity(item)} for item in change["items"]]
+    view.scheduled = {"lines": lines, "at": starts_at and starts_at.isoformat()}
 
 
 def _is_for(event: s.SubscriptionStateEvent, terms: dict[str, Any]) -> bool:
@@ -188,7 +204,13 @@ def _is_for(event: s.SubscriptionStateEvent, terms: dict[str, Any]) -> bool:
 
 
 def _prices(lines: Iterable[dict[str, Any]]) -> list[tuple[str, int]]:
-    return sorted((line.get("price") or "", line.get("quantity") or 1) for line in lines)
+    return sorted((line.get("price") or "", _quantity(line)) for line in lines)
+
+
+def _quantity(line: dict[str, Any]) -> int:
+    """Return a line's quantity; one that is billed by usage is requested as 1, and has none."""
+    quantity: int | None = line.get("quantity")
+    return 1 if quantity is None else quantity
 
 
 def _take_agreement(

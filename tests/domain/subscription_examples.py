@@ -41,6 +41,7 @@ _SNAPSHOT: Final[dict[str, Any]] = {
     "trial_end": None,
     "cancel_at": None,
     "scheduled_phases": [],
+    "scheduled_change": None,
     "canceled_at": None,
     "ended_at": None,
 }

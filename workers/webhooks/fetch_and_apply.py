@@ -47,7 +47,9 @@ from workers.provider_objects.ownership import (
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.event_types import CUSTOMER_DELETED
 from workers.providers.stripe.schemas import StripePaidFor
+from workers.providers.stripe.subscription_objects import subscription_of_schedule
 
+SCHEDULE: Final = "subscription_schedule"
 MONEY_BACK: Final = ("charge", "refund", "credit_note", "dispute")
 _WAIT_FOR_STEP_S: Final = 2.0
 _TRIES: Final = 4
@@ -129,14 +131,8 @@ def _fetch_and_record(
         return _record_customer_deleted(received, deps, actor=actor)
     gateway = deps.gateway_of(received.app_id, received.connection)
     account = _account(received, actor=actor)
-    importing = ImportDeps(billing=deps.billing, gateway=gateway, now=deps.now)
-    if received.object_type == "subscription":
-        before = _version(Subscription, account.id_of(received.object_id), deps)
-        seen = gateway.fetch_subscription(received.object_id)
-        _require_match(app_mismatch(received, seen))
-        check = partial(_raise_if_changed, before, lambda known: known.is_ambiguous(seen))
-        taken = import_subscription(seen, account, importing, check=check)
-        return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
+    if received.object_type in ("subscription", SCHEDULE):
+        return _record_subscription(received, gateway, account, deps)
     at_provider = _invoice_at_provider(received, deps, gateway)
     if at_provider is None:
         raise _Mismatch(BELONGS_TO_NONE)
@@ -147,6 +143,7 @@ def _fetch_and_record(
     invoice = None if named is None else deps.billing.find(Invoice, named)
     if named is None or _is_object_of_its_own(received, answer, invoice):
         _require_match(app_mismatch(received, answer))
+        importing = ImportDeps(billing=deps.billing, gateway=gateway, now=deps.now)
         contested = partial(_raise_if_changed, before, lambda one: is_ambiguous(one.view, answer))
         known = import_invoice(answer, account, importing, with_refunds=goes_back, check=contested)
         return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
@@ -154,6 +151,27 @@ def _fetch_and_record(
     back = gateway.fetch_refunds_and_disputes(answer.id) if goes_back else RefundsAndDisputes()
     effect = _record(cast("Invoice", invoice), answer, back, received, deps, version=version)
     return [{"invoice": str(named), "effect": str(effect)}]
+
+
+def _record_subscription(
+    received: ProviderEventReceived,
+    gateway: InvoicingGateway,
+    account: ProviderAccount,
+    deps: FetchDeps,
+) -> Effects:
+    """Fetch and record a subscription: the event's object, or the one of its schedule."""
+    subscription_id: str | None = received.object_id
+    if received.object_type == SCHEDULE:
+        subscription_id = subscription_of_schedule(_object(received, deps.bodies))
+    if subscription_id is None:
+        return []  # a schedule that has not begun has no subscription yet
+    before = _version(Subscription, account.id_of(subscription_id), deps)
+    seen = gateway.fetch_subscription(subscription_id)
+    _require_match(app_mismatch(received, seen))
+    check = partial(_raise_if_changed, before, lambda known: known.is_ambiguous(seen))
+    importing = ImportDeps(billing=deps.billing, gateway=gateway, now=deps.now)
+    taken = import_subscription(seen, account, importing, check=check)
+    return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
 
 
 def _record_customer_deleted(

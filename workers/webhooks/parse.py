@@ -20,6 +20,7 @@ from workers.providers.stripe.event_types import (
     CUSTOMER_DELETED,
     FETCH_TYPES,
     PREVIEW_TYPES,
+    SCHEDULE_TYPES,
     SETUP_TYPES,
 )
 from workers.providers.stripe.objects import to_invoice
@@ -59,7 +60,7 @@ def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEve
     if entry.provider == "mollie":
         fetched = entry.object_type in ("payment", "subscription")
         return ParsedEvent(entry, subject, needs_fetch=fetched)
-    if entry.type in (*FETCH_TYPES, CUSTOMER_DELETED, DIFFERENCE_FOUND):
+    if entry.type in (*FETCH_TYPES, *SCHEDULE_TYPES, CUSTOMER_DELETED, DIFFERENCE_FOUND):
         return ParsedEvent(entry, subject, needs_fetch=True)
     is_object = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEW_TYPES
     if not is_object and entry.type not in SETUP_TYPES:

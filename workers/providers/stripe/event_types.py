@@ -40,6 +40,16 @@ FETCH_TYPES: Final = (
     "charge.dispute.closed",
 )
 
+# Their object is the schedule of a subscription, which is fetched.
+SCHEDULE_TYPES: Final = (
+    "subscription_schedule.created",
+    "subscription_schedule.updated",
+    "subscription_schedule.released",
+    "subscription_schedule.canceled",
+    "subscription_schedule.completed",
+    "subscription_schedule.aborted",
+)
+
 # Their object is a customer; what is known of its tenant is enough.
 CUSTOMER_DELETED: Final = "customer.deleted"
 
@@ -61,6 +71,7 @@ EVENT_TYPES: Final = (
     *APPLIED_TYPES,
     *SETUP_TYPES,
     *FETCH_TYPES,
+    *SCHEDULE_TYPES,
     CUSTOMER_DELETED,
     *STORED_TYPES,
 )

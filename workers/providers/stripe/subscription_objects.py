@@ -21,7 +21,9 @@ from workers.providers.stripe.objects import Json
 from workers.providers.stripe.subscription_schemas import (
     StripeAmounts,
     StripeDiscounts,
+    StripePhase,
     StripeSchedule,
+    StripeScheduleOf,
     StripeSubscription,
     StripeSubscriptionItem,
     StripeSubscriptionStatus,
@@ -55,6 +57,8 @@ _STATES: Final[dict[StripeSubscriptionStatus, SubscriptionState]] = {
     "canceled": "canceled",
 }
 
+_ENDED: Final = frozenset({"canceled", "expired"})
+
 
 def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
     """Read a subscription as it was at `as_of` (Unix seconds by Stripe's clock).
@@ -66,6 +70,8 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
     read = read_as(StripeSubscription, data, kind="subscription")
     items, state = read.items.data, _STATES[read.status]
     schedule = read.schedule if isinstance(read.schedule, StripeSchedule) else None
+    if state in _ENDED:
+        schedule = None  # an ended subscription keeps it, but follows it no more
     paused = read.pause_collection is not None and state == "active"
     period_end = max((item.current_period_end for item in items), default=None)
     return ProviderSubscription(
@@ -85,12 +91,19 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
         ended_at=read.ended_at,
         discounts=_discounts(read.discounts, currency=read.currency),
         scheduled_phases=() if schedule is None else _foreign_phases(schedule),
+        scheduled_change=None if schedule is None else _own_phase(schedule),
         is_incomplete=_is_incomplete(read),
         latest_invoice=read.latest_invoice,
         description=read.description,
         metadata=read.metadata,
         raw=raw_json(data, kind="subscription"),
     )
+
+
+def subscription_of_schedule(data: Json) -> str | None:
+    """Read the subscription of a schedule: the present one, or the one that it released."""
+    read = read_as(StripeScheduleOf, data, kind="subscription_schedule")
+    return read.subscription or read.released_subscription
 
 
 def _is_incomplete(subscription: StripeSubscription) -> bool:
@@ -114,15 +127,23 @@ def _cancel_at(subscription: StripeSubscription, schedule: StripeSchedule | None
 def _foreign_phases(schedule: StripeSchedule) -> tuple[ScheduledPhase, ...]:
     """Return the later phases, unless they are the one that we scheduled."""
     later = schedule.later_phases
-    if metadata_keys.SCHEDULE in schedule.metadata and len(later) <= 1:
-        return ()
-    return tuple(
-        ScheduledPhase(
-            starts_at=phase.start_date,
-            items=tuple((item.price, item.quantity) for item in phase.items),
-        )
-        for phase in later
-    )
+    return () if _is_ours(schedule) else tuple(_to_phase(phase) for phase in later)
+
+
+def _own_phase(schedule: StripeSchedule) -> ScheduledPhase | None:
+    """Return the one later phase of our own schedule, as it is by now."""
+    later = schedule.later_phases if _is_ours(schedule) else []
+    return _to_phase(later[0]) if later else None
+
+
+def _is_ours(schedule: StripeSchedule) -> bool:
+    """Return whether a schedule is ours; one that was given more phases elsewhere is not."""
+    return metadata_keys.SCHEDULE in schedule.metadata and len(schedule.later_phases) <= 1
+
+
+def _to_phase(phase: StripePhase) -> ScheduledPhase:
+    items = tuple((item.price, item.quantity) for item in phase.items)
+    return ScheduledPhase(starts_at=phase.start_date, items=items)
 
 
 def _to_item(item: StripeSubscriptionItem, subscription: StripeSubscription) -> SubscriptionItem:

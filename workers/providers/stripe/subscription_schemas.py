@@ -184,6 +184,13 @@ class StripeSchedule(ProviderObject):
         return max(phase.end_date for phase in self.phases) if ends else None
 
 
+class StripeScheduleOf(ProviderObject):
+    """The subscription of a schedule: the present one, or the one that it released."""
+
+    subscription: TokenOrObject | None = None
+    released_subscription: TokenOrObject | None = None
+
+
 class StripeSubscription(ProviderObject):
     """A subscription; a discount that is not expanded is None, a schedule is its id."""
 
