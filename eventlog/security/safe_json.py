@@ -77,12 +77,28 @@ def _dumped(value: object) -> bytes:
 
 def _safe(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
-        return _cut(cleaned(value))
+        return _safe_text(value)
     if isinstance(value, list):
         return [_safe(item) for item in value]
     if isinstance(value, dict):
-        return {cleaned(key): _safe(item) for key, item in value.items() if key not in _SECRET_KEYS}
+        return {
+            # Numbers, truth values and null are most of the values: no call for them.
+            _safe_key(key): _safe(item) if isinstance(item, str | list | dict) else item
+            for key, item in value.items()
+            if key not in _SECRET_KEYS
+        }
     return value
+
+
+def _safe_key(key: str) -> str:
+    return key if key.isprintable() else cleaned(key)
+
+
+def _safe_text(text: str) -> str:
+    """Return a text as it is, unless it may have a secret or a character that UNSAFE matches."""
+    if text.isprintable() and "secret" not in text:
+        return text
+    return _cut(cleaned(text))
 
 
 def _cut(text: str) -> str:

@@ -44,7 +44,11 @@ def main() -> int:
     arguments = _parser().parse_args()
     configure_logging("console")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
-    effort = replace(QUICK if arguments.quick else FULL, processes=arguments.processes)
+    effort = replace(
+        QUICK if arguments.quick else FULL,
+        processes=arguments.processes,
+        audit_calls_per_s=arguments.audit_calls_per_s,
+    )
     report, started_s = Report(), time.monotonic()
     with Stage() as stage:
         found: dict[str, object] = {
@@ -68,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", choices=known, metavar="NAME", help=named)
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--processes", type=int, default=1, help="of each server (default 1)")
+    rate = "rate limit of the audited connection (default 100, Stripe's live mode)"
+    parser.add_argument("--audit-calls-per-s", type=int, default=100, help=rate)
     return parser
 
 

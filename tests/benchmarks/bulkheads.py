@@ -68,8 +68,12 @@ class PostLoad:
 
     def post_all(self) -> Figures:
         """Send the requests from two callers; percentiles of the time to the answer."""
+        return percentiles(self.times_s())
+
+    def times_s(self) -> list[float]:
+        """Send the requests from two callers; seconds to each answer."""
         with ThreadPoolExecutor(_CALLERS) as pool:
-            return percentiles(list(pool.map(lambda _: self._post(), range(self._requests))))
+            return list(pool.map(lambda _: self._post(), range(self._requests)))
 
     def _post(self) -> float:
         started_s = time.perf_counter()

@@ -2,26 +2,25 @@
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Final
-
-import psutil
+from typing import Final
 
 from cli.local.files import saved_settings
 from eventlog import persistence
 from eventlog.log import Log
 from projections.work.open_items import OpenItems
+from tests.benchmarks.audit_process import AuditProcess
+from tests.benchmarks.bulk_history import fill
 from tests.benchmarks.bulkheads import PostLoad
 from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
-from tests.benchmarks.summary_statistics import Figures, rounded
+from tests.benchmarks.summary_statistics import percentiles, rounded
 from tests.benchmarks.workload import QUICK, Effort
 from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess
@@ -32,14 +31,10 @@ from tests.workers.reconciliation.nets import open_nets
 from tests.workers.reconciliation.open_item_folding import Folding
 from tests.workers.reconciliation.storm import MollieStorm, StripeStorm, weather
 from tests.workers.stripe_harness import Bench
+from workers.providers.reconciliation_budget import SHARE
 from workers.runtime import open_billing
 
-_HISTORY: Final = 10_000
-# The rates of Stripe's test mode, of which an audit has a fifth.
-_RATES: Final = {
-    "BILLHOOK_STRIPE_TEST_CALLS_PER_S": "25",
-    "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S": "25",
-}
+_RATES: Final = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S")
 _MOST_CALLERS_RATIO: Final = 1.1
 _MOST_GROWTH_MB: Final = 30
 
@@ -93,100 +88,62 @@ def _day(stage: Stage, seed: int, payments: int, *, drop: float) -> Counter[str]
 
 
 def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]:
-    """Import an account's history, then audit it while callers post invoices."""
+    """Audit an account while callers post invoices: by turns beside it, and while it is stopped."""
     with (
         tempfile.TemporaryDirectory(prefix="billhook-audit-") as folder,
         System(Path(folder)) as system,
         system.account() as account,
         system.caller() as caller,
     ):
-        for start in range(0, objects, _HISTORY):
-            account.admin.make_history(min(_HISTORY, objects - start), seed=start)
-        say(f"{objects} invoices in the account")
-        environment = {**os.environ, **saved_settings(system.data_dir), **_RATES}
-        arguments = ["--app", system.demo["app_slug"], "--connection", "stripe-1", "--json"]
-        imported = {**environment, **dict.fromkeys(_RATES, "0")}
-        _command(imported, "import", "stripe", *arguments, "--since", "2000-01-01")
+        made = fill(system, account, objects=objects)
+        rate = str(effort.audit_calls_per_s)
+        environment = {**os.environ, **saved_settings(system.data_dir)} | dict.fromkeys(
+            _RATES, rate
+        )
         load = PostLoad(system, caller, requests=effort.requests)
-        load.post_all()  # warms up connections and caches
-        quiet = load.post_all()
-        run = _Run(environment, "reconcile", "run", *arguments, "--from", "2000-01-01")
-        beside: list[Figures] = []
-        while run.is_running() and len(beside) < effort.rounds:
-            beside.append(load.post_all())
-        run.wait()
-        loaded = min(beside, key=lambda figures: figures["p95_ms"])
+        load.times_s()  # warms up connections and caches
+        arguments = ["--app", system.demo["app_slug"], "--connection", "stripe-1", "--json"]
+        with AuditProcess(environment, [*arguments, "--from", _start()]) as audit:
+            alone, beside = _by_turns(audit, load)
+            finished = audit.finished()
+    quiet, loaded = percentiles(alone), percentiles(beside)
+    # A page of 100, and one call for each open invoice and each refund.
+    calls = sum(finished["checked"].values()) / 100 + made["failed"] + made["refunded"]
     ratio = rounded(loaded["p95_ms"] / quiet["p95_ms"])
     found = {
-        "objects": objects,
-        "found": sum(run.finished["found"].values()),
-        "objects_per_s": rounded(sum(run.finished["checked"].values()) / run.seconds),
-        "memory_mb_first_quarter": rounded(run.early_mb),
-        "memory_mb_most": rounded(run.most_mb),
-        "callers_quiet": quiet,
+        "objects": sum(finished["checked"].values()),
+        "found": sum(finished["found"].values()),
+        "seconds": round(audit.ran_s),
+        "objects_per_s": rounded(sum(finished["checked"].values()) / audit.ran_s),
+        "calls_per_s": rounded(calls / audit.ran_s),
+        "calls_per_s_allowed": effort.audit_calls_per_s // SHARE,
+        "processor_ms_per_object": rounded(audit.cpu_s * 1000 / sum(finished["checked"].values())),
+        "memory_mb_first_quarter": rounded(audit.early_mb),
+        "memory_mb_most": rounded(audit.most_mb),
+        "callers_posts": [len(alone), len(beside)],
+        "callers_alone": quiet,
         "callers_beside": loaded,
         "callers_p95_ratio": ratio,
     }
     say(json.dumps(found))
-    if run.most_mb - run.early_mb > _MOST_GROWTH_MB:
-        report.fail(f"the audit grew from {run.early_mb:.0f} to {run.most_mb:.0f} MB")
+    if audit.most_mb - audit.early_mb > _MOST_GROWTH_MB:
+        report.fail(f"the audit grew from {audit.early_mb:.0f} to {audit.most_mb:.0f} MB")
     if ratio > _MOST_CALLERS_RATIO:
         report.fail(f"callers' p95 is {ratio} times its quiet value beside an audit")
     return found
 
 
-def _command(environment: dict[str, str], *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}")
+def _by_turns(audit: AuditProcess, load: PostLoad) -> tuple[list[float], list[float]]:
+    """Post beside the audit, and while it is stopped, until it ends; seconds of both."""
+    alone: list[float] = []
+    beside: list[float] = []
+    while audit.is_running():
+        beside += load.times_s()
+        with audit.stopped():
+            alone += load.times_s()
+    return alone, beside
 
 
-class _Run:
-    """An audit in a process of its own, whose memory is read after each page."""
-
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `wait`
-        self._started_s = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cli", *arguments], env=environment, stdout=self._output
-        )
-        self._samples: list[float] = []
-        self.finished: dict[str, Any] = {}
-        self.seconds = 0.0
-
-    def is_running(self) -> bool:
-        """Return whether it runs; samples its memory."""
-        if self._process.poll() is not None:
-            return False
-        try:
-            self._samples.append(psutil.Process(self._process.pid).memory_info().rss / 2**20)
-        except psutil.Error:
-            return False
-        return True
-
-    def wait(self) -> None:
-        """Wait for its end, and read its last line."""
-        while self.is_running():
-            time.sleep(0.2)
-        self.seconds = time.monotonic() - self._started_s
-        self._output.seek(0)
-        lines = self._output.read().splitlines()
-        self._output.close()
-        if self._process.returncode:
-            raise RuntimeError(f"the audit ended with {self._process.returncode}")
-        self.finished = json.loads(lines[-1])
-
-    @property
-    def early_mb(self) -> float:
-        """Return the most memory in the first quarter of the samples."""
-        return max(self._samples[: max(len(self._samples) // 4, 1)])
-
-    @property
-    def most_mb(self) -> float:
-        """Return the most memory."""
-        return max(self._samples)
+def _start() -> str:
+    """Return the first day of the audit: some days before the history."""
+    return (datetime.now(UTC) - timedelta(days=400)).date().isoformat()

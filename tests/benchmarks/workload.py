@@ -20,6 +20,8 @@ class Effort:
     pickups: int
     requests: int
     processes: int = 1
+    # Of the audited connection; reconciliation has a fifth of it.
+    audit_calls_per_s: int = 100
 
 
 FULL: Final = Effort(
