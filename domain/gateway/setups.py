@@ -35,6 +35,7 @@ class ProviderMethod:
 class SetupSession:
     """A page at one moment. `url` is there while it is open, `method` once one was left and asked.
 
+    `is_method_gone`: whether a method that was left is no longer there, or was revoked.
     Whoever has `url` can leave a method for this customer: it goes into no log.
     """
 
@@ -45,4 +46,5 @@ class SetupSession:
     livemode: bool
     url: str = field(default="", repr=False)
     method: ProviderMethod | None = None
+    is_method_gone: bool = False
     metadata: dict[str, str] = field(default_factory=dict)

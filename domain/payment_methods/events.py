@@ -95,6 +95,14 @@ class SetupExpired(MethodSetupEvent):
     source: str
 
 
+class SetupRevoked(MethodSetupEvent):
+    """The saved method is no longer at the provider: it was revoked there."""
+
+    TOPIC: ClassVar[str] = "method_setup.revoked"
+    payment_method: str
+    source: str
+
+
 class SetupGaveUp(MethodSetupEvent):
     """A step used up its tries; an operator must look and can send it again."""
 

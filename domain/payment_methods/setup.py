@@ -22,7 +22,8 @@ SUBMITTED: Final = "submitted"
 COMPLETED: Final = "completed"
 EXPIRED: Final = "expired"
 REJECTED: Final = "rejected"
-STATUSES: Final = (REQUESTED, OPEN, SUBMITTED, COMPLETED, EXPIRED, REJECTED)
+REVOKED: Final = "revoked"
+STATUSES: Final = (REQUESTED, OPEN, SUBMITTED, COMPLETED, EXPIRED, REJECTED, REVOKED)
 
 # The steps: the page is opened; what was left there becomes what is charged by default.
 OPEN_PAGE: Final = "open"
@@ -203,7 +204,9 @@ class MethodSetup(AggregateRoot):
     def _record_submitted(
         self, session: SetupSession, *, source: str, actor: str, occurred_at: datetime
     ) -> Effect:
-        if self.view.status in (SUBMITTED, COMPLETED):
+        if self.view.status == COMPLETED and session.is_method_gone:
+            return self._record_revoked(source=source, actor=actor, occurred_at=occurred_at)
+        if self.view.status in (SUBMITTED, COMPLETED, REVOKED):
             return Effect.CONFIRMED
         if self.view.status not in (REQUESTED, OPEN):
             return Effect.STALE
@@ -214,6 +217,17 @@ class MethodSetup(AggregateRoot):
             app_id=self.view.app_id,
             session_id=session.id,
             customer=session.customer,
+            source=source,
+        )
+        return Effect.CHANGED
+
+    def _record_revoked(self, *, source: str, actor: str, occurred_at: datetime) -> Effect:
+        method = self.view.method or {}
+        self.record_event(
+            s.SetupRevoked,
+            occurred_at=occurred_at,
+            actor=actor,
+            payment_method=method.get("id") or "",
             source=source,
         )
         return Effect.CHANGED
@@ -281,5 +295,7 @@ def _take_end(view: MethodSetupView, event: s.MethodSetupEvent) -> None:
             )
         case s.SetupExpired():
             view.status = EXPIRED
+        case s.SetupRevoked():
+            view.status = REVOKED
     # A page that is over is not shown again.
     view.url = None

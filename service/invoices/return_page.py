@@ -70,6 +70,9 @@ _SETUP_TEXTS: Final = {
         "Thank you: your payment method is saved", "You can close this page."
     ),
     payment_methods_setup.EXPIRED: _Texts("The page has expired", "No payment method was saved."),
+    payment_methods_setup.REVOKED: _Texts(
+        "Your payment method was removed", "It is not charged any more."
+    ),
     payment_methods_setup.REJECTED: _Texts(
         "Your payment method could not be saved", "Nothing was taken, and nothing is kept."
     ),

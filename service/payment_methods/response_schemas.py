@@ -44,7 +44,8 @@ class MethodSetup(ResponseModel):
     mode: Mode
     status: Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
     """`open`: the page is waiting for the customer. `submitted`: a payment method was saved.
-    `completed`: it is the default for requests without one."""
+    `completed`: it is the default for requests without one. `revoked`: its mandate is no longer at
+    Mollie."""
     url: str | None
     """Grants only saving a payment method for this tenant."""
     expires_at: Moment | None

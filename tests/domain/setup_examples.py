@@ -53,6 +53,7 @@ EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "provider_code": "resource_missing",
     },
     s.SetupExpired: {"session_id": "cs_1", "source": "webhook"},
+    s.SetupRevoked: {"payment_method": "mdt_1", "source": "reconciliation"},
     s.SetupGaveUp: {"step": "open", "attempts": 40, "last_error": "GatewayUnavailable: no answer"},
     s.SetupResent: {"step": "open"},
 }

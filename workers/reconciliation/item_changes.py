@@ -55,6 +55,8 @@ _OPENING: Final[tuple[type[DomainEvent], ...]] = (
     p.SetupOpened,
     p.SetupSubmitted,
 )
+# A mandate may be revoked at any time; other saved methods are not looked at again.
+MANDATE: Final = "mdt_"
 _CONFIRMING: Final[tuple[type[DomainEvent], ...]] = (
     e.ProviderStateConfirmed,
     s.SubscriptionStateConfirmed,
@@ -67,9 +69,9 @@ _CLOSING: Final[tuple[type[DomainEvent], ...]] = (
     pe.PaymentCanceled,
     s.SubscriptionCanceled,
     s.SubscriptionExpired,
-    p.SetupCompleted,
     p.SetupRejected,
     p.SetupExpired,
+    p.SetupRevoked,
 )
 _PARTS: Final[tuple[type[DomainEvent], ...]] = (
     m.RefundPending,
@@ -82,7 +84,14 @@ _PARTS: Final[tuple[type[DomainEvent], ...]] = (
 )
 # The first checks are due 50 minutes before an authorization ends, and when it has ended.
 _BEFORE_DEADLINE: Final = timedelta(hours=1)
-TOPICS: Final = tuple(kind.TOPIC for kind in (*_OPENING, *_CONFIRMING, *_CLOSING, *_PARTS))
+_KINDS: Final[tuple[type[DomainEvent], ...]] = (
+    *_OPENING,
+    *_CONFIRMING,
+    *_CLOSING,
+    *_PARTS,
+    p.SetupCompleted,
+)
+TOPICS: Final = tuple(kind.TOPIC for kind in _KINDS)
 
 
 def item_change(event: Any) -> ItemChange | None:  # noqa: ANN401 - any event of the topics
@@ -90,6 +99,10 @@ def item_change(event: Any) -> ItemChange | None:  # noqa: ANN401 - any event of
     if isinstance(event, _PARTS):
         return _part_change(event)
     subject = UUID(str(event.originator_id))
+    if isinstance(event, p.SetupCompleted):
+        if not event.payment_method.startswith(MANDATE):
+            return ItemClosed(subject=subject)
+        return ItemOpened(subject=subject, reported_at=event.timestamp)
     if isinstance(event, _OPENING):
         return ItemOpened(subject=subject, reported_at=event.timestamp)
     if isinstance(event, _CONFIRMING):

@@ -1,8 +1,9 @@
-"""Audit a Mollie account: payments, refunds, chargebacks and subscriptions.
+"""Audit a Mollie account: payments, refunds, chargebacks, subscriptions and saved mandates.
 
 Mollie's lists have no filter by time: they are read from the newest object down to the start of
-the period. Objects that are newer than its end are passed over. Mandates are not recorded apart:
-a setup's mandate comes with its payment, and a lost one ends its subscription.
+the period. Objects that are newer than its end are passed over. A saved mandate is compared where
+the payment that left it is listed: its customer's mandates are listed then. A subscription whose
+mandate is lost has another status.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
-from domain.payment_methods.setup import OPEN, MethodSetup
+from domain.payment_methods.setup import COMPLETED, OPEN, MethodSetup
 from workers.providers.mollie.history import MollieHistory, PartOfPayment
 from workers.providers.retry import Page, T
 from workers.providers.stripe.setups import setup_named_by
@@ -65,17 +67,32 @@ class MollieAudit(AuditRun):
             {one for seen in payments for one in compare.ids_of_invoice(seen)}
             | {one for one in setups.values() if one is not None}
         )
+        mandates = lru_cache(maxsize=None)(self.lists.mandates)
         entered = 0
         for seen in payments:
             setup_id = setups[seen.id]
             if setup_id is not None:
-                found = _setup_difference(seen, known.get(setup_id))
+                found = self._setup_difference(seen, known.get(setup_id), mandates)
             else:
                 difference = compare.payment(seen, known)
                 found = None if difference is None else difference.events
             if found is not None:
                 entered += self.inbox.receive_payment(seen.id, difference=found)
         return entered
+
+    def _setup_difference(
+        self, seen: ProviderInvoice, known: object, mandates: Callable[[str], set[str]]
+    ) -> str | None:
+        """Return how the page or the mandate of a payment-method setup differs; None if equal."""
+        if not isinstance(known, MethodSetup):
+            return None
+        view = known.view
+        if view.status == OPEN:
+            state = "open" if seen.payment is None else seen.payment.state
+            return None if state in _UNDECIDED else f"setup {state}"
+        if view.status != COMPLETED or view.method is None or view.customer is None:
+            return None
+        return None if view.method["id"] in mandates(view.customer) else "SetupRevoked"
 
     def _check_parts(self, parts: Sequence[PartOfPayment]) -> int:
         """Compare refunds or chargebacks, together for each payment.
@@ -122,14 +139,6 @@ class MollieAudit(AuditRun):
 
 def _created(seen: ProviderInvoice) -> int | None:
     return seen.created_at
-
-
-def _setup_difference(seen: ProviderInvoice, known: object) -> str | None:
-    """Return the new state of a payment-method setup whose page is open here; None if none."""
-    if not isinstance(known, MethodSetup) or known.view.status != OPEN:
-        return None
-    state = "open" if seen.payment is None else seen.payment.state
-    return None if state in _UNDECIDED else f"setup {state}"
 
 
 def _within(

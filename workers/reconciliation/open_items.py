@@ -32,7 +32,7 @@ Subject = Invoice | Subscription | MethodSetup
 _FINAL: Final = frozenset(
     {status.PAID, status.VOID, status.CANCELED, status.EXPIRED, status.REJECTED}
 )
-_OVER: Final = frozenset({setups.COMPLETED, setups.EXPIRED, setups.REJECTED})
+_OVER: Final = frozenset({setups.EXPIRED, setups.REJECTED, setups.REVOKED})
 
 
 def place_items(items: OpenItems, load: Callable[[Iterable[UUID]], Known], *, limit: int) -> int:
@@ -146,7 +146,7 @@ class OpenItemCheck:
 
     def _check_setup(self, ours: MethodSetup) -> bool:
         session_id = ours.view.session_id
-        if session_id is None or ours.view.status != setups.OPEN:
+        if session_id is None or ours.view.status not in (setups.OPEN, setups.COMPLETED):
             return False
         seen = self.gateway.fetch_setup(session_id)
         difference = self.compare.setup(ours, seen)
@@ -217,7 +217,9 @@ def _is_final(subject: Subject, item: OpenItem) -> bool:
         case Subscription():
             return subject.view.status in ENDED
         case MethodSetup():
-            return subject.view.status in _OVER
+            has_mandate = subject.view.provider == "mollie"
+            done = subject.view.status == setups.COMPLETED and not has_mandate
+            return done or subject.view.status in _OVER
     assert_never(subject)
 
 

@@ -24,6 +24,7 @@ SUBMITTED = happened(s.SetupSubmitted)
 COMPLETED = happened(s.SetupCompleted)
 REJECTED = happened(s.SetupRejected)
 EXPIRED = happened(s.SetupExpired)
+REVOKED = happened(s.SetupRevoked, payment_method="pm_1", source="webhook")
 GAVE_UP = happened(s.SetupGaveUp)
 
 PAGE = SetupSession(
@@ -31,6 +32,7 @@ PAGE = SetupSession(
 )
 LEFT = replace(PAGE, state="complete", url="")
 OVER = replace(PAGE, state="expired", url="")
+GONE = replace(LEFT, is_method_gone=True)
 CARD = ProviderMethod(id="pm_1", type="card", brand="visa", last4="4242")
 
 STORIES: dict[str, tuple[Happened, ...]] = {
@@ -40,6 +42,7 @@ STORIES: dict[str, tuple[Happened, ...]] = {
     m.COMPLETED: (OPENED, SUBMITTED, COMPLETED),
     m.EXPIRED: (OPENED, EXPIRED),
     m.REJECTED: (REJECTED,),
+    m.REVOKED: (OPENED, SUBMITTED, COMPLETED, REVOKED),
 }
 
 
@@ -98,6 +101,10 @@ TABLE = [
     (m.SUBMITTED, OVER, Effect.STALE, []),
     (m.COMPLETED, LEFT, Effect.CONFIRMED, []),
     (m.COMPLETED, OVER, Effect.STALE, []),
+    (m.COMPLETED, GONE, Effect.CHANGED, [REVOKED]),
+    (m.SUBMITTED, GONE, Effect.CONFIRMED, []),
+    (m.REVOKED, GONE, Effect.CONFIRMED, []),
+    (m.REVOKED, LEFT, Effect.CONFIRMED, []),
     (m.EXPIRED, PAGE, Effect.STALE, []),
     (m.EXPIRED, LEFT, Effect.STALE, []),
     (m.EXPIRED, OVER, Effect.CONFIRMED, []),

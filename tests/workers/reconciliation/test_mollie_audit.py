@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
+from tests.workers.payments.test_mollie_mandate_setup import do, request_setup, view_of
 from tests.workers.reconciliation.nets import DAY_S, Nets
+from tests.workers.reconciliation.open_item_folding import Folding, check
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from workers.reconciliation.audit_run import Stopped
 from workers.reconciliation.mollie_audit import PAYMENT_LISTS
@@ -115,3 +117,48 @@ def test_a_period_in_the_past_is_read_alone(mollie_nets: Nets, mollie: MollieBen
     assert sum(mollie_nets.audit().run(mollie_nets.period(days=500)).found.values()) > 3
     mollie_nets.heal()
     assert mollie.invoice(known["paid"]).view.status == "paid"
+
+
+def leave_mandate(mollie: MollieBench) -> UUID:
+    """Complete a payment-method setup, and its mandate."""
+    setup_id = request_setup(mollie)
+    opened = do(mollie, setup_id)
+    mollie.pay(opened.session_id, method="creditcard")
+    mollie.receive_webhook(opened.session_id)
+    assert do(mollie, setup_id).status == "completed"
+    return setup_id
+
+
+def revoke(mollie: MollieBench, setup_id: UUID) -> None:
+    view = view_of(mollie, setup_id)
+    assert view.method is not None
+    mollie.account.client.customers.get(view.customer or "").mandates.delete(view.method["id"])
+
+
+def test_a_revoked_mandate_is_found_by_the_audit_and_by_the_daily_check(
+    mollie_nets: Nets, mollie: MollieBench, folding: Folding
+) -> None:
+    audited, checked, kept = (leave_mandate(mollie) for _ in range(3))
+    assert sum(mollie_nets.audit().run(mollie_nets.period()).found.values()) == 0
+    revoke(mollie, audited)
+    mollie.account.admin.forget_requests()
+
+    assert mollie_nets.audit().run(mollie_nets.period()).found["payments"] == 1
+    assert {one["method"] for one in mollie.account.admin.requests()} == {"GET"}
+    mollie_nets.heal()
+    assert view_of(mollie, audited).status == "revoked"
+
+    revoke(mollie, checked)
+    mollie.clock.added += timedelta(days=2)
+    mollie.account.admin.set_clock(advance_s=2 * DAY_S)
+    assert check(mollie_nets, folding) == 1
+    mollie_nets.heal()
+
+    assert [view_of(mollie, one).status for one in (checked, kept)] == ["revoked", "completed"]
+    drifts = [(subject, field, theirs) for subject, field, _, theirs in mollie_nets.drifts()]
+    assert drifts == [(audited, "status", "revoked"), (checked, "status", "revoked")]
+    head = mollie.log.head()
+    assert sum(mollie_nets.audit().run(mollie_nets.period(days=9)).found.values()) == 0
+    mollie.clock.added += timedelta(days=2)
+    assert check(mollie_nets, folding) == 0
+    assert mollie.log.head() == head

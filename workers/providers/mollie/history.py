@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mollie.api.objects.customer import Customer
+
 from domain.core.providers import Mode
 from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
@@ -20,8 +22,9 @@ from workers.providers.mollie.client import (
     MollieClients,
     items_of,
     named,
+    pages,
 )
-from workers.providers.mollie.recurring import to_subscription
+from workers.providers.mollie.recurring import to_mandate, to_subscription
 from workers.providers.mollie.schemas import (
     MollieMark,
     MolliePartOfPayment,
@@ -111,6 +114,12 @@ class MollieHistory:
     def chargebacks(self, after: str | None) -> Page[PartOfPayment]:
         """Read a page of chargebacks. Mollie docs: list all chargebacks."""
         return _page(self._clients.for_thread().chargebacks, after, _chargeback)
+
+    def mandates(self, customer: str) -> set[str]:
+        """Return the ids of a customer's mandates that can be charged, or can become so."""
+        line = self._clients.for_thread()
+        listed = pages(Customer({"id": named(customer)}, line).mandates.list(limit=PAGE))
+        return {mandate.id for mandate in map(to_mandate, listed) if mandate.state != "invalid"}
 
     def marks(self) -> dict[str, str]:
         """Return the newest payments' changeable fields, by payment id."""

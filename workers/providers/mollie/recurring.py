@@ -53,7 +53,7 @@ class SubscriptionCalls:
         line = self._clients.for_thread()
         own = line.payments.get(named(payment_id)).get("mandateId")
         listed = pages(_customer(customer, line).mandates.list(limit=PAGE))
-        found = [_to_mandate(item) for item in listed]
+        found = [to_mandate(item) for item in listed]
         left = next((mandate for mandate in found if mandate.id == own), None)
         if left is not None and left.state != "invalid":
             return left
@@ -147,7 +147,8 @@ def _sum(charge: Charge) -> dict[str, Any]:
     }
 
 
-def _to_mandate(data: Mapping[str, Any]) -> ProviderMandate:
+def to_mandate(data: Mapping[str, Any]) -> ProviderMandate:
+    """Read a mandate. Raises ProviderObjectUnreadable."""
     read = read_as(MollieMandate, dict(data), kind="mandate")
     return ProviderMandate(id=read.id, state=read.status, method=read.method)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from mollie.api.objects.customer import Customer
@@ -57,9 +58,13 @@ class SetupCalls:
         found = dict(line.payments.get(named(session_id)))
         owner = Customer({"id": named(str(found["customerId"]))}, line)
         mandates = pages(owner.mandates.list(limit=PAGE))
-        left = next((item for item in mandates if item["id"] == found.get("mandateId")), None)
-        valid = left is not None and left["status"] == "valid"
-        return to_session(found, mandate=left if valid else None)
+        own = found.get("mandateId")
+        left = next((item for item in mandates if item["id"] == own), None)
+        state = None if left is None else left["status"]
+        return replace(
+            to_session(found, mandate=left if state == "valid" else None),
+            is_method_gone=own is not None and state in (None, "invalid"),
+        )
 
     def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
         """Do nothing: Mollie has no default; requests name the mandate."""
