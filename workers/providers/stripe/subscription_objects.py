@@ -119,8 +119,16 @@ def _is_incomplete(subscription: StripeSubscription) -> bool:
 
 
 def _cancel_at(subscription: StripeSubscription, schedule: StripeSchedule | None) -> int | None:
-    """Return when a subscription ends, by itself or by its schedule."""
-    ends = (subscription.cancel_at, None if schedule is None else schedule.cancel_at)
+    """Return when a subscription ends, by itself or by its schedule.
+
+    With a schedule, `cancel_at` may be no end but the time of the transition to the next phase.
+    """
+    own = subscription.cancel_at
+    if schedule is None:
+        return own
+    if own in {phase.end_date for phase in schedule.phases}:
+        own = None
+    ends = (own, schedule.cancel_at)
     return min((end for end in ends if end is not None), default=None)
 
 
