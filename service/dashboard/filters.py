@@ -34,10 +34,10 @@ def given_filters(params: QueryParams, *, several: Collection[str] = ()) -> dict
 def with_moments(given: Mapping[str, str], times: Collection[str], *, zone: str) -> dict[str, str]:
     """Write each day among the times as the moment at which it begins in a time zone.
 
-    A field that ends in `To` names the last day that is wanted, so that the moment is its end.
+    `to`, or a field that ends in `To`, names the last day that is wanted: the moment is its end.
     """
     return {
-        name: _moment(value, zone=zone, is_end=name.endswith("To"))
+        name: _moment(value, zone=zone, is_end=name.lower().endswith("to"))
         if name in times and _DAY.fullmatch(value)
         else value
         for name, value in given.items()

@@ -25,7 +25,8 @@ ROWS = 50_000
 TENANT = UUID(int=17)
 _FILL = """
 INSERT INTO read.subscriptions (subscription_id, app_id, tenant_id, provider, mode, connection,
-    status, user_id, customer, provider_subscription_id, created_at, version, position, view)
+    status, user_id, customer, provider_subscription_id, created_at, has_earned, version,
+    position, view)
 SELECT md5(n::text)::uuid,
     CASE WHEN n %% 2 = 0 THEN %(app)s ELSE md5((n %% 10)::text)::uuid END,
     CASE WHEN n %% 600 <> 0 THEN lpad(to_hex(n %% 500), 32, '0')::uuid END,
@@ -34,7 +35,7 @@ SELECT md5(n::text)::uuid,
     CASE WHEN n %% 300 = 0 THEN 'second' ELSE 'main' END,
     CASE WHEN n %% 50 = 0 THEN 'past_due' WHEN n %% 7 = 0 THEN 'canceled' ELSE 'active' END,
     'user_' || n %% 1000, 'cus_' || n %% 1000, 'sub_' || n,
-    %(at)s::timestamptz + make_interval(secs => n), 2, n, %(view)s::jsonb
+    %(at)s::timestamptz + make_interval(secs => n), true, 2, n, %(view)s::jsonb
 FROM generate_series(1, %(rows)s) AS n
 """
 _RARE: list[dict[str, Any]] = [
