@@ -15,7 +15,7 @@ Json = Mapping[str, Any]
 
 _STATES: Final = frozenset({"status", "interval", "round", "duration", "billing_scheme"})
 _TIMES: Final = re.compile(
-    r"(^|_)(at|date|end|start|created|anchor|due_by|before|on|period|times?|year|month)(_|$)"
+    r"(^|_)(at|date|end|start|created|anchor|due_by|before|on|period|time|year|month)(_|$)"
 )
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 _LEFT_OUT: Final = frozenset({"metadata", "created", "_links", "livemode"})
@@ -33,10 +33,14 @@ class FieldValues:
             for path, value in _leaves(str(one.get("object") or one.get("resource")), one):
                 self.seen[path].add(value)
 
-    @property
-    def varied(self) -> frozenset[str]:
-        """The fields of which two values or more were seen."""
-        return frozenset(path for path, values in self.seen.items() if len(values) > 1)
+    def require(self, varied: frozenset[str], constant: Mapping[str, str]) -> None:
+        """Require that each field is in one of the tables, and that the first ones were varied."""
+        known = varied | constant.keys()
+        unknown, missing = self.seen.keys() - known, known - self.seen.keys()
+        assert not unknown, f"varied by no course: {sorted(unknown)}"
+        assert not missing, f"of no object: {sorted(missing)}"
+        same = [path for path in sorted(varied) if len(self.seen[path]) < 2]
+        assert not same, f"always the same: {same}"
 
 
 def _leaves(prefix: str, node: Json) -> Iterator[tuple[str, str]]:
@@ -46,7 +50,9 @@ def _leaves(prefix: str, node: Json) -> Iterator[tuple[str, str]]:
 
 
 def _values(path: str, name: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
+    if name == "currency_options" and isinstance(value, Mapping):
+        yield from _values(path, "", list(value.values()))
+    elif isinstance(value, Mapping):
         kind = value.get("object") or value.get("resource")
         if kind == "list":
             yield from _values(path, name, value["data"])

@@ -14,6 +14,7 @@ import stripe
 
 from domain.invoices.view import InvoiceView
 from projections.reports.invoice_sums import parts_of
+from tests.support.stripe_account import CARDS
 from tests.workers.provider_objects.field_values import FieldValues
 from tests.workers.stripe_harness import Bench
 
@@ -21,9 +22,9 @@ from tests.workers.stripe_harness import Bench
 STEPS: Final = {"isk": 100, "kwd": 10}
 CURRENCIES: Final = ("eur", "jpy", "isk", "kwd")
 ACTIONS: Final = (
-    "pay", "pay part", "pay outside", "hold", "capture", "release", "overpay", "note", "credit",
-    "noted outside", "noted refund", "refund", "fail refund", "dispute", "win", "lose", "void",
-    "write off", "revise", "deliver",
+    "pay", "decline", "pay part", "pay outside", "hold", "capture", "release", "overpay", "note",
+    "credit", "noted outside", "noted refund", "void note", "refund", "fail refund", "dispute",
+    "win", "lose", "void", "write off", "revise", "deliver",
 )  # fmt: skip
 
 
@@ -101,6 +102,7 @@ class Course:
         admin, invoices = self.admin, self.v1.invoices
         return {
             "pay": lambda: invoices.pay(invoice),
+            "decline": self._decline(invoice),
             "pay part": lambda: admin.pay_part(invoice, amount),
             "pay outside": lambda: invoices.pay(invoice, {"paid_out_of_band": True}),
             "hold": lambda: admin.pay_part(invoice, amount, capture="manual"),
@@ -111,6 +113,7 @@ class Course:
             "credit": lambda: self._note(invoice, amount=amount, credit_amount=amount),
             "noted outside": lambda: self._note(invoice, amount=amount, out_of_band_amount=amount),
             "noted refund": lambda: self._note(invoice, amount=amount, refund_amount=amount),
+            "void note": lambda: self._void_note(invoice),
             "refund": lambda: admin.refund(invoice, amount=amount),
             "fail refund": self._fail_refund,
             "dispute": lambda: admin.dispute(invoice, amount=amount),
@@ -134,6 +137,18 @@ class Course:
 
     def _note(self, invoice: str, **amounts: int) -> None:
         self.v1.credit_notes.create({"invoice": invoice, **amounts})
+
+    def _decline(self, invoice: str) -> Callable[[], object]:
+        def pay() -> None:
+            card = {"customer": self.customer}
+            method = self.v1.payment_methods.attach(CARDS["declined"], card).id
+            self.v1.invoices.pay(invoice, {"payment_method": method})
+
+        return pay
+
+    def _void_note(self, invoice: str) -> None:
+        for note in self.v1.credit_notes.list({"invoice": invoice, "limit": 1}).data:
+            self.v1.credit_notes.void_credit_note(note.id)
 
     def _fail_refund(self) -> None:
         for charge in self.v1.charges.list({"customer": self.customer, "limit": 100}).data:
@@ -198,17 +213,15 @@ def follow(bench: Bench, bills: Sequence[Bill], steps: Sequence[Step], currency:
         assert len(view.lines) == one["lines"].total_count
 
 
-LISTED: Final = (
-    "invoices", "credit_notes", "charges", "refunds", "disputes", "payment_intents",
-    "invoice_payments",
-)  # fmt: skip
-
-
 def note_fields(bench: Bench, values: FieldValues, *services: str) -> None:
     """Note the fields of the account's newest objects."""
     for service in services:
         params: Any = {"limit": 100}
         if service == "invoices":
             params["expand"] = ["data.amount_paid_off_stripe"]
+        if service == "prices":
+            params["expand"] = ["data.tiers", "data.currency_options"]
+        if service == "coupons":
+            params["expand"] = ["data.currency_options"]
         listed = getattr(bench.account.v1, service).list(params)
         values.add(orjson.loads(listed.last_response.body)["data"])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
+
+import orjson
 
 from domain.core import ids
 from domain.subscriptions.subscription import Subscription
@@ -14,7 +17,13 @@ from tests.workers.stripe_harness import Bench
 
 DAY_S: Final = 86_400
 TRIAL_DAYS: Final = 5
-_MONTHLY: Final = {"interval": "month"}
+# The months that an interval has, and days by which one has surely ended.
+INTERVALS: Final = {
+    ("month", 1): (Fraction(1), 31),
+    ("week", 2): (Fraction(24, 52), 14),
+    ("month", 3): (Fraction(3), 92),
+    ("year", 1): (Fraction(12), 366),
+}
 
 
 def _in_dollars(**amounts: Any) -> dict[str, Any]:
@@ -39,14 +48,17 @@ SHAPES: Final[dict[str, dict[str, Any]]] = {
     "volume": {
         "billing_scheme": "tiered",
         "tiers_mode": "volume",
-        "tiers": [{"up_to": 5, "unit_amount": 90}, {"up_to": "inf", "unit_amount": 80}],
+        "tiers": [
+            {"up_to": 5, "unit_amount": 90, "flat_amount": 30},
+            {"up_to": "inf", "unit_amount": 80},
+        ],
     },
-    "metered": {"unit_amount": 500, "recurring": _MONTHLY | {"usage_type": "metered"}},
+    "metered": {"unit_amount": 500},
 }
 ONLY_EUROS: Final = frozenset({"graduated", "volume", "metered"})
 COUPONS: Final[dict[str, dict[str, Any]]] = {
     "tenth": {"percent_off": 10, "duration": "forever"},
-    "third": {"percent_off": 33.33, "duration": "repeating", "duration_in_months": 3},
+    "third": {"percent_off": 33.33, "duration": "repeating", "duration_in_months": 24},
     "once": {"percent_off": 50, "duration": "once"},
     "amount": {
         "amount_off": 250,
@@ -59,7 +71,7 @@ COUPONS: Final[dict[str, dict[str, Any]]] = {
         "currency": "eur",
         "currency_options": {"aud": {"amount_off": 5000}},
         "duration": "repeating",
-        "duration_in_months": 3,
+        "duration_in_months": 36,
     },
 }
 
@@ -82,6 +94,7 @@ class Plan:
     tax: str | None = None
     has_trial: bool = False
     in_dollars: bool = False
+    interval: tuple[str, int] = ("month", 1)
 
     @property
     def currency(self) -> str:
@@ -98,10 +111,12 @@ class Catalogue:
         bench.account.admin.set_clock(frozen=True)
         self._ids: dict[str, str] = {}
 
-    def price(self, shape: str) -> str:
+    def price(self, shape: str, interval: tuple[str, int]) -> str:
+        usage = "metered" if shape == "metered" else "licensed"
+        recurring = {"interval": interval[0], "interval_count": interval[1], "usage_type": usage}
         product = {"product": self.bench.account.product, "currency": "eur"}
-        params: Any = product | {"recurring": _MONTHLY} | SHAPES[shape]
-        return self._id(shape, lambda: self.v1.prices.create(params).id)
+        params: Any = product | {"recurring": recurring} | SHAPES[shape]
+        return self._id(f"{shape}, {interval}", lambda: self.v1.prices.create(params).id)
 
     def discounts(self, names: Sequence[str]) -> list[dict[str, str]]:
         return [{"coupon": self._coupon(name)} for name in names]
@@ -124,7 +139,8 @@ class Catalogue:
         for item in plan.items:
             quantity = {} if item.shape == "metered" else {"quantity": item.quantity}
             discounts = self.discounts(item.coupons)
-            items.append({"price": self.price(item.shape), "discounts": discounts, **quantity})
+            price = self.price(item.shape, plan.interval)
+            items.append({"price": price, "discounts": discounts, **quantity})
         params: Any = {
             "customer": self.bench.account.add_customer(),
             "items": items,
@@ -149,10 +165,18 @@ class Catalogue:
         return self.v1.invoices.list({"subscription": subscription, "limit": 100}).data
 
 
-def compare(catalogue: Catalogue, plan: Plan) -> None:
-    """Make a subscription; require that its month is what its next invoice bills net of tax."""
+def _body(answer: Any) -> dict[str, Any]:
+    return dict(orjson.loads(answer.last_response.body))
+
+
+def compare(catalogue: Catalogue, plan: Plan) -> list[dict[str, Any]]:
+    """Make a subscription; require that its month is what its next invoice bills net of tax.
+
+    Return it as it was at first and at last.
+    """
     account = catalogue.bench.account
     made = catalogue.subscribe(plan)
+    first = _body(catalogue.v1.subscriptions.retrieve(made))
     view = catalogue.recorded(made)
     is_metered = any(item.shape == "metered" for item in plan.items)
     assert view.status == ("trialing" if plan.has_trial else "active")
@@ -160,15 +184,17 @@ def compare(catalogue: Catalogue, plan: Plan) -> None:
         ((recurring, active, unpriced, usage_based),) = share_of(view).values()
         assert (recurring, active, unpriced) == (view.monthly_minor, 1, 0), plan
         assert usage_based == int(is_metered)
-    days = TRIAL_DAYS if plan.has_trial else 31
+    months, days = INTERVALS[plan.interval]
+    days = TRIAL_DAYS if plan.has_trial else days
     account.admin.set_clock(advance_s=days * DAY_S + 7200)
     renewal = catalogue.invoices(made)[0]
     assert renewal.billing_reason == "subscription_cycle"
     # Stripe rounds the tax that each line contains, we round once.
     slack = len(plan.items) - 1 if plan.tax == "contained" else 0
     assert view.monthly_minor is not None
-    assert abs(view.monthly_minor - renewal.total_excluding_tax) <= slack, plan
+    month_minor = int(Fraction(renewal.total_excluding_tax) / months + Fraction(1, 2))
+    assert abs(view.monthly_minor - month_minor) <= slack, plan
     customer = str(renewal.customer)
     charged = account.admin.ledger()["by_customer"].get(customer, {}).get(plan.currency, 0)
     assert charged == sum(one.amount_paid for one in catalogue.invoices(made))
-    catalogue.v1.subscriptions.cancel(made)
+    return [first, _body(catalogue.v1.subscriptions.cancel(made))]

@@ -22,8 +22,10 @@ from tests.support.mollie_account import amount
 from tests.workers.history.imports import open_imports
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.provider_objects import mollie_courses as courses
+from tests.workers.provider_objects.field_values import FieldValues
 from tests.workers.provider_objects.mollie_courses import Step, follow
 from tests.workers.provider_objects.stripe_courses import sums_of
+from tests.workers.provider_objects.varied_fields import MOLLIE_SUBSCRIPTIONS
 
 FEW: Final = 5
 MANY: Final = 30
@@ -78,6 +80,9 @@ def test_subscriptions_of_each_interval_and_state_count_as_the_ledger_has_them(
     paid = collected_by_subscription(mollie)
     ledger = admin.ledger()["by_subscription"]
     there = {str(one["id"]): dict(one) for one in mollie.account.client.subscriptions.list()}
+    values = FieldValues()
+    values.add(there.values())
+    values.require(MOLLIE_SUBSCRIPTIONS, {})
     for made, (interval, state, amount_minor) in wanted.items():
         per_year, payments = courses.INTERVALS[interval]
         view = subscription(mollie, made)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.workers.provider_objects.stripe_plans import (
     COUPONS,
+    INTERVALS,
     SHAPES,
     Catalogue,
     Item,
@@ -33,6 +34,7 @@ PLANS: Final = st.builds(
     st.sampled_from((None, "added", "contained")),
     st.booleans(),
     st.booleans(),
+    st.sampled_from(sorted(INTERVALS)),
 )
 
 
