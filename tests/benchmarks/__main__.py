@@ -21,6 +21,7 @@ from tests.benchmarks import (
     idle,
     lag,
     machine,
+    pipeline,
     rebuild,
     reconciliation,
 )
@@ -35,6 +36,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "lag": lag.measure,
     "idle": idle.measure,
     "bulkheads": bulkheads.measure,
+    "pipeline": pipeline.measure,
     "reconciliation": reconciliation.measure,
 }
 

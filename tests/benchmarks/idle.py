@@ -3,35 +3,20 @@
 import random
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import psutil
 import psycopg
 
 from cli.local.files import saved_settings
 from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
 from tests.benchmarks.summary_statistics import Figures, percentiles, rounded
+from tests.benchmarks.system_cpu import cpu_since, cpu_times
 from tests.benchmarks.workload import Effort
-from tests.support.processes import children_of
 from tests.support.system import System, eventually
 
 _WARM_UP_S: Final = 10.0
-_ROLES: Final = {
-    "api": "-m service",
-    "projections": "-m projections",
-    "relay": "workers relay",
-    "apply": "workers apply",
-    "worker": "workers run",
-    "scheduler": "workers schedule",
-    "sandbox": "-m sandbox",
-    "redis": "redis-server",
-    "postgresql": "postgres",
-    "supervisor": "cli up",
-}
 # Notes when a sent row is claimed: both writes are of the same sending. By the database's clock.
 _WATCH: Final = """
     CREATE TABLE public.pickups (
@@ -68,34 +53,11 @@ def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
 
 
 def _cpu_percent(system: System, *, seconds: float) -> Figures:
-    before, started_s = dict(_cpu_times(system)), time.monotonic()
+    before, started_s = cpu_times(system), time.monotonic()
     time.sleep(seconds)
-    after, took_s = dict(_cpu_times(system)), time.monotonic() - started_s
-    found: defaultdict[str, float] = defaultdict(float)
-    for (role, pid), cpu_s in after.items():
-        found[role] += 100 * (cpu_s - before.get((role, pid), 0)) / took_s
-    return {role: rounded(percent) for role, percent in found.items()} | {
-        "total": rounded(sum(found.values()))
-    }
-
-
-def _cpu_times(system: System) -> Iterator[tuple[tuple[str, int], float]]:
-    """Yield role, pid and processor seconds of each process of the system."""
-    up = psutil.Process(system.pid)
-    known = {it.pid: it for it in (up, *up.children(recursive=True))}
-    for child in children_of(system.data_dir):
-        known |= {it.pid: it for it in (child, *child.children(recursive=True))}
-    for process in known.values():
-        try:
-            times = process.cpu_times()
-            yield (_role_of(process), process.pid), times.user + times.system
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _role_of(process: psutil.Process) -> str:
-    named = f"{process.name()} {' '.join(process.cmdline())}"
-    return next((role for role, arguments in _ROLES.items() if arguments in named), "other")
+    used, took_s = cpu_since(before, cpu_times(system)), time.monotonic() - started_s
+    found = {role: rounded(100 * cpu_s / took_s) for role, cpu_s in used.items()}
+    return found | {"total": rounded(100 * sum(used.values()) / took_s)}
 
 
 def _pick_up_times(system: System, *, jobs: int, report: Report) -> dict[str, Figures]:

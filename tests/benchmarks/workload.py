@@ -19,6 +19,7 @@ class Effort:
     idle_s: float
     pickups: int
     requests: int
+    pipeline: int
     processes: int = 1
     # Of the audited connection; reconciliation has a fifth of it.
     audit_calls_per_s: int = 100
@@ -34,6 +35,7 @@ FULL: Final = Effort(
     idle_s=30,
     pickups=60,
     requests=40,
+    pipeline=160,
 )
 QUICK: Final = Effort(
     rounds=1,
@@ -45,4 +47,5 @@ QUICK: Final = Effort(
     idle_s=5,
     pickups=10,
     requests=10,
+    pipeline=32,
 )
