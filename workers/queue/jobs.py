@@ -13,6 +13,8 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from domain.billing import Billing
+from domain.core.aggregate import AggregateRoot
+from domain.invoices.invoice import Invoice
 from projections.work import provider_lookup as lookup_table
 from projections.work.table import Job, OpenJob
 from workers.invoices.charge_invoice import charge_invoice
@@ -65,7 +67,8 @@ class JobType(Generic[Deps]):
     `run` from the process's runtime. `on_exhausted` records that the retries are used up; None: the
     job is retried without end and reported as overdue. `on_failed` records an error that no retry
     can mend: a provider's refusal that the job does not handle itself, or an error of our own.
-    `is_reconciled`: the job also runs in the queue of reconciliation.
+    `is_reconciled`: the job also runs in the queue of reconciliation. `reuses`: the aggregates that
+    the job works on alone, as a rule: they are read once and go on from the job's own changes.
     """
 
     name: str
@@ -75,6 +78,7 @@ class JobType(Generic[Deps]):
     on_exhausted: Callable[[ExhaustedJob, Billing], None] | None
     on_failed: Callable[[FailedJob, Runtime], RowAction]
     is_reconciled: bool = False
+    reuses: tuple[type[AggregateRoot], ...] = ()
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -106,7 +110,8 @@ class JobType(Generic[Deps]):
 
     def execute(self, job: Job, runtime: Runtime) -> None:
         """Build the dependencies and run the job."""
-        self.run(job, self.dependencies(runtime, job))
+        with runtime.billing.reusing_states(*self.reuses):
+            self.run(job, self.dependencies(runtime, job))
 
 
 def _id(job: Job, name: str) -> UUID:
@@ -131,6 +136,7 @@ CHARGE_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     dependencies=deps_for.invoice,
     on_exhausted=exhausted.stop_invoice_step,
     on_failed=final.end_invoice_request,
+    reuses=(Invoice,),
 )
 REFUND_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     name="refund_invoice",

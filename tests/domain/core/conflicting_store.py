@@ -18,6 +18,7 @@ class ContendedRecorder(POPOApplicationRecorder):
         super().__init__()
         self.others: list[Callable[[], object]] = []
         self.offered: list[tuple[list[str], Any]] = []
+        self.reads = 0
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -30,6 +31,11 @@ class ContendedRecorder(POPOApplicationRecorder):
             first()
             self.others = rest
         return super().insert_events(stored_events, **kwargs)
+
+    def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
+        """Read a stream, and count that."""
+        self.reads += 1
+        return super().select_events(*args, **kwargs)
 
 
 class ContendedFactory(POPOFactory):
