@@ -993,16 +993,21 @@ BEGIN
     RETURN verdict;
 END $$;
 
--- Free a thread and wake the dispatcher if something may wait for it. `p_answered`: whether the
--- connection answered the job's last call, null without a call. After `p_most_timeouts` jobs in a
--- row without an answer the breaker opens; each later one postpones the next probe.
+-- Free a thread and wake the dispatcher if something may wait for it. `p_finished`: the job has
+-- nothing left to do, so that its row is deleted unless it became due again since. `p_answered`:
+-- whether the connection answered the job's last call, null without a call. After
+-- `p_most_timeouts` jobs in a row without an answer the breaker opens; each later one postpones the
+-- next probe.
 CREATE FUNCTION work.release(
-    p_worker uuid, p_job bigint, p_sends integer, p_answered boolean, p_most_timeouts integer,
-    p_probe_after interval
+    p_worker uuid, p_job bigint, p_sends integer, p_finished boolean, p_answered boolean,
+    p_most_timeouts integer, p_probe_after interval
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     freed work.running;
 BEGIN
+    IF p_finished THEN
+        DELETE FROM work.jobs WHERE id = p_job AND sends = p_sends AND sent_at IS NOT NULL;
+    END IF;
     DELETE FROM work.running WHERE worker = p_worker AND job = p_job AND sends = p_sends
         RETURNING * INTO freed;
     IF freed.connection IS NOT NULL AND NOT p_answered THEN

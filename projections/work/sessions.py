@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from eventlog.database.connect import conninfo
+
+# Planning the dispatcher's query takes longer than running it, and its plan fits all values.
+_SETTINGS: Final = {"plan_cache_mode": "force_generic_plan"}
 
 
 class WorkUnavailable(Exception):
@@ -25,10 +29,10 @@ class SessionPool:
     ) -> None:
         """Use `open` before the first session."""
         self._pool = ConnectionPool(
-            conninfo(dsn, application_name=application_name),
+            conninfo(dsn, application_name=application_name, settings=_SETTINGS),
             kwargs={"autocommit": True},
             # A session that died with a restart of the database would cost a job its resend pause.
-            check=ConnectionPool.check_connection,
+            check=_check,
             min_size=min_size,
             max_size=max_size,
             open=False,
@@ -55,3 +59,14 @@ class SessionPool:
         """Execute one statement in a transaction of its own. Raises WorkUnavailable."""
         with self.session() as connection:
             connection.execute(query, parameters)
+
+
+def _check(connection: psycopg.Connection[TupleRow]) -> None:
+    """Raise where the session is lost; without a query as long as the server sent nothing.
+
+    What a server sends to an idle session is its end, which is in the socket's buffer by then.
+    """
+    readable = select.poll()
+    readable.register(connection.fileno(), select.POLLIN)
+    if readable.poll(0):
+        ConnectionPool.check_connection(connection)

@@ -52,7 +52,7 @@ _UNREGISTER: Final[LiteralString] = """
 """
 _CLAIM: Final[LiteralString] = "SELECT * FROM work.claim(%s, %s, %s, %s)"
 _BIND: Final[LiteralString] = "SELECT work.bind_connection(%s, %s, %s, %s, %s)"
-_RELEASE: Final[LiteralString] = "SELECT work.release(%s, %s, %s, %s, %s, %s)"
+_RELEASE: Final[LiteralString] = "SELECT work.release(%s, %s, %s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,11 +128,12 @@ class WorkerSlots:
             row = connection.execute(_BIND, parameters).fetchone()
         return cast("Verdict", "full" if row is None else row[0])
 
-    def release(self, job: Job, *, answered: bool | None) -> None:
+    def release(self, job: Job, *, answered: bool | None, finished: bool = False) -> None:
         """Free a claimed job's thread.
 
         `answered`: whether the connection answered the job's last call; None without a call.
+        `finished`: also delete its row, unless it became due again since.
         """
         limits = self._breaker
-        parameters = [self._worker, job.id, job.sends, answered]
+        parameters = [self._worker, job.id, job.sends, finished, answered]
         self._sessions.execute(_RELEASE, [*parameters, limits.most_timeouts, limits.probe_after])

@@ -46,16 +46,25 @@ class JobSlots:
             job = self._slots.claim(job_id, sends=sends, lane=lane)
             self._current.job, self._current.lane = job, lane
             self._current.connection = None if job is None else job.connection
+            self._current.finished = False
             call_results.start_job()
             try:
                 yield job
             finally:
                 self._current.job = None
                 if job is not None:
-                    self._slots.release(job, answered=call_results.last_answered())
+                    self._slots.release(
+                        job,
+                        answered=call_results.last_answered(),
+                        finished=self._current.finished,
+                    )
         finally:
             with self._lock:
                 self._held.discard((job_id, sends))
+
+    def finish(self) -> None:
+        """Mark this thread's job as finished: its row is deleted when the thread is freed."""
+        self._current.finished = True
 
     def before_calls(self, _: UUID, connection: str) -> None:
         """Record the connection that this thread's job is about to call, unless it is known.

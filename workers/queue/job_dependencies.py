@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
@@ -28,6 +29,8 @@ from workers.webhooks.mollie_payment import MolliePaymentDeps
 
 # Providers whose payments stand for invoices, and which charge mandates for subscriptions.
 _PAYMENT_PROVIDERS: Final = frozenset({"mollie"})
+# Claiming a job sets its sent mark; a step that follows within this time leaves it as it is.
+_RENEW_EVERY_S: Final = 1.0
 
 
 def uses_payments(provider: str) -> bool:
@@ -155,7 +158,17 @@ def customer_updates(runtime: Runtime, _: Job) -> UpdateCustomersDeps:
 
 
 def _heartbeat(runtime: Runtime, job: Job) -> Callable[[], None]:
-    return lambda: runtime.work.touch(job.id)
+    """Return a function that renews the job's sent mark, unless it was renewed a moment ago."""
+    renewed_at_s = time.monotonic()
+
+    def renew() -> None:
+        nonlocal renewed_at_s
+        now_s = time.monotonic()
+        if now_s - renewed_at_s >= _RENEW_EVERY_S:
+            runtime.work.touch(job.id)
+            renewed_at_s = now_s
+
+    return renew
 
 
 def _customers(

@@ -79,7 +79,7 @@ class JobRunner:
             except Exception as error:  # noqa: BLE001 - the process's edge: a job never ends it
                 self._handle(job, error)
             else:
-                self._runtime.work.finish(job)
+                self._runtime.slots.finish()
 
     def _handle(self, job: Job, error: Exception) -> None:
         """Postpone a job, or end it where no retry can mend the error."""

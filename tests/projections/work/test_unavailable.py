@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -49,3 +50,19 @@ def test_a_read_only_database_is_unavailable_and_ends_no_thread(
     with pytest.raises(WorkUnavailable, match="ReadOnlySqlTransaction"):
         use(read_only(database))
     use(database)
+
+
+def test_a_session_that_the_server_ended_is_replaced_before_it_is_used(database: str) -> None:
+    work = WorkTable(database, max_size=1)
+    work.open()
+    try:
+        work.take_due(limit=1)
+        with psycopg.connect(database, autocommit=True) as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+                " WHERE application_name = 'billhook work' AND datname = current_database()"
+            ).fetchall()
+        assert ended == [(True,)]
+        assert work.take_due(limit=1) == []
+    finally:
+        work.close()
