@@ -71,6 +71,15 @@ class ProviderPayment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InvoicePayment:
+    """A payment towards an invoice, as an event reports it: `amount_minor` was paid."""
+
+    invoice_id: str
+    payment_id: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderInvoice:
     """A provider's invoice at one moment.
 

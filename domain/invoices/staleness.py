@@ -11,7 +11,12 @@ from enum import Enum
 from typing import Any, Final
 
 from domain.core.calendar import to_unix
-from domain.gateway.objects import PaymentState, ProviderInvoice, ProviderLine
+from domain.gateway.objects import (
+    InvoicePayment,
+    PaymentState,
+    ProviderInvoice,
+    ProviderLine,
+)
 from domain.invoices import status
 from domain.invoices.view import InvoiceView, Progress, RequestedLine
 
@@ -80,6 +85,18 @@ def is_ambiguous(view: InvoiceView, snapshot: ProviderInvoice) -> bool:
     if owes_otherwise(view, snapshot) and snapshot.as_of <= view.as_of:
         return True
     return age_of(view, snapshot, source="webhook") is Age.AMBIGUOUS
+
+
+def is_payment_known(view: InvoiceView, payment: InvoicePayment) -> bool:
+    """Return whether the invoice is paid by this very payment, so that it says nothing new."""
+    if view.status != status.PAID or view.paid_by_object != payment.invoice_id:
+        return False
+    return any(
+        known.id == payment.payment_id
+        and known.status == status.PAID
+        and known.amount_minor == payment.amount_minor == view.amount_paid_minor
+        for known in view.payments
+    )
 
 
 def owes_otherwise(view: InvoiceView, snapshot: ProviderInvoice) -> bool:

@@ -45,6 +45,7 @@ from workers.provider_objects.ownership import (
     setup_mismatch,
 )
 from workers.webhooks.apply_drift import BatchDrifts
+from workers.webhooks.known_invoices import KnownInvoices, is_known_payment
 from workers.webhooks.parse import ParsedEvent, Snapshot
 from workers.webhooks.payload_batches import parsed_in_parts
 
@@ -70,6 +71,7 @@ class Applier:
         self._store = AsyncStore(log)
         self._codec = Codec()
         self._now = now
+        self._invoices = KnownInvoices()
 
     async def handle(self, _cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Apply a batch in parts of bounded size, in order. Raises only if the log fails."""
@@ -79,7 +81,7 @@ class Applier:
     async def _apply_part(self, parsed_events: Sequence[ParsedEvent]) -> None:
         """Apply a part: events of one aggregate in order, aggregates concurrently."""
         groups: dict[UUID, list[ParsedEvent]] = defaultdict(list)
-        for parsed in parsed_events:
+        for parsed in self._invoices.resolve(parsed_events):
             groups[parsed.subject].append(parsed)
         known = await self._load(groups)
         await asyncio.gather(
@@ -218,6 +220,10 @@ class Applier:
             return []
         if parsed.snapshot is None and not parsed.needs_fetch:
             entry.record_applied([], occurred_at=occurred_at, actor=actor)
+            return []
+        if is_known_payment(parsed, subject):
+            effects = [effect_of(subject, Effect.CONFIRMED)] if subject else []
+            entry.record_applied(effects, occurred_at=occurred_at, actor=actor)
             return []
         if parsed.snapshot is None or subject is None:
             # An object made at the provider is imported together with its related objects.

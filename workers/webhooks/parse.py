@@ -10,7 +10,7 @@ import orjson
 
 from domain.core import ids
 from domain.gateway.errors import ProviderObjectUnreadable
-from domain.gateway.objects import ProviderInvoice
+from domain.gateway.objects import InvoicePayment, ProviderInvoice
 from domain.gateway.setups import SetupSession
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.inbox.provider_event import DIFFERENCE_FOUND, ProviderEventReceived
@@ -19,11 +19,12 @@ from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import (
     CUSTOMER_DELETED,
     FETCH_TYPES,
+    INVOICE_PAYMENT_PAID,
     PREVIEW_TYPES,
     SCHEDULE_TYPES,
     SETUP_TYPES,
 )
-from workers.providers.stripe.objects import to_invoice
+from workers.providers.stripe.objects import to_invoice, to_invoice_payment
 from workers.providers.stripe.schemas import StripeEvent
 from workers.providers.stripe.setups import setup_named_by, to_session
 from workers.providers.stripe.subscription_objects import to_subscription
@@ -36,7 +37,7 @@ class ParsedEvent:
     """A received event with its snapshot, if its object has one.
 
     `subject`: the aggregate's id. `needs_fetch`: the payload is incomplete, so the object must be
-    fetched. `error`: the payload is unreadable.
+    fetched, unless `payment` is known already. `error`: the payload is unreadable.
     """
 
     entry: ProviderEventReceived
@@ -44,6 +45,7 @@ class ParsedEvent:
     snapshot: Snapshot | None = None
     error: str | None = None
     needs_fetch: bool = False
+    payment: InvoicePayment | None = None
 
     @property
     def own_subject(self) -> UUID:
@@ -61,7 +63,9 @@ def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEve
         fetched = entry.object_type in ("payment", "subscription")
         return ParsedEvent(entry, subject, needs_fetch=fetched)
     if entry.type in (*FETCH_TYPES, *SCHEDULE_TYPES, CUSTOMER_DELETED, DIFFERENCE_FOUND):
-        return ParsedEvent(entry, subject, needs_fetch=True)
+        reports_payment = entry.type == INVOICE_PAYMENT_PAID and stored is not None
+        payment = _payment_in(stored or b"") if reports_payment else None
+        return ParsedEvent(entry, subject, needs_fetch=True, payment=payment)
     is_object = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEW_TYPES
     if not is_object and entry.type not in SETUP_TYPES:
         return ParsedEvent(entry, subject)
@@ -71,6 +75,14 @@ def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEve
         return _read(entry, orjson.loads(stored))
     except Exception as error:  # noqa: BLE001 - a payload's content concerns its event alone
         return ParsedEvent(entry, subject, error=_reason_of(error))
+
+
+def _payment_in(stored: bytes) -> InvoicePayment | None:
+    """Return the payment that an event reports; None where it is unreadable, and is fetched."""
+    try:
+        return to_invoice_payment(orjson.loads(stored)["data"]["object"])
+    except (ProviderObjectUnreadable, LookupError, TypeError, orjson.JSONDecodeError):
+        return None
 
 
 def _reason_of(error: Exception) -> str:

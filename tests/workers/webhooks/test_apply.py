@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -282,3 +283,54 @@ def test_an_event_whose_effect_cannot_be_stored_is_a_dead_letter_with_the_errors
     last = bench.log.stream(UUID(str(received.originator_id)))[-1]
     assert last.topic == "provider_event.parked"
     assert b"secret" not in last.state
+
+
+def test_the_payment_of_our_own_charge_is_not_fetched(bench: Bench) -> None:
+    invoice_id, _ = paid_flow(bench)
+    events = bench.events("invoice")
+    version = bench.invoice(invoice_id).version
+    finalized = bench.receive(by_type(events, "invoice.finalized"))
+    paid = bench.receive(by_type(events, "invoice_payment.paid"))
+
+    bench.apply(finalized, paid)
+
+    assert bench.entry(paid).applied
+    assert bench.invoice(invoice_id).version == version
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda payment: payment["payment"].update(payment_intent="pi_another"),
+        lambda payment: payment.update(amount_paid=1),
+        lambda payment: payment.update(invoice="in_another"),
+        lambda payment: payment.update(payment={"type": "charge", "charge": "ch_1"}),
+    ],
+    ids=["payment", "amount", "invoice", "charge"],
+)
+def test_another_payment_than_that_of_our_charge_is_fetched(
+    bench: Bench, change: Callable[[dict[str, Any]], object]
+) -> None:
+    paid_flow(bench)
+    events = bench.events("invoice")
+    event = by_type(events, "invoice_payment.paid")
+    change(event["data"]["object"])
+    finalized, paid = bench.receive(by_type(events, "invoice.finalized")), bench.receive(event)
+
+    bench.apply(finalized, paid)
+
+    assert not bench.entry(paid).applied
+    assert bench.entry(paid).parked == 1
+
+
+def test_a_payment_of_an_invoice_that_is_not_known_as_paid_is_fetched(bench: Bench) -> None:
+    invoice_id, _ = paid_flow(bench)
+    events = bench.events("invoice")
+    fresh = forget_answers(bench, invoice_id)
+    finalized = by_type(events, "invoice.finalized")
+    finalized["data"]["object"]["metadata"]["billhook_invoice"] = str(fresh)
+    paid = bench.receive(by_type(events, "invoice_payment.paid"))
+
+    bench.apply(bench.receive(finalized), paid)
+
+    assert not bench.entry(paid).applied

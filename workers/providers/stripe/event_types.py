@@ -22,11 +22,14 @@ APPLIED_TYPES: Final = (
 # Their objects are Checkout sessions of payment-method setups.
 SETUP_TYPES: Final = ("checkout.session.completed", "checkout.session.expired")
 
+# Its object names a payment of an invoice; one that is known already is not fetched.
+INVOICE_PAYMENT_PAID: Final = "invoice_payment.paid"
+
 # Their objects name a payment or a credit note; the invoice is fetched.
 FETCH_TYPES: Final = (
     "payment_intent.processing",
     "payment_intent.amount_capturable_updated",
-    "invoice_payment.paid",
+    INVOICE_PAYMENT_PAID,
     "charge.expired",
     "charge.refunded",
     "refund.created",

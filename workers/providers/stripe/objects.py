@@ -12,6 +12,7 @@ from typing import Any, Final, TypedDict
 from domain.core import metadata as metadata_keys
 from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import (
+    InvoicePayment,
     InvoiceReason,
     InvoiceState,
     PaymentState,
@@ -34,6 +35,7 @@ from workers.providers.stripe.schemas import (
     StripeCustomer,
     StripeIdentified,
     StripeInvoice,
+    StripeInvoicePayment,
     StripeLine,
     StripePaymentError,
     StripePaymentIntent,
@@ -230,6 +232,16 @@ def _payment(intent: StripePaymentIntent) -> ProviderPayment:
         code=error.code,
         decline_code=error.decline_code,
         message=error.message,
+    )
+
+
+def to_invoice_payment(payment: Json) -> InvoicePayment:
+    """Read the payment of an invoice that was paid by a PaymentIntent."""
+    read = read_as(StripeInvoicePayment, payment, kind="invoice_payment")
+    return InvoicePayment(
+        invoice_id=read.invoice,
+        payment_id=read.payment.payment_intent,
+        amount_minor=read.amount_paid,
     )
 
 

@@ -321,6 +321,21 @@ class StripePaidFor(ProviderObject):
     payment_intent: TokenOrObject | None = None
 
 
+class StripeInvoicePaymentSource(ProviderObject):
+    """The object that an invoice was paid by."""
+
+    payment_intent: TokenOrObject
+
+
+class StripeInvoicePayment(ProviderObject):
+    """A payment of an invoice that was paid."""
+
+    invoice: TokenOrObject
+    status: Literal["paid"]
+    amount_paid: Amount
+    payment: StripeInvoicePaymentSource
+
+
 class StripeMethodDetails(ProviderObject):
     """The details of a payment method, below the name of its type."""
 
