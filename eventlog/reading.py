@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 import psycopg
@@ -110,12 +111,18 @@ async def read_on(
 
     One query, so one snapshot: every event up to that position is in it.
     """
-    wanted = None if topics is None else list(topics)
+    wanted = None if topics is None else _text_array(frozenset(topics))
     values = [after_position, after_position + window, wanted, wanted, limit]
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_HEAD_AND_EVENTS, values)
         rows = await cursor.fetchall()
     return rows[0][0], [RecordedEvent(*event) for _, *event in rows if event[-1] is not None]
+
+
+@lru_cache(maxsize=64)
+def _text_array(topics: frozenset[str]) -> str:
+    """Write topics as an array's text, once for all reads of a follower."""
+    return "{" + ",".join(f'"{topic}"' for topic in sorted(topics)) + "}"
 
 
 async def read_head(connection: Connection) -> int:

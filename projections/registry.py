@@ -28,6 +28,9 @@ class Projection:
     tables: tuple[Table, ...]
     fill: Callable[[str, str, int], None] | None = None
     """Fills empty tables (dsn, schema) up to a position, faster than the handler would."""
+    deferred: tuple[str, ...] = ()
+    """Topics that no reader waits for: they are folded together with the events after them."""
+    defer_s: float = 0.05
 
 
 _ALL: Final = (
@@ -48,6 +51,8 @@ _ALL: Final = (
         inbox_projector.TOPICS,
         inbox_projector.handler,
         (inbox_projector.DELIVERIES,),
+        deferred=inbox_projector.TOPICS,
+        defer_s=0.1,
     ),
     Projection(
         reconciliation_projector.NAME,
@@ -67,6 +72,7 @@ _ALL: Final = (
         invoices_projector.handler,
         invoices_projector.TABLES,
         bulk_load.fill,
+        deferred=invoices_projector.DEFERRED,
     ),
     Projection(
         subscriptions_projector.NAME,
@@ -85,6 +91,8 @@ _ALL: Final = (
         webhooks.TOPICS,
         webhooks.handler,
         (webhooks.HEALTH, webhooks.SOURCES),
+        deferred=webhooks.TOPICS,
+        defer_s=0.25,
     ),
 )
 

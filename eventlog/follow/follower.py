@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+from eventlog.follow.feed import Feed
 from eventlog.follow.leader import (
     HEARTBEAT_S,
     Connection,
@@ -40,7 +41,7 @@ Handle = Callable[[Cursor, Sequence[RecordedEvent]], Awaitable[None]]
 _WINDOW = 10_000
 # A busy log is read once in so long, not at each of its commits. What comes after a quiet moment
 # is read at once.
-_BETWEEN_READS_S = 0.005
+_BETWEEN_READS_S = 0.01
 _STEP_DOWN_PAUSE_S = 0.5
 _FIRST_RETRY_S = 0.25
 _LONGEST_RETRY_S = 30.0
@@ -60,6 +61,10 @@ class _Progress:
     failures: int = 0
     stored_at_s: float = 0
     read_at_s: float = 0
+    queried_at_s: float = 0
+    """Time of the last query on the leader's own session, which the server ends in silence."""
+    waiting_from_s: float | None = None
+    """Since when there are events, all of them of deferred topics, that wait for others."""
 
 
 class Follower:
@@ -71,7 +76,8 @@ class Follower:
     Batches start at one event and double up to `batch`: a process that was killed by what a batch
     needs, and restarted, gets further each time, in the end event by event.
     Run it in as many processes as you like: one leads. `handle` may take `handle_timeout_s`, and
-    must leave the loop free meanwhile.
+    must leave the loop free meanwhile. `feed`: where the log's end is read for all followers of
+    the process. Events of `deferred` topics wait up to `defer_s` for others to be handled with.
     """
 
     def __init__(
@@ -83,11 +89,18 @@ class Follower:
         topics: Collection[str] | None = None,
         batch: int = 500,
         handle_timeout_s: float = 30,
+        feed: Feed | None = None,
+        deferred: Collection[str] = (),
+        defer_s: float = 0.025,
     ) -> None:
         self._dsn = dsn
         self._name = name
         self._handle = handle
-        self._topics = topics
+        self._topics = None if topics is None else frozenset(topics)
+        self._feed = feed
+        self._deferred = frozenset(deferred)
+        self._urgent = None if self._topics is None else self._topics - self._deferred
+        self._defer_s = defer_s
         self._batch = batch
         self._handle_timeout_s = handle_timeout_s
         self._progress: _Progress | None = None
@@ -124,9 +137,11 @@ class Follower:
             },
         ) as connection:
             listener = Listener(connection)
-            await listener.start()
+            feed = self._feed
+            if feed is None:
+                await listener.start()
             stopping = asyncio.ensure_future(stop.wait())
-            stopping.add_done_callback(lambda _: listener.wake())
+            stopping.add_done_callback(lambda _: listener.wake() if feed is None else feed.wake())
             try:
                 while await become_leader(connection, self._name, stop=stop):
                     try:
@@ -147,19 +162,17 @@ class Follower:
         while not stop.is_set():
             await self._step(connection, progress, stop=stop)
             await self._store_what_was_passed(connection, progress)
-            if progress.seen >= progress.head:
-                await _wait_for_more(listener, progress)
+            if progress.seen >= progress.head or progress.waiting_from_s is not None:
+                await self._wait_for_more(listener, progress)
 
     async def _step(
         self, connection: Connection, progress: _Progress, *, stop: asyncio.Event
     ) -> None:
         limit = 1 if progress.seen < progress.careful_until else progress.limit
-        progress.read_at_s = asyncio.get_running_loop().time()
-        progress.head, events = await read_on(
-            connection, progress.seen, limit=limit, window=_WINDOW, topics=self._topics
-        )
-        if progress.seen >= progress.head:
+        progress.head, events = await self._read(connection, progress, limit=limit)
+        if progress.seen >= progress.head or self._may_wait(progress, events, limit=limit):
             return
+        progress.waiting_from_s = None
         window_end = min(progress.head, progress.seen + _WINDOW)
         through = events[-1].position if len(events) == limit else window_end
         if not events:
@@ -186,6 +199,52 @@ class Follower:
                 *(self._name, events[0].position, describe(error)),
             )
             await self._rest(connection, progress, events[0].position, stop=stop)
+
+    async def _read(
+        self, connection: Connection, progress: _Progress, *, limit: int
+    ) -> tuple[int, list[RecordedEvent]]:
+        """Read from the feed, or from the log once a second and where the feed has no answer."""
+        now_s = progress.read_at_s = asyncio.get_running_loop().time()
+        if self._feed is not None and now_s - progress.queried_at_s < HEARTBEAT_S:
+            found = self._feed.read(progress.seen, limit=limit, topics=self._topics)
+            if found is not None:
+                return found
+        progress.queried_at_s = now_s
+        return await read_on(
+            connection, progress.seen, limit=limit, window=_WINDOW, topics=self._topics
+        )
+
+    def _may_wait(
+        self, progress: _Progress, events: Sequence[RecordedEvent], *, limit: int
+    ) -> bool:
+        """Return whether the events may wait for others, and begin or continue their wait."""
+        if not events or not all(event.topic in self._deferred for event in events):
+            return False
+        is_behind = len(events) == limit and events[-1].position < progress.head
+        if is_behind or progress.seen < progress.careful_until:
+            return False
+        if progress.waiting_from_s is None:
+            progress.waiting_from_s = progress.read_at_s
+        return progress.read_at_s - progress.waiting_from_s < self._defer_s
+
+    async def _wait_for_more(self, listener: Listener, progress: _Progress) -> None:
+        """Sleep until the log grew and the last read is not too fresh, or deferred events are due.
+
+        With deferred events in hand, only others end the wait.
+        """
+        loop = asyncio.get_running_loop()
+        topics, timeout_s = self._topics, HEARTBEAT_S
+        if progress.waiting_from_s is not None:
+            topics = self._urgent
+            timeout_s = max(progress.waiting_from_s + self._defer_s - loop.time(), 0)
+        if self._feed is None:
+            await listener.wait(timeout_s=timeout_s)
+        else:
+            await self._feed.wait(progress.seen, topics=topics, timeout_s=timeout_s)
+        between_s = _BETWEEN_READS_S if self._urgent is None or self._urgent else self._defer_s
+        early_s = progress.read_at_s + between_s - loop.time()
+        if early_s > 0:
+            await listener.rest(early_s)
 
     async def _skip(self, connection: Connection, progress: _Progress, position: int) -> None:
         """Go past an event that the handler raises on and that an operator decided to skip."""
@@ -238,11 +297,3 @@ class Follower:
             await move(cursor, self._name, old=progress.stored, new=progress.seen)
         progress.stored = progress.seen
         progress.stored_at_s = now_s
-
-
-async def _wait_for_more(listener: Listener, progress: _Progress) -> None:
-    """Sleep until the log grew and the last read is not too fresh."""
-    await listener.wait(timeout_s=HEARTBEAT_S)
-    early_s = progress.read_at_s + _BETWEEN_READS_S - asyncio.get_running_loop().time()
-    if early_s > 0:
-        await listener.rest(early_s)

@@ -80,10 +80,10 @@ async def move(cursor: _Cursor, name: str, *, old: int, new: int) -> None:
     """Move the position in the cursor's transaction. Raises SteppedDown if it is not `old`."""
     await cursor.execute(
         "UPDATE eventlog.followers SET position = %s, updated_at = clock_timestamp()"
-        " WHERE name = %s AND position = %s",
+        " WHERE name = %s AND position = %s RETURNING 1",
         [new, name, old],
     )
-    if cursor.rowcount != 1:
+    if await cursor.fetchone() is None:
         raise SteppedDown(name)
 
 

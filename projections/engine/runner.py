@@ -10,8 +10,10 @@ from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow, class_row
 
 from eventlog.database.connect import connect_async
+from eventlog.follow.feed import Feed
 from eventlog.follow.follower import Follower
 from eventlog.follow.leader import retry_lost_connections
+from eventlog.process.supervise import supervise
 from projections.registry import PROJECTIONS
 
 Connection = psycopg.AsyncConnection[TupleRow]
@@ -55,7 +57,7 @@ async def drop(connection: Connection, generation: Generation) -> None:
         )
 
 
-def follower_of(dsn: str, generation: Generation) -> Follower:
+def follower_of(dsn: str, generation: Generation, *, feed: Feed | None = None) -> Follower:
     """Make the follower that fills a generation."""
     projection = PROJECTIONS[generation.projection]
     return Follower(
@@ -63,6 +65,9 @@ def follower_of(dsn: str, generation: Generation) -> Follower:
         generation.follower,
         projection.handler(generation.schema),
         topics=projection.topics,
+        feed=feed,
+        deferred=projection.deferred,
+        defer_s=projection.defer_s,
     )
 
 
@@ -91,13 +96,18 @@ class Projections:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
+        self._feed = Feed(dsn)
         self._running: dict[str, RunningFollower] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises what a follower fails with, other than a lost connection."""
+        ended = asyncio.Event()
+        feeding = supervise(self._feed.run(ended), name="feed", is_expected=ended.is_set)
         try:
             await retry_lost_connections(lambda: self._look(stop), name="projections", stop=stop)
         finally:
+            ended.set()
+            await feeding
             ending = [running.end() for running in self._running.values()]
             await asyncio.gather(*ending, return_exceptions=True)
 
@@ -128,7 +138,9 @@ class Projections:
         for name, generation in wanted.items():
             if name not in self._running:
                 _log.info("following", generation=name, state=generation.state)
-                self._running[name] = RunningFollower(follower_of(self._dsn, generation))
+                self._running[name] = RunningFollower(
+                    follower_of(self._dsn, generation, feed=self._feed)
+                )
             elif self._running[name].task.done():
                 await self._running.pop(name).end()
         for generation in generations:

@@ -4,17 +4,23 @@ The timeline has what happened to the app's invoices, subscriptions and tenants.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
 import orjson
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from domain.core.aggregate import DomainEvent
 from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.inbox.provider_event import ProviderEventApplied
-from domain.invoices.events import InvoiceEvent
+from domain.invoices.events import (
+    InvoiceEvent,
+    ProviderInvoiceCreated,
+    ProviderStateConfirmed,
+    StepStarted,
+)
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
 from domain.tenants.events import (
@@ -48,6 +54,13 @@ TOPICS: Final = (
     *SUBSCRIPTION_TOPICS,
     ProviderEventApplied.TOPIC,
     *TENANT_TOPICS,
+)
+# Events between a request and its outcome, and confirmations of what is known.
+DEFERRED: Final = (
+    StepStarted.TOPIC,
+    ProviderInvoiceCreated.TOPIC,
+    ProviderStateConfirmed.TOPIC,
+    ProviderEventApplied.TOPIC,
 )
 
 INVOICES: Final = Table(
@@ -143,7 +156,7 @@ async def _add_up(cursor: Cursor, invoices: Iterable[InvoiceAccumulator], *, sch
         await cursor.execute(query, parameters)
 
 
-def additions(deltas: SumDeltas, *, schema: str) -> list[tuple[Composed, list[Jsonb]]]:
+def additions(deltas: SumDeltas, *, schema: str) -> list[tuple[bytes, list[Jsonb]]]:
     """Return the statements that add tallies to the counts and sums."""
     tables = [
         (COUNTS, deltas.count_rows(), ("at_provider",)),
@@ -281,12 +294,17 @@ async def _load(
 ) -> dict[UUID, InvoiceAccumulator]:
     if not invoice_ids:
         return {}
-    query = SQL(
-        "SELECT invoice_id, version, position, view::text FROM {invoices}"
-        " WHERE invoice_id = ANY(%s)"
-    ).format(invoices=INVOICES.within(schema))
-    await cursor.execute(query, [list(invoice_ids)])
+    await cursor.execute(_known_query(schema), [list(invoice_ids)])
     return {
         invoice_id: InvoiceAccumulator.loaded(from_json(view), version=version, position=position)
         for invoice_id, version, position, view in await cursor.fetchall()
     }
+
+
+@lru_cache
+def _known_query(schema: str) -> bytes:
+    query = SQL(
+        "SELECT invoice_id, version, position, view::text FROM {invoices}"
+        " WHERE invoice_id = ANY(%s)"
+    )
+    return query.format(invoices=INVOICES.within(schema)).as_bytes()

@@ -112,6 +112,26 @@ def _refund_overpayment(event: pe.UnexpectedPayment) -> list[JobChange]:
     ]
 
 
+# Outcomes.
+CLOSING: Final = (
+    e.InvoiceIssued,
+    e.InvoiceDrafted,
+    e.InvoiceRejected,
+    ae.CaptureAccepted,
+    e.CheckoutOpened,
+    pe.PaymentActionRequired,
+    pe.PaymentProcessing,
+    pe.PaymentSucceeded,
+    pe.PaymentFailed,
+    pe.PaymentCanceled,
+    pe.PaymentExpired,
+    e.InvoiceVoided,
+    e.MarkedUncollectible,
+    ae.RequestRefused,
+    m.RefundPending,
+    m.RefundSucceeded,
+    m.RefundFailed,
+)
 INVOICE_REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]]]] = {
     e.InvoiceRequested: _open_invoice,
     ae.RetryRequested: _open_invoice,

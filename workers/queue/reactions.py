@@ -20,7 +20,7 @@ from domain.tenants.events import (
 )
 from projections.work.table import CloseJob, JobChange
 from workers.queue import jobs
-from workers.queue.invoice_reactions import INVOICE_REACTIONS
+from workers.queue.invoice_reactions import CLOSING, INVOICE_REACTIONS
 from workers.queue.setup_reactions import SETUP_REACTIONS
 from workers.queue.subscription_reactions import SUBSCRIPTION_REACTIONS
 
@@ -80,6 +80,7 @@ def _change_tenant(event: TenantChanged | ProviderCustomerLinked) -> list[JobCha
     return changes
 
 
+_CLOSING: Final = (ProviderEventApplied, h.PaymentHintFetched)
 REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]]]] = {
     **INVOICE_REACTIONS,
     **SUBSCRIPTION_REACTIONS,
@@ -94,6 +95,8 @@ REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]]]] = {
     ProviderCustomerLinked: _change_tenant,
 }
 TOPICS: Final = tuple(event_class.TOPIC for event_class in REACTIONS)
+# They close rows only, which their job deletes itself as a rule.
+DEFERRED: Final = tuple(event_class.TOPIC for event_class in (*CLOSING, *_CLOSING))
 
 
 def changes_for(event: DomainEvent) -> list[JobChange]:

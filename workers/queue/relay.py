@@ -16,10 +16,11 @@ from eventlog.reading import RecordedEvent
 from projections.work.table import WorkNotifier, WorkTable, apply_changes
 from workers.queue.broker import open_broker
 from workers.queue.dispatch import Dispatcher
-from workers.queue.reactions import TOPICS, changes_for
+from workers.queue.reactions import DEFERRED, TOPICS, changes_for
 from workers.settings import Settings
 
 NAME: Final = "relay"
+_DEFER_S: Final = 0.25
 
 
 def relay_follower(dsn: str) -> Follower:
@@ -34,7 +35,7 @@ def relay_follower(dsn: str) -> Follower:
             changes += changes_for(event)
         await apply_changes(cursor, changes)
 
-    return Follower(dsn, NAME, handle, topics=TOPICS)
+    return Follower(dsn, NAME, handle, topics=TOPICS, deferred=DEFERRED, defer_s=_DEFER_S)
 
 
 async def run_relay(settings: Settings, stop: asyncio.Event) -> None:

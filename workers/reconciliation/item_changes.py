@@ -84,6 +84,8 @@ _PARTS: Final[tuple[type[DomainEvent], ...]] = (
 )
 # The first checks are due 50 minutes before an authorization ends, and when it has ended.
 _BEFORE_DEADLINE: Final = timedelta(hours=1)
+# Reconciliation reads the table once a minute.
+_DEFER_S: Final = 0.25
 _KINDS: Final[tuple[type[DomainEvent], ...]] = (
     *_OPENING,
     *_CONFIRMING,
@@ -135,4 +137,4 @@ def open_items_follower(dsn: str) -> Follower:
         changes = [item_change(codec.decode(recorded)) for recorded in batch]
         await apply_item_changes(cursor, [change for change in changes if change is not None])
 
-    return Follower(dsn, NAME, handle, topics=TOPICS)
+    return Follower(dsn, NAME, handle, topics=TOPICS, deferred=TOPICS, defer_s=_DEFER_S)

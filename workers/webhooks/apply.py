@@ -52,6 +52,8 @@ from workers.webhooks.payload_batches import parsed_in_parts
 NAME: Final = "apply"
 NEEDS_FETCH: Final = "the provider's object must be fetched"
 _TRIES: Final = 5
+# A provider reports one change by several events, which are applied together.
+_DEFER_S: Final = 0.015
 
 _log = structlog.get_logger("billhook.apply")
 
@@ -308,4 +310,4 @@ def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follow
     """Create the follower that applies received provider events."""
     applier = Applier(log, now=now)
     topics = (ProviderEventReceived.TOPIC, ProviderEventReplayRequested.TOPIC)
-    return Follower(dsn, NAME, applier.handle, topics=topics)
+    return Follower(dsn, NAME, applier.handle, topics=topics, deferred=topics, defer_s=_DEFER_S)

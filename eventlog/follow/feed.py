@@ -1,0 +1,132 @@
+"""Read the end of the log once for all followers of a process."""
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from eventlog.database.connect import connect_async
+from eventlog.follow.leader import HEARTBEAT_S, Connection, retry_lost_connections
+from eventlog.follow.listen import Listener
+from eventlog.reading import RecordedEvent, read_head, read_on
+
+_QUERY_LIMIT: Final = 500
+_MOST_EVENTS: Final = 5_000
+_MOST_BYTES: Final = 8 * 2**20
+# A busy log is read once in so long, not at each of its commits.
+_BETWEEN_READS_S: Final = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiter:
+    topics: Collection[str] | None
+    found: asyncio.Future[None]
+
+    def wake(self, *_: object) -> None:
+        """End the wait."""
+        if not self.found.done():
+            self.found.set_result(None)
+
+
+class Feed:
+    """Keeps the newest events in memory. It has no leader and no stored position.
+
+    Followers read older events themselves, as they do while the feed has no connection.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._head: int | None = None
+        self._start = 0
+        self._events: deque[RecordedEvent] = deque()
+        self._bytes = 0
+        self._waiters: set[_Waiter] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read new events until `stop` is set; replace lost connections."""
+        await retry_lost_connections(lambda: self._follow(stop), name="feed", stop=stop)
+
+    def read(
+        self, after: int, *, limit: int, topics: Collection[str] | None
+    ) -> tuple[int, list[RecordedEvent]] | None:
+        """Return the newest known position and the first events after one, as `read_on` does.
+
+        None where events after that position are no longer, or not yet, in memory.
+        """
+        if self._head is None or after < self._start:
+            return None
+        found: list[RecordedEvent] = []
+        for index in range(len(self._events) - (self._head - after), len(self._events)):
+            event = self._events[index]
+            if topics is None or event.topic in topics:
+                found.append(event)
+                if len(found) == limit:
+                    break
+        return max(self._head, after), found
+
+    async def wait(self, after: int, *, topics: Collection[str] | None, timeout_s: float) -> None:
+        """Return when an event of the topics is behind a position, when woken, or in time."""
+        known = self.read(after, limit=1, topics=topics)
+        if known is not None and known[1]:
+            return
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(topics, loop.create_future())
+        timer = loop.call_later(timeout_s, waiter.wake)
+        self._waiters.add(waiter)
+        try:
+            await waiter.found
+        finally:
+            timer.cancel()
+            self._waiters.discard(waiter)
+
+    def wake(self) -> None:
+        """End every wait."""
+        for waiter in self._waiters:
+            waiter.wake()
+
+    async def _follow(self, stop: asyncio.Event) -> None:
+        connection = await connect_async(
+            self._dsn, application_name="billhook feed", settings={"statement_timeout": "10s"}
+        )
+        async with connection:
+            listener = Listener(connection)
+            await listener.start()
+            stopping = asyncio.ensure_future(stop.wait())
+            stopping.add_done_callback(lambda _: listener.wake())
+            loop = asyncio.get_running_loop()
+            try:
+                while not stop.is_set():
+                    read_at_s = loop.time()
+                    if not await self._read_new(connection):
+                        await listener.wait(timeout_s=HEARTBEAT_S)
+                        early_s = read_at_s + _BETWEEN_READS_S - loop.time()
+                        if early_s > 0:
+                            await listener.rest(early_s)
+            finally:
+                stopping.cancel()
+
+    async def _read_new(self, connection: Connection) -> bool:
+        """Keep what is new and wake whom it concerns; True if there may be more."""
+        if self._head is None:
+            self._head = self._start = await read_head(connection)
+        head, events = await read_on(
+            connection, self._head, limit=_QUERY_LIMIT, window=_QUERY_LIMIT
+        )
+        for event in events:
+            self._events.append(event)
+            self._bytes += len(event.state)
+        if events:
+            self._head = events[-1].position
+            self._wake_for(events)
+        while len(self._events) > _MOST_EVENTS or self._bytes > _MOST_BYTES:
+            oldest = self._events.popleft()
+            self._bytes -= len(oldest.state)
+            self._start = oldest.position
+        return self._head < head
+
+    def _wake_for(self, events: Sequence[RecordedEvent]) -> None:
+        topics = {event.topic for event in events}
+        for waiter in self._waiters:
+            if waiter.topics is None or not topics.isdisjoint(waiter.topics):
+                waiter.wake()

@@ -1,0 +1,123 @@
+"""Followers of one process that share a feed, and events that wait for others."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import psycopg
+import pytest
+
+from eventlog.follow.feed import Feed
+from eventlog.follow.follower import Follower
+from eventlog.log import Log
+from tests.eventlog.follow.test_follower import Rows, Running, seen
+from tests.eventlog.stored_events import stored
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.wait_until import until
+
+
+@pytest.fixture(autouse=True)
+def _table(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE seen (position bigint PRIMARY KEY)")
+
+
+def with_feed(feed: Feed, scenario: Callable[[Feed], Awaitable[None]]) -> None:
+    async def run() -> None:
+        stop = asyncio.Event()
+        feeding = asyncio.create_task(feed.run(stop))
+        try:
+            await scenario(feed)
+        finally:
+            stop.set()
+            await feeding
+
+    asyncio.run(run())
+
+
+async def append(log: Log, *topics: str) -> None:
+    await asyncio.to_thread(log.append, [stored(topic=topic) for topic in topics])
+
+
+def test_followers_get_what_was_before_the_feed_and_what_comes(database: str, log: Log) -> None:
+    log.append([stored(topic="Old") for _ in range(7)])
+
+    async def scenario(feed: Feed) -> None:
+        rows, others = Rows(), Rows()
+        mine = Follower(database, "mine", rows, topics=["Old", "New"], feed=feed, batch=3)
+        theirs = Follower(database, "theirs", others, topics=["Rare"], feed=feed)
+        async with Running(mine, theirs):
+            for _ in range(20):
+                await append(log, "New", "Other")
+            await until(lambda: len(rows.handled) == 27)
+        assert rows.handled == [*range(1, 8), *range(8, 48, 2)]
+        assert others.handled == []
+
+    with_feed(Feed(database), scenario)
+    assert seen(database) == [*range(1, 8), *range(8, 48, 2)]
+
+
+def test_a_feed_that_loses_its_connection_leaves_nothing_out(
+    database: str, log: Log, proxy: TcpProxy
+) -> None:
+    async def scenario(feed: Feed) -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows, feed=feed)):
+            await append(log, "A")
+            await until(lambda: rows.handled == [1])
+            proxy.cut_clients()
+            await append(log, "B", "C")
+            await until(lambda: rows.handled == [1, 2, 3])
+            await append(log, "D")
+            await until(lambda: rows.handled == [1, 2, 3, 4])
+
+    with_feed(Feed(proxy.dsn), scenario)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_deferred_events_are_handled_with_those_after_them(
+    database: str, log: Log, *, is_shared: bool
+) -> None:
+    async def scenario(feed: Feed) -> None:
+        rows = Rows()
+        follower = Follower(
+            database,
+            "rows",
+            rows,
+            topics=["Urgent", "Deferred"],
+            feed=feed if is_shared else None,
+            deferred=["Deferred"],
+            defer_s=3600,
+        )
+        async with Running(follower):
+            await append(log, "Urgent")
+            await until(lambda: rows.handled == [1])
+            await append(log, "Deferred")
+            await append(log, "Deferred")
+            await append(log, "Urgent")
+            await until(lambda: rows.handled == [1, 2, 3, 4])
+        assert [2] not in rows.batches
+
+    with_feed(Feed(database), scenario)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_deferred_events_are_handled_in_time_without_others(
+    database: str, log: Log, *, is_shared: bool
+) -> None:
+    async def scenario(feed: Feed) -> None:
+        rows = Rows()
+        topics, used = ["Deferred"], feed if is_shared else None
+        follower = Follower(
+            database, "rows", rows, topics=topics, feed=used, deferred=topics, defer_s=0.3
+        )
+        async with Running(follower):
+            await until(lambda: follower.is_leading)
+            appended_s = time.monotonic()
+            await append(log, "Deferred")
+            await until(lambda: rows.handled == [1])
+            assert time.monotonic() - appended_s >= 0.3
+            await append(log, *topics * 5)
+            await until(lambda: len(rows.handled) == 6)
+
+    with_feed(Feed(database), scenario)
