@@ -1,7 +1,7 @@
 """Stripe behind the gateway port, through the official SDK.
 
-One gateway per connection; the SDK's HTTP client keeps a session per thread, so threads may share
-it. Every POST carries our own key: the SDK would otherwise make up a random one.
+One gateway per connection, shared by threads as its HTTP session is. Every POST carries our own
+key: the SDK would otherwise make up a random one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,11 @@ class StripeGateway(IssuedInvoiceCalls, CaptureCalls, SubscriptionCalls, SetupCa
         await_rate_limit: AwaitRateLimit | None = None,
     ) -> None:
         self._client = open_client(
-            api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
+            api_key,
+            api_base=api_base,
+            mode=mode,
+            await_rate_limit=await_rate_limit,
+            builds_objects=False,
         )
 
     def check_credentials(self) -> None:

@@ -18,7 +18,13 @@ from domain.gateway.errors import (
 )
 from tests.support.canned_server import Canned, serve_canned
 from tests.support.stripe_account import Account
-from workers.providers.stripe.client import NETWORK_RETRIES, answered_at, call_stripe, open_client
+from workers.providers.stripe.client import (
+    NETWORK_RETRIES,
+    answered_at,
+    call_stripe,
+    json_of,
+    open_client,
+)
 from workers.providers.stripe.gateway import StripeGateway
 
 TRIED_AGAIN = 1 + NETWORK_RETRIES
@@ -136,10 +142,21 @@ def test_each_answer_raises_its_port_error(canned: Canned, case: Case, method: s
 
 def test_an_answer_without_its_time_is_rejected(canned: Canned) -> None:
     canned.answer(200, b"{}", dated=False)
-    client = open_client(KEY, api_base=canned.url)
-    answer = call_stripe(lambda: client.v1.prices.retrieve("price_1"))
-    with pytest.raises(GatewayUnavailable):
-        answered_at(answer)
+    for builds_objects in (True, False):
+        client = open_client(KEY, api_base=canned.url, builds_objects=builds_objects)
+        answer = call_stripe(lambda client=client: client.v1.prices.retrieve("price_1"))  # type: ignore[misc]
+        with pytest.raises(GatewayUnavailable):
+            answered_at(answer)
+
+
+def test_the_sdk_gets_answers_only_where_it_builds_objects_of_them(canned: Canned) -> None:
+    price = {"id": "price_1", "object": "price", "currency": "eur", "livemode": False}
+    canned.answer(200, json.dumps(price).encode())
+    for builds_objects in (True, False):
+        client = open_client(KEY, api_base=canned.url, builds_objects=builds_objects)
+        answer = call_stripe(lambda client=client: client.v1.prices.retrieve("price_1"))  # type: ignore[misc]
+        assert json_of(answer) == price
+        assert getattr(answer, "id", None) == ("price_1" if builds_objects else None)
 
 
 @pytest.mark.parametrize(
