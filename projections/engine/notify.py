@@ -13,6 +13,8 @@ from eventlog.process.supervise import supervise
 from projections.engine.runner import Connection
 
 _POLL_S: Final = 1.0
+# While nobody waits, positions are read this often and not at each commit.
+_UNHEARD_PAUSE_S: Final = 0.25
 
 
 # One probe of an index for each app that is waited for, however many events there were.
@@ -64,6 +66,7 @@ class ReadModelNotifier:
         if self._stop.is_set():
             return False
         self._listen_from_now_on()
+        self._wake()
         waiter = _Waiter(projection, position, asyncio.get_running_loop().create_future())
         return await _reached(waiter, self._waiters, timeout_s=timeout_s)
 
@@ -72,10 +75,14 @@ class ReadModelNotifier:
         if self._stop.is_set():
             return False
         self._listen_from_now_on()
-        if self._listener is not None:
-            self._listener.wake()  # it may be there already
+        self._wake()
         waiter = _AppWaiter(app_id, after_position, asyncio.get_running_loop().create_future())
         return await _reached(waiter, self._app_waiters, timeout_s=timeout_s)
+
+    def _wake(self) -> None:
+        """Read positions at once: what a new waiter waits for may be there already."""
+        if self._listener is not None:
+            self._listener.wake()
 
     def _listen_from_now_on(self) -> None:
         if self._listening is None or self._listening.done():
@@ -102,7 +109,10 @@ class ReadModelNotifier:
             await connection.execute("LISTEN billhook_positions")
             while not self._stop.is_set():
                 await self._read_positions(connection)
-                await listener.wait(timeout_s=_POLL_S)
+                if self._waiters or self._app_waiters:
+                    await listener.wait(timeout_s=_POLL_S)
+                else:
+                    await listener.rest(_UNHEARD_PAUSE_S)
         finally:
             self._listener = None
             stopping.cancel()

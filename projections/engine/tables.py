@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -36,67 +36,87 @@ async def load(cursor: Cursor, table: Table, keys: Collection[Key], *, schema: s
     """Read rows by their keys; those that are not there are missing."""
     if not keys:
         return {}
-    query = SQL("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))")
-    keys_by_column = SQL(", ").join(SQL("%s::uuid[]") for _ in table.key)
-    await cursor.execute(
-        query.format(
-            columns=_names(table.columns),
-            table=table.within(schema),
-            key=_names(table.key),
-            keys=keys_by_column,
-        ),
-        [list(column) for column in zip(*keys, strict=True)],
-    )
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    await cursor.execute(_load_query(table, schema), columns)
     rows = [dict(zip(table.columns, row, strict=True)) for row in await cursor.fetchall()]
     return {tuple(row[column] for column in table.key): row for row in rows}
+
+
+@lru_cache
+def _load_query(table: Table, schema: str) -> bytes:
+    query = SQL("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))")
+    return query.format(
+        columns=_names(table.columns),
+        table=table.within(schema),
+        key=_names(table.key),
+        keys=SQL(", ").join(SQL("%s::uuid[]") for _ in table.key),
+    ).as_bytes()
 
 
 async def insert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
     """Add rows that cannot be there yet; one that is raises."""
     if rows:
-        await cursor.execute(_insert(table, schema), [_json(rows)])
+        await cursor.execute(_insert_query(table, schema), [_json(rows)])
 
 
 async def upsert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
     """Add rows, or put them in the place of those with the same key."""
-    if not rows:
-        return
+    if rows:
+        await cursor.execute(_upsert_query(table, schema), [_json(rows)])
+
+
+@lru_cache
+def _insert_query(table: Table, schema: str) -> bytes:
+    return _insert(table, schema).as_bytes()
+
+
+@lru_cache
+def _upsert_query(table: Table, schema: str) -> bytes:
     assignments = SQL(", ").join(
         SQL("{column} = excluded.{column}").format(column=Identifier(column))
         for column in table.columns
         if column not in table.key
     )
-    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}").format(
+    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}")
+    return query.format(
         insert=_insert(table, schema), key=_names(table.key), assignments=assignments
-    )
-    await cursor.execute(query, [_json(rows)])
+    ).as_bytes()
 
 
 def adding(
     table: Table, rows: Sequence[Row], *, summed: Sequence[str], schema: str
-) -> tuple[Composed, list[Jsonb]]:
+) -> tuple[bytes, list[Jsonb]]:
     """Write the statement that adds rows, or what is `summed` in them to those with the same key.
 
     Of two positions the later one stays.
     """
+    return _adding_query(table, tuple(summed), schema), [_json(rows)]
+
+
+@lru_cache
+def _adding_query(table: Table, summed: tuple[str, ...], schema: str) -> bytes:
     assignments: list[Composable] = [
         SQL("{column} = known.{column} + excluded.{column}").format(column=Identifier(column))
         for column in summed
     ]
     assignments.append(SQL("position = greatest(known.position, excluded.position)"))
-    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}").format(
+    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}")
+    return query.format(
         insert=_insert(table, schema, alias="known"),
         key=_names(table.key),
         assignments=SQL(", ").join(assignments),
-    )
-    return query, [_json(rows)]
+    ).as_bytes()
 
 
 async def insert_new(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
     """Add rows; those that are there already stay as they are."""
     if rows:
-        query = SQL("{insert} ON CONFLICT DO NOTHING").format(insert=_insert(table, schema))
-        await cursor.execute(query, [_json(rows)])
+        await cursor.execute(_insert_new_query(table, schema), [_json(rows)])
+
+
+@lru_cache
+def _insert_new_query(table: Table, schema: str) -> bytes:
+    return SQL("{insert} ON CONFLICT DO NOTHING").format(insert=_insert(table, schema)).as_bytes()
 
 
 def _insert(table: Table, schema: str, *, alias: str | None = None) -> Composed:
