@@ -237,12 +237,15 @@ class Follower:
         if progress.waiting_from_s is not None:
             topics = self._urgent
             timeout_s = max(progress.waiting_from_s + self._defer_s - loop.time(), 0)
-        if self._feed is None:
-            await listener.wait(timeout_s=timeout_s)
-        else:
+        if self._feed is not None:
             await self._feed.wait(progress.seen, topics=topics, timeout_s=timeout_s)
-        between_s = _BETWEEN_READS_S if self._urgent is None or self._urgent else self._defer_s
-        early_s = progress.read_at_s + between_s - loop.time()
+        else:
+            await listener.wait(timeout_s=timeout_s)
+            if not self._urgent and self._urgent is not None:
+                # Whatever came may wait: it is read once, together with what follows it.
+                await listener.rest(self._defer_s)
+                progress.waiting_from_s = loop.time() - self._defer_s
+        early_s = progress.read_at_s + _BETWEEN_READS_S - loop.time()
         if early_s > 0:
             await listener.rest(early_s)
 

@@ -17,6 +17,7 @@ from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import (
     InvoiceEvent,
+    InvoiceIssued,
     ProviderInvoiceCreated,
     ProviderStateConfirmed,
     StepStarted,
@@ -59,6 +60,7 @@ TOPICS: Final = (
 DEFERRED: Final = (
     StepStarted.TOPIC,
     ProviderInvoiceCreated.TOPIC,
+    InvoiceIssued.TOPIC,
     ProviderStateConfirmed.TOPIC,
     ProviderEventApplied.TOPIC,
 )
