@@ -106,6 +106,7 @@ def store(
             sealed_webhook_secrets=sealed or (known.sealed_webhook_secrets if known else []),
             redirect_url=redirect_url or (kept.redirect_url if kept else None),
             refund_overpayments=kept.refund_overpayments if kept else False,
+            import_payments=kept.import_payments if kept else True,
             actor=BY,
         ),
         new_connection_id=uuid4(),

@@ -99,6 +99,7 @@ class SetConnection:
     """Make or replace a connection. Secrets come sealed by the vault, never in clear.
 
     `refund_overpayments`: what is paid for an invoice a second time goes back by itself.
+    `import_payments`: Mollie's payments that were not requested here are imported once found.
     """
 
     app_id: UUID
@@ -109,4 +110,5 @@ class SetConnection:
     sealed_webhook_secrets: list[str]
     redirect_url: str | None = None
     refund_overpayments: bool = False
+    import_payments: bool = True
     actor: str

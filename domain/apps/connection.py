@@ -45,6 +45,7 @@ class ConnectionCreated(ConnectionEvent, Aggregate.Created):
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
     refund_overpayments: bool = False
+    import_payments: bool = True
 
 
 class ConnectionChanged(ConnectionEvent):
@@ -57,6 +58,7 @@ class ConnectionChanged(ConnectionEvent):
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
     refund_overpayments: bool = False
+    import_payments: bool = True
 
 
 class ConnectionDeleted(ConnectionEvent):
@@ -83,6 +85,7 @@ class Connection(AggregateRoot):
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
     refund_overpayments: bool
+    import_payments: bool
     deleted: bool
 
     def __init__(self) -> None:
@@ -108,6 +111,7 @@ class Connection(AggregateRoot):
             sealed_webhook_secrets=command.sealed_webhook_secrets,
             redirect_url=command.redirect_url,
             refund_overpayments=command.refund_overpayments,
+            import_payments=command.import_payments,
         )
 
     def change(self, command: SetConnection, *, occurred_at: datetime) -> None:
@@ -126,6 +130,7 @@ class Connection(AggregateRoot):
             sealed_webhook_secrets=command.sealed_webhook_secrets,
             redirect_url=command.redirect_url,
             refund_overpayments=command.refund_overpayments,
+            import_payments=command.import_payments,
         )
 
     def set_webhook_secrets(
@@ -147,6 +152,7 @@ class Connection(AggregateRoot):
             sealed_webhook_secrets=list(sealed[:WEBHOOK_SECRETS]),
             redirect_url=self.redirect_url,
             refund_overpayments=self.refund_overpayments,
+            import_payments=self.import_payments,
         )
 
     def delete(self, command: DeleteConnection, *, occurred_at: datetime) -> None:
@@ -178,3 +184,4 @@ class Connection(AggregateRoot):
         self.sealed_webhook_secrets = event.sealed_webhook_secrets
         self.redirect_url = event.redirect_url
         self.refund_overpayments = event.refund_overpayments
+        self.import_payments = event.import_payments

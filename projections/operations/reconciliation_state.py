@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 
 from projections.engine.pool import ReadPool, open_pool
 
-AUDIT_OVERDUE_S: Final = 26 * 3600
-"""An audit runs once a day; this leaves time for a run to be late and to last."""
+AUDIT_INTERVAL: Final = "audit_interval"
+"""The checkpoint in which the scheduler states its setting, as `seconds`."""
+AUDIT_EVERY_S: Final = 24 * 3600
+AUDIT_LATE_S: Final = 2 * 3600
+"""Time for an audit to be late and to last."""
 SHARE_DAYS: Final = 7
 
 
@@ -20,7 +23,8 @@ class ConnectionState:
     """Reconciliation of one connection that is in use.
 
     `catch_up_lag_s`: age of the newest event that was looked for; None for a provider without a
-    list of events, or before the first time. `audit_age_s`: since an audit last made progress.
+    list of events, or before the first time. `audit_age_s`: since an audit last made progress;
+    `audit_every_s`: the scheduler's interval of audits.
     `health` and `problems`: of the webhook endpoint; None before the first check, and where it has
     none. `delivered`, `found`: events of the last 7 days that a webhook brought, and that
     reconciliation found first. `last_delivered_at`: the newest webhook of that time.
@@ -33,6 +37,7 @@ class ConnectionState:
     mode: str
     catch_up_lag_s: float | None
     audit_age_s: float | None
+    audit_every_s: float
     unresolved: int
     oldest_unresolved_s: float
     health: str | None
@@ -42,6 +47,11 @@ class ConnectionState:
     delivered: int
     found: int
     last_delivered_at: datetime | None
+
+    @property
+    def is_audit_overdue(self) -> bool:
+        """Return whether the audit is later than its interval allows."""
+        return (self.audit_age_s or 0.0) > self.audit_every_s + AUDIT_LATE_S
 
     @property
     def found_share(self) -> float | None:
@@ -71,6 +81,7 @@ SELECT connection.app_id, connection.name AS connection, connection.connection_i
             catch_up.checkpoint->>'reached_s', catch_up.checkpoint->>'read_s'
         )::float AS catch_up_lag_s,
     extract(epoch FROM clock_timestamp() - audit.updated_at)::float AS audit_age_s,
+    coalesce(pace.checkpoint->>'seconds', {audit_every})::float AS audit_every_s,
     coalesce(unresolved.rows, 0) AS unresolved,
     coalesce(extract(epoch FROM clock_timestamp() - unresolved.detected_at), 0)::float
         AS oldest_unresolved_s,
@@ -85,6 +96,7 @@ LEFT JOIN source USING (connection_id)
 LEFT JOIN read.webhook_health AS health USING (connection_id)
 LEFT JOIN work.checkpoints AS catch_up ON catch_up.name = 'catch_up:' || connection_id
 LEFT JOIN work.checkpoints AS audit ON audit.name = 'audit:' || connection_id
+LEFT JOIN work.checkpoints AS pace ON pace.name = {audit_interval}
 LEFT JOIN work.checkpoints AS checked ON checked.name = 'webhook_health:' || connection_id
 WHERE {filter}
 ORDER BY connection.app_id, connection.name
@@ -106,13 +118,19 @@ class ReconciliationState:
     oldest_unresolved_s: float
     catch_up_lag_s: float
     audits_overdue: int
+    audit_every_s: float
     endpoints: Mapping[tuple[str, str], str]
     found_share: float
 
 
 async def read_connections(pool: ReadPool, app_id: UUID | None = None) -> list[ConnectionState]:
     """Read the state of each connection in use. Raises ReadModelUnavailable."""
-    query = _QUERY.format(days=SQL(str(SHARE_DAYS)), filter=_ALL if app_id is None else _OF_APP)
+    query = _QUERY.format(
+        days=SQL(str(SHARE_DAYS)),
+        audit_every=Literal(str(AUDIT_EVERY_S)),
+        audit_interval=Literal(AUDIT_INTERVAL),
+        filter=_ALL if app_id is None else _OF_APP,
+    )
     return [ConnectionState(**row) for row in await pool.fetch(query, {"app_id": app_id})]
 
 
@@ -130,7 +148,8 @@ def summarise(connections: Sequence[ConnectionState]) -> ReconciliationState:
         unresolved=sum(one.unresolved for one in connections),
         oldest_unresolved_s=max((one.oldest_unresolved_s for one in connections), default=0.0),
         catch_up_lag_s=max((one.catch_up_lag_s or 0.0 for one in connections), default=0.0),
-        audits_overdue=sum((one.audit_age_s or 0.0) > AUDIT_OVERDUE_S for one in connections),
+        audits_overdue=sum(one.is_audit_overdue for one in connections),
+        audit_every_s=max((one.audit_every_s for one in connections), default=AUDIT_EVERY_S),
         endpoints={_key(one): one.health for one in connections if one.health is not None},
         found_share=found / events if events else 0.0,
     )

@@ -41,6 +41,7 @@ class ConnectionBody(RequestModel):
     drop_webhook_secrets: list[Token] = Field([], max_length=WEBHOOK_SECRETS)
     redirect_url: Url | None = None
     refund_overpayments: bool | None = None
+    import_payments: bool | None = None
     default: bool | None = None
 
 
@@ -129,6 +130,7 @@ def _command(
         sealed_webhook_secrets=sealed,
         redirect_url=body.redirect_url,
         refund_overpayments=_refunds_overpayments(body, known),
+        import_payments=_imports_payments(body, known),
         actor=caller.actor,
     )
 
@@ -138,6 +140,13 @@ def _refunds_overpayments(body: ConnectionBody, known: Connection | None) -> boo
     if body.refund_overpayments is None:
         return known is not None and known.refund_overpayments
     return body.refund_overpayments
+
+
+def _imports_payments(body: ConnectionBody, known: Connection | None) -> bool:
+    """Return the requested setting, or else the current one; true for a new connection."""
+    if body.import_payments is None:
+        return known is None or known.import_payments
+    return body.import_payments
 
 
 def _change_webhook_secrets(
@@ -259,6 +268,7 @@ async def _item(
         ],
         redirect_url=row.redirect_url,
         refund_overpayments=settings.refund_overpayments,
+        import_payments=settings.import_payments,
         default_for=sorted(selector for selector, name in defaults.items() if name == row.name),
         webhook_health=_health(states.get(row.connection_id)),
     )

@@ -75,6 +75,7 @@ CONNECTIONS: Final = one(
         "webhookSecretMarks": ["6a1f0c27b94e"],
         "redirectUrl": None,
         "refundOverpayments": False,
+        "importPayments": True,
         "defaultFor": ["stripe", "stripe:test"],
         "webhookHealth": {
             "endpoint": "healthy",

@@ -150,6 +150,8 @@ class Connection(ResponseModel):
     redirect_url: str | None
     refund_overpayments: bool
     """Whether overpayments are refunded automatically."""
+    import_payments: bool
+    """Mollie: whether payments that were not requested here are imported once they are found."""
     default_for: list[str]
     """The keys of the app's `defaultConnections` that name this connection."""
     webhook_health: WebhookHealth | None

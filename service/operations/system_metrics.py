@@ -115,8 +115,13 @@ def _reconciliation_gauges(state: ReconciliationState) -> Iterable[GaugeMetricFa
         ),
         (
             "reconciliation_audits_overdue",
-            "Connections whose audit has made no progress for 26 hours.",
+            "Connections whose audit has made no progress for its interval and two hours.",
             state.audits_overdue,
+        ),
+        (
+            "reconciliation_audit_interval_seconds",
+            "Interval of audits, as the scheduler is set.",
+            state.audit_every_s,
         ),
         (
             "webhook_found_share",

@@ -89,6 +89,7 @@ _SEALED: Final[dict[str, Any]] = {
     "sealed_webhook_secrets": ["sealed:one", "sealed:two"],
     "redirect_url": "https://shop.example/{invoiceId}",
     "refund_overpayments": True,
+    "import_payments": False,
 }
 _TENANT: Final[dict[str, Any]] = {
     "app_id": APP_ID,

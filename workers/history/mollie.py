@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from domain.core.metadata import SUBSCRIPTION
@@ -24,13 +24,10 @@ from workers.history.import_run import (
     ImportRun,
 )
 from workers.provider_objects.import_object import import_invoice, import_subscription
-from workers.provider_objects.ownership import app_mismatch, invoice_named_by
+from workers.provider_objects.ownership import app_mismatch, came_to_nothing, invoice_named_by
 from workers.providers.mollie.history import MollieHistory, PastPayment
 from workers.providers.retry import Page
 from workers.subscriptions.mollie_renewal import as_invoice
-
-# Payments that failed elsewhere moved no money and are not imported.
-_NOTHING: Final = ("open", "canceled", "expired")
 
 
 @dataclass(kw_only=True)
@@ -99,7 +96,7 @@ class MollieImport(ImportRun):
             return OURS  # requested here: its own stream records it
         known = self.billing.find(Invoice, self.account.id_of(seen.id))
         before = (seen.created_at or 0) < self.since_s
-        if known is None and (before or self._came_to_nothing(seen)):
+        if known is None and (before or came_to_nothing(seen)):
             return SKIPPED
         if self.dry_run:
             return NEW if known is None else KNOWN
@@ -110,10 +107,6 @@ class MollieImport(ImportRun):
         return self.outcome(
             lambda: import_invoice(whole, self.account, self.deps(back), with_refunds=True)
         )
-
-    def _came_to_nothing(self, seen: ProviderInvoice) -> bool:
-        waits = seen.payment is None or seen.payment.state in ("open", "canceled")
-        return seen.state in _NOTHING and waits
 
     def _subscription_of(self, seen: ProviderInvoice) -> SubscriptionView | None:
         """Find a payment's subscription; each subscription is fetched once."""

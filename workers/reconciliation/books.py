@@ -150,10 +150,12 @@ class StripeBooks(ProviderBooks):
 class MollieBooks(ProviderBooks):
     """Sums of a Mollie account: payments, refunds and chargebacks.
 
-    A payment that nobody asked for is owed back: it counts in neither column, as in the reports.
+    A second payment of an invoice is owed back: it counts in neither column, as in the reports.
+    `import_payments`: payments that were not requested here count, as they are imported.
     """
 
     lists: MollieHistory
+    import_payments: bool = True
 
     def add_all(self, period: Span) -> None:
         """Read payments, refunds and chargebacks, newest first, down to the period's start."""
@@ -193,7 +195,9 @@ class MollieBooks(ProviderBooks):
         invoice = None if named is None else self.billing.find(Invoice, named)
         if invoice is None:
             invoice = self.billing.find(Invoice, self.account.id_of(seen.id))
-        return invoice is not None and seen.id not in invoice.view.paid_elsewhere
+        if invoice is None:
+            return named is None and self.import_payments
+        return seen.id not in invoice.view.paid_elsewhere
 
 
 def _share(oldest: int | None, span: Span, *, last: str | None) -> float:

@@ -28,6 +28,7 @@ from domain.subscriptions.view import ENDED
 from eventlog.async_store import pending_events
 from workers.provider_objects.ownership import (
     app_mismatch,
+    came_to_nothing,
     invoice_named_by,
     is_claimed_by,
 )
@@ -50,10 +51,16 @@ _CONFIRMING: Final = (e.ProviderStateConfirmed, s.SubscriptionStateConfirmed)
 
 
 class Compare:
-    """Compares objects of one connection. `now`: the clock that times the updates."""
+    """Compares objects of one connection. `now`: the clock that times the updates.
 
-    def __init__(self, known: KnownObjects, *, now: Callable[[], datetime]) -> None:
+    `import_payments`: payments of Mollie that were not requested here are missing.
+    """
+
+    def __init__(
+        self, known: KnownObjects, *, now: Callable[[], datetime], import_payments: bool = True
+    ) -> None:
         self.known = known
+        self._import_payments = import_payments
         self._account = known.account
         self._now = now
 
@@ -101,9 +108,16 @@ class Compare:
             return None
         ours = self.invoice_of(seen, known)
         if ours is None:
-            # Only a subscription's payments are made by the provider itself.
-            return MISSING if seen.subscription_id is not None else None
+            return MISSING if self._is_missing(seen) else None
         return None if is_running(ours.view) else self._difference(ours, self._as_fetched(seen))
+
+    def _is_missing(self, seen: ProviderInvoice) -> bool:
+        """Return whether a payment that is not known is to be imported."""
+        if seen.subscription_id is not None:
+            return True
+        if invoice_named_by(seen) is not None or came_to_nothing(seen):
+            return False
+        return self._import_payments
 
     def parts(self, ours: Invoice | None, back: RefundsAndDisputes) -> Difference | None:
         """Return how refunds, disputes or credit notes differ from those of their invoice."""

@@ -196,4 +196,4 @@ class ConnectionNets:
             actor=ACTOR,
         )
         known = KnownObjects(account, self.shared.log, self.shared.by_object)
-        return Compare(known, now=self.shared.now)
+        return Compare(known, now=self.shared.now, import_payments=connection.import_payments)

@@ -84,7 +84,8 @@ def _books(
         payments = MollieHistory(
             key, api_base=settings.mollie_api_base, mode=mode, await_rate_limit=await_rate_limit
         )
-        return MollieBooks(lists=payments, **shared)
+        wanted = connection.import_payments
+        return MollieBooks(lists=payments, import_payments=wanted, **shared)
     lists = StripeBookLists(
         key, api_base=settings.stripe_api_base, mode=mode, await_rate_limit=await_rate_limit
     )

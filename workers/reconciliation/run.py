@@ -30,6 +30,7 @@ from eventlog.errors import LogUnavailable
 from eventlog.follow.leader import Leadership
 from eventlog.log import Log
 from eventlog.process.backoff import backoff_s
+from projections.operations.reconciliation_state import AUDIT_INTERVAL
 from projections.reconciliation.provider_objects import ProviderObjectQueries
 from projections.work.checkpoints import Checkpoints
 from projections.work.open_items import OpenItems
@@ -143,6 +144,7 @@ class Reconciler:
         """Start what is due, until cancelled."""
         connections: list[Connection] = []
         read_s = -_CONNECTIONS_EVERY_S
+        await asyncio.to_thread(self.state_interval)
         while True:
             now_s = time.monotonic()
             if now_s - read_s >= _CONNECTIONS_EVERY_S:
@@ -150,6 +152,14 @@ class Reconciler:
             for connection in connections:
                 self.start_due(connection, now_s=now_s)
             await asyncio.sleep(_TICK_S)
+
+    def state_interval(self) -> None:
+        """Store the interval of audits, by which alerts are given."""
+        every_s = timedelta(hours=self._shared.settings.reconcile_audit_every_h).total_seconds()
+        try:
+            self._shared.checkpoints.save(AUDIT_INTERVAL, {"seconds": every_s})
+        except WorkUnavailable as error:
+            _log.warning("reconciliation.unavailable", error=type(error).__name__)
 
     def close(self) -> None:
         """Wait for the parts that run; they stop after their page."""

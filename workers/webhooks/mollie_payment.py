@@ -14,7 +14,9 @@ from uuid import UUID
 
 import orjson
 
+from domain.apps.connection import Connection
 from domain.billing import Billing
+from domain.core import ids
 from domain.core.effects import Effect
 from domain.core.metadata import SETUP
 from domain.core.providers import Mode, Provider
@@ -42,6 +44,7 @@ from eventlog.bodies import Body
 from workers.provider_objects.import_object import ProviderAccount
 from workers.provider_objects.ownership import (
     app_mismatch,
+    came_to_nothing,
     invoice_mismatch,
     invoice_named_by,
     setup_mismatch,
@@ -52,6 +55,8 @@ from workers.subscriptions.mollie_renewal import (
     ObjectNotOwned,
     apply_renewal,
     apply_subscription,
+    as_invoice,
+    import_payment,
 )
 
 _WAIT_FOR_STEP_S: Final = 2.0
@@ -239,8 +244,8 @@ def _fetch_and_record(
         session = gateway.fetch_setup(payment_id)
         return _apply_setup(source, session, deps, actor=actor, discovery=discovery)
     if named is None:
-        reason = app_mismatch(source, seen) or NOT_REQUESTED_HERE
-        return AppliedPayment(reason=reason)
+        account = _account(source, actor=actor, discovery=discovery)
+        return _apply_other(account, seen, back, gateway, deps)
     invoice = deps.billing.find(Invoice, named)
     mismatch = invoice_mismatch(source, seen, invoice)
     if mismatch is not None:
@@ -314,6 +319,34 @@ def _apply_renewal(
     except ObjectNotOwned as mismatch:
         return AppliedPayment(reason=str(mismatch))
     return AppliedPayment(effects=[{"invoice": str(renewal.id), "effect": str(Effect.CHANGED)}])
+
+
+def _apply_other(
+    account: ProviderAccount,
+    seen: ProviderInvoice,
+    back: RefundsAndDisputes,
+    gateway: SubscriptionGateway,
+    deps: MolliePaymentDeps,
+) -> AppliedPayment:
+    """Record a payment that was not requested here: one that is imported, or is to be."""
+    reason = app_mismatch(account, seen)
+    if reason is None and not _is_imported(account, seen, deps):
+        reason = NOT_REQUESTED_HERE
+    if reason is not None:
+        return AppliedPayment(reason=reason)
+    importing = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
+    imported = import_payment(as_invoice(seen, None), back, account, importing)
+    return AppliedPayment(effects=[{"invoice": str(imported.id), "effect": str(Effect.CHANGED)}])
+
+
+def _is_imported(account: ProviderAccount, seen: ProviderInvoice, deps: MolliePaymentDeps) -> bool:
+    """Return whether a payment is imported, or was found by reconciliation to be imported."""
+    if deps.billing.find(Invoice, account.id_of(seen.id)) is not None:
+        return True
+    if account.discovery is None or came_to_nothing(seen):
+        return False
+    connection = ids.for_connection(account.app_id, account.connection)
+    return deps.billing.get(Connection, connection).import_payments
 
 
 def _record(

@@ -45,6 +45,7 @@ def test_a_connection_is_made_and_shown_without_its_secrets(shop: Shop) -> None:
         "webhookSecretMarks": [secret_mark(HOOK), secret_mark("whsec_2")],
         "redirectUrl": "https://tea.example/{invoiceId}",
         "refundOverpayments": False,
+        "importPayments": True,
         "defaultFor": ["stripe:test"],
         "webhookHealth": None,
     }

@@ -9,6 +9,7 @@ import psycopg
 from domain.inbox.commands import ReceivePaymentHint
 from domain.inbox.payment_hint import PaymentHint
 from projections.operations.reconciliation_state import (
+    AUDIT_INTERVAL,
     ConnectionState,
     read_connections_once,
     summarise,
@@ -71,3 +72,11 @@ def test_a_connections_state_has_drift_checkpoints_endpoint_and_sources(service:
     summed = summarise(list(states(shop).values()))
     assert (summed.unresolved, summed.audits_overdue) == (1, 1)
     assert summed.endpoints == {(str(shop.app_id), "stripe-1"): "disabled"}
+
+    # With one audit a week, none is overdue after 27 hours.
+    with psycopg.connect(service.database, autocommit=True) as session:
+        session.execute(CHECKPOINT, (AUDIT_INTERVAL, '{"seconds": 604800.0}', "0 h"))
+    summed = summarise(list(states(shop).values()))
+    assert (summed.audits_overdue, summed.audit_every_s) == (0, 604_800)
+    with psycopg.connect(service.database, autocommit=True) as session:
+        session.execute("DELETE FROM work.checkpoints WHERE name = %s", [AUDIT_INTERVAL])

@@ -103,7 +103,11 @@ class Nets:
             actor="reconciliation",
         )
         objects: Any = LoggedObjects(self.bench)
-        return Compare(KnownObjects(account, self.bench.log, objects), now=self.bench.clock)
+        return Compare(
+            KnownObjects(account, self.bench.log, objects),
+            now=self.bench.clock,
+            import_payments=self.connection.import_payments,
+        )
 
     def now_s(self) -> int:
         return int(self.bench.account.admin.clock()["now"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from domain.apps.connection import Connection
+from domain.core import ids
+from domain.core.metadata import APP
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.payments.test_mollie_mandate_setup import do, request_setup, view_of
@@ -40,7 +44,7 @@ def test_every_difference_heals_and_a_second_run_finds_nothing(
     mollie_nets: Nets, mollie: MollieBench
 ) -> None:
     known = trade(mollie)
-    mollie.account.pay("3.00")  # of another system on the same account
+    mollie.account.pay("3.00")  # of another system; nobody has tried to pay it
     counts = mollie_nets.audit(dry_run=True).run(mollie_nets.period()).found
     assert counts == {"payments": 3, "refunds": 1, "chargebacks": 1, "subscriptions": 0}
     mollie.account.admin.forget_requests()
@@ -162,3 +166,35 @@ def test_a_revoked_mandate_is_found_by_the_audit_and_by_the_daily_check(
     mollie.clock.added += timedelta(days=2)
     assert check(mollie_nets, folding) == 0
     assert mollie.log.head() == head
+
+
+def test_payments_that_were_not_requested_here_are_imported_unless_the_connection_forbids_it(
+    mollie_nets: Nets, mollie: MollieBench
+) -> None:
+    other = mollie.account.pay("3.00")
+    mollie.pay(other.id)
+    elsewhere = mollie.account.pay("4.00", metadata={APP: str(uuid4())})
+    mollie.pay(elsewhere.id)
+    mollie.account.pay("5.00")  # nobody has tried to pay it
+    mollie.connect(import_payments=False)
+    forbidding = replace(
+        mollie_nets,
+        connection=mollie.billing.get(Connection, ids.for_connection(mollie.app_id, "mollie-1")),
+    )
+    assert sum(forbidding.audit().run(mollie_nets.period()).found.values()) == 0
+    hinted = mollie.hint(other.id)
+    assert mollie.apply_payment_hint(hinted).found_by is None
+    mollie.connect()
+
+    assert mollie_nets.audit().run(mollie_nets.period()).found["payments"] == 1
+    mollie_nets.heal()
+
+    imported = mollie_nets.compare().known.account.id_of(other.id)
+    view = mollie.invoice(imported).view
+    assert (view.status, view.amount_paid_minor, view.tenant_id) == ("paid", 300, None)
+    mollie.account.admin.refund(other.id, amount=amount("1.00"))
+    assert mollie_nets.audit().run(mollie_nets.period()).found["refunds"] == 1
+    mollie_nets.heal()
+    assert [one.amount_minor for one in mollie.invoice(imported).view.refunds] == [100]
+    assert [ours for _, field, ours, _ in mollie_nets.drifts() if field == "object"] == [None]
+    assert sum(mollie_nets.audit().run(mollie_nets.period()).found.values()) == 0

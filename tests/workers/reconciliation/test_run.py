@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.apps.connection import Connection
+from projections.operations.reconciliation_state import AUDIT_INTERVAL
 from tests.support.wait_until import until
 from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.reconciliation.sealed_connection import connect, settings
@@ -109,3 +110,10 @@ def test_a_part_that_always_fails_does_not_starve_the_others(
 
     assert checkpoint(stripe_nets, "catch_up") == {}
     assert at_provider in [entry.received.object_id for entry in stripe_nets.entries()]
+
+
+def test_the_interval_of_audits_is_stated_for_alerts(
+    stripe_nets: Nets, reconciler: Reconciler
+) -> None:
+    reconciler.state_interval()
+    assert stripe_nets.checkpoints.find(AUDIT_INTERVAL) == {"seconds": 86_400}
