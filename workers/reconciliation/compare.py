@@ -19,6 +19,7 @@ from domain.gateway.setups import SetupSession
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices import events as e
 from domain.invoices.invoice import Invoice
+from domain.invoices.payments import record_returned_payment
 from domain.invoices.provider_update import is_running
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions import events as s
@@ -129,6 +130,17 @@ class Compare:
             ours,
             lambda invoice: invoice.record_refunds_and_disputes(
                 back, source=SOURCE, actor=ACTOR, occurred_at=self._now()
+            ),
+        )
+
+    def returned(
+        self, ours: Invoice, payment_id: str, back: RefundsAndDisputes
+    ) -> Difference | None:
+        """Return how the refunds of a payment beyond the one that paid an invoice differ."""
+        return self._difference(
+            ours,
+            lambda invoice: record_returned_payment(
+                invoice, payment_id, back, source=SOURCE, actor=ACTOR, occurred_at=self._now()
             ),
         )
 

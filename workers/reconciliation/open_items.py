@@ -14,6 +14,7 @@ from domain.gateway.setups import SetupSession
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import is_running
+from domain.invoices.refunds import is_of_overpayment
 from domain.payment_methods import setup as setups
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
@@ -125,9 +126,25 @@ class OpenItemCheck:
         difference = self.compare.payment(seen, {ours.view.id: ours})
         if difference is None and ours.view.paid_by_object == payment_id:
             difference = self.compare.parts(ours, back)
-        if difference is None:
-            return False
-        return self.inbox.receive_payment(payment_id, difference=difference.events)
+        entered = difference is not None and self.inbox.receive_payment(
+            payment_id, difference=difference.events
+        )
+        return self._check_further_payments(gateway, ours) or entered
+
+    def _check_further_payments(self, gateway: MollieGateway, ours: Invoice) -> bool:
+        """Check the payments beyond the one that paid the invoice whose refunds are pending."""
+        waiting = {
+            refund.payment_id
+            for refund in ours.view.refunds
+            if refund.status == "pending" and is_of_overpayment(ours.view, refund)
+        }
+        entered = False
+        for payment_id in sorted(one for one in waiting if one is not None):
+            _, back = gateway.fetch_payment(payment_id)
+            difference = self.compare.returned(ours, payment_id, back)
+            if difference is not None:
+                entered |= self.inbox.receive_payment(payment_id, difference=difference.events)
+        return entered
 
     def _check_subscription(self, ours: Subscription) -> bool:
         view = ours.view

@@ -14,6 +14,7 @@ from domain.payment_methods.setup import MethodSetup
 from projections.work.open_items import CAPTURE, ItemClosed, ItemOpened, next_check
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
+from tests.workers.payments.test_refund_overpayment import paid_twice, refund
 from tests.workers.reconciliation.nets import Nets
 from tests.workers.reconciliation.open_item_folding import Folding, check
 from tests.workers.stripe_harness import Bench
@@ -82,6 +83,8 @@ def test_stripes_open_items_heal(stripe_nets: Nets, bench: Bench, folding: Foldi
 def test_mollies_open_items_heal(mollie_nets: Nets, mollie: MollieBench, folding: Folding) -> None:
     paid, waiting = (mollie.charged().view for _ in range(2))
     refunded = mollie.charged().view
+    twice = paid_twice(mollie)
+    refund(mollie, twice.id)
     recurring = Recurring(mollie)
     begun = recurring.started()
     mollie.pay(refunded.provider_object_id)
@@ -99,6 +102,9 @@ def test_mollies_open_items_heal(mollie_nets: Nets, mollie: MollieBench, folding
     assert mollie.invoice(waiting.id).view.status in ("open", "expired")
     assert recurring.view(begun.id).status == "canceled"
     assert mollie.invoice(refunded.id).view.refunds[0].status == "succeeded"
+    after = mollie.invoice(twice.id).view
+    assert [one.status for one in after.refunds] == ["succeeded", "succeeded"]
+    assert (after.amount_refunded_minor, after.amount_overpaid_minor) == (1999, 0)
     head = mollie.log.head()
     assert check(mollie_nets, folding) == 0
     assert mollie.log.head() == head
