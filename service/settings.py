@@ -14,7 +14,10 @@ LONGEST_HEAD_BYTES = 64 * KIB
 class Settings(BaseSettings):
     """Settings from BILLHOOK_<NAME> variables. Only `__main__` creates them without arguments."""
 
-    model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore", frozen=True)
+    # An error of all settings together would otherwise show them, with the secrets.
+    model_config = SettingsConfigDict(
+        env_prefix="BILLHOOK_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)

@@ -5,7 +5,6 @@ the issuer, with which browsers send no Strict cookie. The session's cookie stay
 is answered by a page that goes on by itself, so that the next request comes from this site.
 """
 
-import re
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -32,6 +31,7 @@ from service.oidc.errors import (
     OidcError,
     SignInRefused,
     TokenRejected,
+    refusal_of,
 )
 from service.oidc.sign_in import OpenIdConnect, Person
 from service.recording.read_your_writes import wait_for_access
@@ -39,7 +39,6 @@ from service.recording.read_your_writes import wait_for_access
 _log = structlog.get_logger(__name__)
 _PENDING: Final = "billhook_oidc"
 _PATH: Final = "/dashboard/sign-in/oidc"
-_CODE: Final = re.compile(r"[a-z_]{1,40}")
 _LONGEST_CODE: Final = 2_000
 _NOT_OURS: Final = (
     "This sign-in was not started in this browser, was used already, or took more than 10 minutes."
@@ -121,8 +120,7 @@ async def _finish(request: Request, context: DashboardContext, oidc: OpenIdConne
     if pending is None:
         return _not_ours(request)
     if "error" in given:
-        code = given["error"]
-        raise SignInRefused(code if _CODE.fullmatch(code) else "unreadable error")
+        raise refusal_of(given["error"])
     await _require_issuer(oidc, given.get("iss"))
     code = given.get("code", "")
     if not 0 < len(code) <= _LONGEST_CODE:

@@ -7,6 +7,11 @@ OidcError
 └── NoRole                the person has a role in none of the apps
 """
 
+import re
+from typing import Final
+
+_CODE: Final = re.compile(r"[a-z_]{1,40}")
+
 
 class OidcError(Exception):
     """Base class; the text is for the log and holds no secret."""
@@ -26,3 +31,9 @@ class TokenRejected(OidcError):
 
 class NoRole(OidcError):
     """No value of the roles claim is mapped to a role."""
+
+
+def refusal_of(code: object) -> SignInRefused:
+    """Return the error for an error code of OAuth; any other text is left out."""
+    is_code = isinstance(code, str) and _CODE.fullmatch(code)
+    return SignInRefused(str(code) if is_code else "no error code")

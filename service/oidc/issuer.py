@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.oidc.errors import IssuerUnavailable, SignInRefused
+from service.oidc.errors import IssuerUnavailable, refusal_of
 from service.oidc.shared_fetch import SharedFetch
 from service.oidc.urls import is_secure_url
 
@@ -118,8 +118,7 @@ class Issuer:
         url, headers, body = auth.prepare("POST", known.token_endpoint, headers, body)
         status, found = await self._send("POST", url, headers=headers, content=body)
         if status != HTTPStatus.OK:
-            code_of = found.get("error") if isinstance(found, dict) else None
-            raise SignInRefused(code_of if isinstance(code_of, str) else f"status {status}")
+            raise refusal_of(found.get("error") if isinstance(found, dict) else None)
         try:
             return Tokens.model_validate(found)
         except ValidationError:

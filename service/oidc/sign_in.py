@@ -47,6 +47,8 @@ class OpenIdConnect:
         name = claim_at(claims, self.person_claim)
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
             raise TokenRejected("the claim that names the person is missing")
+        if not name.isprintable():  # NUL, for example, is no text of PostgreSQL
+            raise TokenRejected("the claim that names the person has control characters")
         return Person(issuer=self.issuer.client.issuer, name=name, roles=roles)
 
     async def _claims(self, tokens: Tokens, *, nonce: str, now: datetime) -> Claims:
