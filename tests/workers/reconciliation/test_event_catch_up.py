@@ -9,6 +9,7 @@ import pytest
 from domain.gateway.errors import GatewayUnavailable
 from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.stripe_harness import Bench
+from tests.workers.subscriptions.test_stripe_subscriptions import monthly, subscribed
 from workers.providers.retry import Page, Span
 from workers.providers.stripe.event_list import ListedEvent
 from workers.providers.stripe.event_types import EVENT_TYPES
@@ -60,6 +61,23 @@ def test_missed_events_are_entered_once_and_heal(stripe_nets: Nets, bench: Bench
     # A webhook that comes late after all is the same entry.
     bench.deliver("invoice.")
     assert bench.topics(invoice_id).count("invoice.payment_succeeded") == 1
+
+
+def test_a_missed_change_of_a_schedule_heals(stripe_nets: Nets, bench: Bench) -> None:
+    invoice_id = subscribed(bench)
+    named = bench.invoice(invoice_id).view.subscription_id or ""
+    made = bench.account.admin.schedule(named, price=monthly(bench, 2999), end_behavior="cancel")
+    pass_time(stripe_nets)
+    stripe_nets.catch_up().run()
+    stripe_nets.heal()
+    shown = bench.subscription(invoice_id).view
+    assert (len(shown.scheduled_phases), shown.cancel_at is None) == (1, False)
+
+    bench.account.v1.subscription_schedules.update(made["id"], {"end_behavior": "release"})
+    pass_time(stripe_nets)
+    assert stripe_nets.catch_up().run().entered > 0
+    stripe_nets.heal()
+    assert bench.subscription(invoice_id).view.cancel_at is None
 
 
 def test_forty_days_are_read_from_the_oldest_kept_event_and_leave_a_gap(
