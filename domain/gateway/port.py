@@ -120,8 +120,11 @@ class InvoicingGateway(SetupGateway, Protocol):
 
     def add_lines(
         self, invoice_id: str, lines: Sequence[LineDraft], *, currency: str, key: str
-    ) -> None:
-        """Add all lines (1..250) in one call."""
+    ) -> Sequence[ProviderLine] | None:
+        """Add all lines (1..250) in one call; return those of the draft, None if they are listed.
+
+        None also where the answer repeats that of an earlier call, since which they may differ.
+        """
 
     def list_lines(self, invoice_id: str) -> list[ProviderLine]:
         """Fetch every line, following pages."""

@@ -5,9 +5,17 @@ Nothing here moves money, and a rejection leaves no object at the provider.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domain.core.money import step_fault
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected
-from domain.gateway.objects import InvoiceDraft, LineDraft, ProviderCustomer, ProviderInvoice
+from domain.gateway.objects import (
+    InvoiceDraft,
+    LineDraft,
+    ProviderCustomer,
+    ProviderInvoice,
+    ProviderLine,
+)
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
 from workers.invoices.customers import credentials_rejected
@@ -24,8 +32,7 @@ def draft_invoice(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoic
             invoice = start_step(invoice, "create", deps, plan=plan)
         if invoice.view.provider_object_id is None:
             invoice = create(invoice, deps, then="lines")
-        _add_lines(invoice, deps)
-        _check_lines(invoice, deps)
+        _check_lines(invoice, deps, added=_add_lines(invoice, deps))
     except GatewayRejected as error:
         raise RequestRejected.from_gateway(error) from error
     return start_step(invoice, then, deps)
@@ -137,7 +144,8 @@ def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice | Non
     return found[0] if found else None
 
 
-def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
+def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> Sequence[ProviderLine] | None:
+    """Add the missing lines; return all lines of the draft, None if they must be listed."""
     view, step = invoice.view, invoice.view.steps["lines"]
     wanted = _line_drafts(view)
     if deps.key_expired(invoice, "lines"):
@@ -146,14 +154,15 @@ def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
         wanted = [line for line in wanted if line.reference not in present]
         if wanted:
             invoice = start_step(invoice, "lines", deps, attempt=step.attempt + 1, plan=step.plan)
-    if wanted:
-        deps.heartbeat()
-        deps.gateway.add_lines(
-            object_id(view),
-            wanted,
-            currency=step.plan["currency"],
-            key=invoice.view.steps["lines"].key,
-        )
+    if not wanted:
+        return None
+    deps.heartbeat()
+    return deps.gateway.add_lines(
+        object_id(view),
+        wanted,
+        currency=step.plan["currency"],
+        key=invoice.view.steps["lines"].key,
+    )
 
 
 def _line_drafts(view: InvoiceView) -> list[LineDraft]:
@@ -169,11 +178,16 @@ def _line_drafts(view: InvoiceView) -> list[LineDraft]:
     ]
 
 
-def _check_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Compare the draft's lines with the requested ones before anything is charged."""
+def _check_lines(
+    invoice: Invoice, deps: InvoicingDeps, *, added: Sequence[ProviderLine] | None
+) -> None:
+    """Compare the draft's lines with the requested ones before anything is charged.
+
+    `added`: its lines as the call that added them answered; None: they are listed.
+    """
     deps.heartbeat()
     view = invoice.view
-    lines = deps.gateway.list_lines(object_id(view))
+    lines = deps.gateway.list_lines(object_id(view)) if added is None else added
     fault = lines_mismatch(_line_drafts(view), lines)
     if fault is not None:
         raise RequestRejected(code="lines_differ", message=fault, path="lineItems")

@@ -77,21 +77,27 @@ def test_a_dead_holder_is_waited_for_no_longer_than_its_slot_lasts(bench: Bench)
 
 
 class Altered:
-    """The real gateway with one verb of a test's own."""
+    """The real gateway with some verbs of a test's own."""
 
-    def __init__(self, gateway: Any, verb: str, answer: Callable[..., Any]) -> None:
+    def __init__(self, gateway: Any, **answers: Callable[..., Any]) -> None:
         self._gateway = gateway
-        setattr(self, verb, answer)
+        vars(self).update(answers)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
 
 
-def test_a_draft_with_other_lines_than_requested_is_deleted(bench: Bench) -> None:
+@pytest.mark.parametrize("source", ["answer", "list"])
+def test_a_draft_with_other_lines_than_requested_is_deleted(bench: Bench, source: str) -> None:
     customer = bench.account.add_customer()
     real = bench.gateway
+
+    def add_lines(*arguments: Any, **more: Any) -> Any:
+        added = real.add_lines(*arguments, **more)
+        return added[:-1] if source == "answer" else None
+
     bench.gateway = Altered(
-        real, "list_lines", lambda occurred_at: real.list_lines(occurred_at)[:-1]
+        real, add_lines=add_lines, list_lines=lambda draft: real.list_lines(draft)[:-1]
     )
 
     view = bench.charge(bench.request_draft("draft", customer, *LINES)).view
@@ -107,7 +113,7 @@ def test_a_draft_with_pending_items_is_never_deleted(bench: Bench) -> None:
     def refuse(_: str) -> None:
         raise GatewayRejected("It can't be shown.", code="odd")
 
-    bench.gateway = Altered(bench.gateway, "fetch_draft", refuse)
+    bench.gateway = Altered(bench.gateway, fetch_draft=refuse)
 
     view = bench.charge(request_draft_of(bench, "include_pending_items", customer)).view
 

@@ -194,6 +194,12 @@ def json_of(answer: Answer) -> dict[str, Any]:
     return parsed
 
 
+def is_repeated(answer: Answer) -> bool:
+    """Return whether an answer is that of an earlier call with the same idempotency key."""
+    headers: Mapping[str, str] = answer.last_response.headers
+    return headers.get("Idempotent-Replayed") == "true"
+
+
 def answered_at(answer: Answer) -> int:
     """Return the time of an answer by Stripe's clock: Unix seconds."""
     headers: Mapping[str, str] = answer.last_response.headers

@@ -29,6 +29,7 @@ from workers.providers.stripe.client import (
     AwaitRateLimit,
     answered_at,
     call_stripe,
+    is_repeated,
     json_of,
     object_in,
     open_client,
@@ -120,12 +121,16 @@ class StripeGateway(IssuedInvoiceCalls, CaptureCalls, SubscriptionCalls, SetupCa
 
     def add_lines(
         self, invoice_id: str, lines: Sequence[LineDraft], *, currency: str, key: str
-    ) -> None:
+    ) -> Sequence[ProviderLine] | None:
         """Add all lines in one call. Stripe docs: bulk add invoice line items."""
         params: Any = {"lines": [_line_params(line, currency) for line in lines]}
-        call_stripe(
+        answer = call_stripe(
             lambda: self._client.v1.invoices.add_lines(invoice_id, params, {"idempotency_key": key})
         )
+        if is_repeated(answer):
+            return None
+        draft = objects.to_invoice(json_of(answer), as_of=answered_at(answer))
+        return None if draft.more_lines else draft.lines
 
     def list_lines(self, invoice_id: str) -> list[ProviderLine]:
         """Fetch every line, page by page. Stripe docs: retrieve an invoice's line items."""
