@@ -41,10 +41,19 @@ Fees = Annotated[
     bool,
     typer.Option("--fees", help="Also print Stripe's fees, which are not recorded here."),
 ]
+LookBack = Annotated[
+    int | None,
+    typer.Option(
+        "--look-back",
+        min=0,
+        help="Only read objects that were created up to so many days before --from.",
+    ),
+]
 Format = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="Output.")]
 _FEES: Final = "fees"
 RevenueDay = dict[str, int]
-_MOST_DAYS: Final = 366
+# Of one query of the reports.
+_QUERY_DAYS: Final = 366
 _OURS: Final = {
     "charged": "collected_minor",
     "refunded": "refunded_minor",
@@ -99,17 +108,18 @@ def books(
     to: To,
     connection: Name = None,
     fees: Fees = False,
+    look_back: LookBack = None,
     output: Format = "table",
 ) -> None:
     """Compare charges, refunds and disputes with the provider's; exits with 1 if any differs.
 
     Amounts are exact sums by day (UTC), connection, mode and currency: ours from the reports, the
-    provider's from its lists of invoices or payments, refunds and disputes. Payments of invoices
-    that are older than 90 days are not found in the lists.
+    provider's from its lists of invoices or payments, refunds and disputes. Objects of any age are
+    read, as an old invoice may have been paid in the period; --look-back reads less.
     """
     first, end = from_.date(), to.date()
-    if not 0 < (end - first).days <= _MOST_DAYS:
-        fail(f"give 1 to {_MOST_DAYS} days: --to is the day after the last")
+    if first >= end:
+        fail("--to is the day after the last")
     lines: list[Line] = []
     unreadable = 0
     with operating() as operator:
@@ -118,7 +128,7 @@ def books(
         if not chosen:
             fail(f"the app has no connection {connection or ''}".rstrip())
         for one in chosen:
-            read = _read_provider(operator, one, first, end, fees=fees)
+            read = _read_provider(operator, one, first, end, fees=fees, look_back=look_back)
             unreadable += read.unreadable
             lines += _lines(one, _ours(one, first, end), read.sums)
     _print(lines, output)
@@ -133,7 +143,13 @@ def books(
 
 
 def _read_provider(
-    operator: Operator, connection: Connection, first: date, end: date, *, fees: bool
+    operator: Operator,
+    connection: Connection,
+    first: date,
+    end: date,
+    *,
+    fees: bool,
+    look_back: int | None,
 ) -> ReadBooks:
     # Imported here: it loads the providers' SDKs.
     from workers.providers.retry import Span  # noqa: PLC0415
@@ -154,13 +170,25 @@ def _read_provider(
                 vault=vault(),
                 report=lambda share: progress.update(task, completed=share),
                 with_fees=fees,
+                look_back_days=look_back,
             )
         except (LogUnavailable, WorkUnavailable) as error:
             fail(f"the database is not available ({error})")
 
 
 def _ours(connection: Connection, first: date, end: date) -> dict[tuple[date, str], RevenueDay]:
-    """Read our sums of a connection, by day and currency."""
+    """Read our sums of a connection, by day and currency; a long period is read in parts."""
+    found: dict[tuple[date, str], RevenueDay] = {}
+    while first < end:
+        until = min(first + timedelta(days=_QUERY_DAYS), end)
+        found |= _ours_of_days(connection, first, until)
+        first = until
+    return found
+
+
+def _ours_of_days(
+    connection: Connection, first: date, end: date
+) -> dict[tuple[date, str], RevenueDay]:
     days = [first + timedelta(days=number) for number in range((end - first).days)]
     filters = ReportFilter(
         app_id=connection.app_id, mode=connection.mode, connection=connection.name

@@ -31,8 +31,8 @@ KINDS: Final[tuple[Kind, ...]] = ("charged", "refunded", "disputed", "fees")
 Sums = Mapping[tuple[date, str], Mapping[Kind, int]]
 """Minor units by day and currency."""
 
-# An invoice may be paid, and a payment be completed, long after it was created.
-LOOK_BACK_DAYS: Final = 90
+# For the progress alone: most invoices are paid within this time.
+_USUAL_DAYS: Final = 90
 _DAY_S: Final = 86400
 _REMEMBERED: Final = 10_000
 T = TypeVar("T")
@@ -42,13 +42,15 @@ T = TypeVar("T")
 class ProviderBooks(ABC):
     """Sums of one connection's provider. `unreadable`: objects that no reader accepts.
 
-    `report` gets the read share after each page. Methods may raise the gateway's errors,
-    LogUnavailable and WorkUnavailable.
+    An object may be paid long after it was created: those of the last `look_back_days` before the
+    period are read, of any age without. `report` gets the read share after each page. Methods may
+    raise the gateway's errors, LogUnavailable and WorkUnavailable.
     """
 
     account: ProviderAccount
     billing: Billing
     known: KnownObjects
+    look_back_days: int | None = None
     report: Callable[[float], None] = lambda _: None
     unreadable: int = field(default=0, init=False)
     _sums: dict[tuple[date, str], dict[Kind, int]] = field(init=False)
@@ -89,6 +91,12 @@ class ProviderBooks(ABC):
                 return
             after = page.last
 
+    def created_for(self, period: Span) -> Span:
+        """Return the time in which objects that may be paid in the period were created."""
+        if self.look_back_days is None:
+            return Span(start=0, end=period.end)
+        return Span(start=max(period.start - self.look_back_days * _DAY_S, 0), end=period.end)
+
     def is_ours(self, seen: ProviderInvoice) -> bool:
         """Return whether an invoice or payment belongs to this app and mode."""
         return app_mismatch(self.account, seen) is None
@@ -120,14 +128,14 @@ class StripeBooks(ProviderBooks):
             self._add_fees(period)
 
     def _add_invoices(self, period: Span) -> None:
-        created = Span(start=period.start - LOOK_BACK_DAYS * _DAY_S, end=period.end)
+        created = self.created_for(period)
         for invoices in self.pages(lambda after: self.lists.charged_invoices(created, after)):
             for one in invoices.items:
                 if self.is_ours(one.invoice):
                     for at, amount_minor in one.parts:
                         self.add("charged", at, one.invoice.currency, amount_minor, period)
             oldest = invoices.items[-1].invoice.created_at if invoices.items else None
-            self.report(0.8 * _share(oldest, created, last=invoices.last))
+            self.report(0.8 * _share(oldest, period, last=invoices.last))
 
     def _add_fees(self, period: Span) -> None:
         for fees in self.pages(lambda after: self.lists.fees(period, after)):
@@ -159,14 +167,14 @@ class MollieBooks(ProviderBooks):
 
     def add_all(self, period: Span) -> None:
         """Read payments, refunds and chargebacks, newest first, down to the period's start."""
-        created = Span(start=period.start - LOOK_BACK_DAYS * _DAY_S, end=period.end)
+        created = self.created_for(period)
         for page in self.pages(self.lists.current_payments):
             for seen in page.items:
                 if self.is_ours(seen) and self._is_expected(seen):
                     paid = seen.amount_paid_minor
                     self.add("charged", seen.paid_at, seen.currency, paid, period)
             oldest = page.items[-1].created_at if page.items else None
-            self.report(0.6 * _share(oldest, created, last=page.last))
+            self.report(0.6 * _share(oldest, period, last=page.last))
             if oldest is not None and oldest < created.start:
                 break
         for share, fetch in ((0.8, self.lists.refunds), (1.0, self.lists.chargebacks)):
@@ -200,8 +208,9 @@ class MollieBooks(ProviderBooks):
         return seen.id not in invoice.view.paid_elsewhere
 
 
-def _share(oldest: int | None, span: Span, *, last: str | None) -> float:
-    """Return the read share of a list that is read from the newest object down."""
+def _share(oldest: int | None, period: Span, *, last: str | None) -> float:
+    """Return about the read share of a list that is read from the newest object down."""
     if last is None or oldest is None:
         return 1.0
-    return min(max((span.end - oldest) / max(span.end - span.start, 1), 0.0), 1.0)
+    usual_s = period.end - period.start + _USUAL_DAYS * _DAY_S
+    return min(max((period.end - oldest) / usual_s, 0.0), 0.99)

@@ -44,10 +44,12 @@ def read_books(
     vault: Vault,
     report: Callable[[float], None],
     with_fees: bool,
+    look_back_days: int | None,
 ) -> ReadBooks:
     """Read what the provider has of a period, at most at a fifth of the connection's rate.
 
-    `with_fees`: also Stripe's fees, which need a permission of their own. `report` gets the read
+    `with_fees`: also Stripe's fees, which need a permission of their own. `look_back_days`: age of
+    the oldest objects at the period's start that are read; None reads all. `report` gets the read
     share after each page. Raises the gateway's errors, LogUnavailable and WorkUnavailable.
     """
     with ExitStack() as stack:
@@ -61,6 +63,7 @@ def read_books(
             "billing": billing,
             "known": KnownObjects(account, log, by_object),
             "report": report,
+            "look_back_days": look_back_days,
         }
         gateways = open_gateways(settings, billing, vault)
         books = _books(

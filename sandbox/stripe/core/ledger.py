@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Literal
 
 from sandbox.common.store import Json, Store
+from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
 
 Movement = Literal["charge", "refund", "refund_reversal", "dispute", "dispute_reversal"]
@@ -14,10 +15,34 @@ Movement = Literal["charge", "refund", "refund_reversal", "dispute", "dispute_re
 CREDIT_KINDS = frozenset({"charge", "refund_reversal", "dispute_reversal"})
 
 
+# A card of the European Economic Area: 1.5 % and 25 cents; only charges have a fee here.
+FEE_PER_CHARGE = 25
+FEE_PER_MILLE = 15
+
+# Type and reporting category of the balance transaction of each movement.
+_TYPES: dict[Movement, tuple[str, str]] = {
+    "charge": ("charge", "charge"),
+    "refund": ("refund", "refund"),
+    "refund_reversal": ("refund_failure", "refund_failure"),
+    "dispute": ("adjustment", "dispute"),
+    "dispute_reversal": ("adjustment", "dispute_reversal"),
+}
+
+
 def write(
-    call: Call, movement: Movement, charge: Json, *, amount: int, invoice: str | None
-) -> None:
-    """Records one movement. ``amount`` is positive in both directions."""
+    call: Call,
+    movement: Movement,
+    charge: Json,
+    *,
+    amount: int,
+    invoice: str | None,
+    source: str | None = None,
+) -> Json:
+    """Records one movement and its balance transaction; returns the latter.
+
+    ``amount`` is positive in both directions. ``source``: the object that caused the movement,
+    the charge by default.
+    """
     call.store.execute(
         "INSERT INTO ledger (account, kind, at, customer, invoice, payment_intent, charge, amount,"
         " currency, card) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -32,6 +57,43 @@ def write(
         charge["currency"],
         _instrument(charge["payment_method_details"]),
     )
+    signed = amount if movement in CREDIT_KINDS else -amount
+    fee = fee_of(amount) if movement == "charge" else 0
+    kind, category = _TYPES[movement]
+    fees: list[Json] = [
+        {
+            "amount": fee,
+            "application": None,
+            "currency": charge["currency"],
+            "description": "Stripe processing fees",
+            "type": "stripe_fee",
+        }
+    ]
+    return call.put(
+        {
+            "id": ids.fresh("txn_"),
+            "object": "balance_transaction",
+            "amount": signed,
+            "available_on": call.now,
+            "balance_type": "payments",
+            "created": call.now,
+            "currency": charge["currency"],
+            "description": f"Chargeback for {charge['id']}" if category != kind else None,
+            "exchange_rate": None,
+            "fee": fee,
+            "fee_details": fees if fee else [],
+            "net": signed - fee,
+            "reporting_category": category,
+            "source": source or charge["id"],
+            "status": "available",
+            "type": kind,
+        }
+    )
+
+
+def fee_of(amount: int) -> int:
+    """Returns the fee of a charge, half a cent rounded up."""
+    return FEE_PER_CHARGE + (amount * FEE_PER_MILLE + 500) // 1000
 
 
 def _instrument(details: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sandbox.common.store import Json
-from sandbox.stripe.core import ids, ledger
+from sandbox.stripe.core import ledger
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.refunds import outcomes as refund_outcomes
@@ -90,26 +90,9 @@ def _book(
     call: Call, charge: Json, dispute: Json, movement: Literal["dispute", "dispute_reversal"]
 ) -> None:
     amount = dispute["amount"]
-    ledger.write(call, movement, charge, amount=amount, invoice=charge["_invoice"])
-    signed = -amount if movement == "dispute" else amount
-    entry: Json = {
-        "id": ids.fresh("txn_"),
-        "object": "balance_transaction",
-        "amount": signed,
-        "available_on": call.now,
-        "balance_type": "payments",
-        "created": call.now,
-        "currency": dispute["currency"],
-        "description": f"Chargeback for {charge['id']}",
-        "exchange_rate": None,
-        "fee": 0,
-        "fee_details": [],
-        "net": signed,
-        "reporting_category": "dispute" if movement == "dispute" else "dispute_reversal",
-        "source": dispute["id"],
-        "status": "available",
-        "type": "adjustment",
-    }
+    entry = ledger.write(
+        call, movement, charge, amount=amount, invoice=charge["_invoice"], source=dispute["id"]
+    )
     call.change(dispute, {"balance_transactions": [*dispute["balance_transactions"], entry]})
 
 

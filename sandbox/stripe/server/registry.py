@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.stripe.balance import balance_transactions as account_balance
 from sandbox.stripe.catalogue import coupons, prices, products, tax_rates
 from sandbox.stripe.checkout import sessions as checkout_sessions
 from sandbox.stripe.checkout import setup_intents
@@ -68,6 +69,7 @@ OPERATIONS: list[Operation] = [
     *credit_notes.OPERATIONS,
     *payment_records.OPERATIONS,
     *balance_transactions.OPERATIONS,
+    *account_balance.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
     *events.OPERATIONS,
 ]

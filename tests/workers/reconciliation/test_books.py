@@ -15,6 +15,7 @@ from cli.reconcile import reconcile
 from tests.support.canned_server import serve_canned
 from tests.workers.history.imports import open_imports
 from tests.workers.mollie_harness import MollieBench
+from tests.workers.reconciliation.nets import DAY_S
 from tests.workers.reconciliation.sealed_connection import connect, environment
 from tests.workers.stripe_harness import Bench
 from tests.workers.test_schedule import project
@@ -23,9 +24,9 @@ from workers.providers.stripe.book_lists import Fee, StripeBookLists
 
 
 def books(of: Bench | MollieBench, database: str, *more: str) -> Result:
-    """Compare three days around today, once the read model has all events."""
+    """Compare three days around today, by the bench's clock, once the read model has all events."""
     asyncio.run(project(database, of, until="invoices"))  # type: ignore[arg-type] # either has a log
-    today = datetime.now(UTC).date()
+    today = of.clock().date()
     days = ("--from", str(today - timedelta(days=1)), "--to", str(today + timedelta(days=2)))
     return CliRunner().invoke(
         reconcile,
@@ -119,6 +120,50 @@ def test_mollies_books_have_imported_payments(mollie: MollieBench, database: str
     ended = books(mollie, database)
     assert ended.exit_code == 0, ended.output
     assert amounts(ended) == {"charged": (1234, 1234)}
+
+
+def pass_days(of: Bench | MollieBench, days: int) -> None:
+    of.clock.added += timedelta(days=days)
+    of.account.admin.set_clock(advance_s=days * DAY_S)
+
+
+def test_an_invoice_that_is_paid_after_years_is_in_the_books_of_that_day(
+    bench: Bench, database: str
+) -> None:
+    connect(bench)
+    late = bench.charge(bench.request(bench.add_tenant("needs_authentication")))
+    pass_days(bench, 800)
+    bench.account.admin.confirm(late.view.provider_object_id or "")
+
+    missed = books(bench, database)
+    assert (missed.exit_code, amounts(missed)) == (1, {"charged": (0, 1999)})
+    bench.deliver("invoice.")
+    ended = books(bench, database)
+    assert ended.exit_code == 0, ended.output
+    assert amounts(ended) == {"charged": (1999, 1999)}
+    recent = books(bench, database, "--look-back", "90")
+    assert (recent.exit_code, amounts(recent)) == (1, {"charged": (1999, 0)})
+    whole = str((bench.clock() - timedelta(days=1000)).date())
+    ended = books(bench, database, "--from", whole)
+    assert ended.exit_code == 0, ended.output
+    assert amounts(ended) == {"charged": (1999, 1999)}
+
+
+def test_stripes_fees_are_those_of_its_balance(bench: Bench, database: str) -> None:
+    connect(bench)
+    paid = [bench.charge(bench.request(bench.add_tenant())) for _ in range(2)]
+    bench.account.v1.refunds.create({"payment_intent": paid[0].view.payments[0].id or ""})
+    bench.deliver("refund.", "charge.")
+
+    ended = books(bench, database, "--fees")
+
+    assert ended.exit_code == 0, ended.output
+    # 1.5 % and 25 cents of each charge; those of a refunded one are kept.
+    charged = [one for one in bench.account.admin.ledger()["entries"] if one["kind"] == "charge"]
+    assert [one["amount"] for one in charged] == [1999, 1999]
+    fees = [row for row in json.loads(ended.stdout) if row["kind"] == "fees"]
+    assert sum(row["theirsMinor"] for row in fees) == 2 * (30 + 25)
+    assert {row["oursMinor"] for row in fees} == {None}
 
 
 def test_fees_are_read_from_balance_transactions_and_not_compared() -> None:
