@@ -106,6 +106,8 @@ class Settings(BaseSettings):
             return self
         if not is_secure_url(self.oidc_issuer):
             raise ValueError("BILLHOOK_OIDC_ISSUER must be an https URL")
+        if self.dashboard_port is not None and not self.dashboard_url:
+            raise ValueError("BILLHOOK_DASHBOARD_URL is required with BILLHOOK_DASHBOARD_PORT")
         if not is_secure_url(self.dashboard_base_url):
             raise ValueError("BILLHOOK_DASHBOARD_URL or BILLHOOK_PUBLIC_URL must be an https URL")
         if not self.oidc_client_id or not self.oidc_roles:

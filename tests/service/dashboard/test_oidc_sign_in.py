@@ -415,6 +415,7 @@ def test_unsafe_settings_are_refused() -> None:
         {"oidc_issuer": "https://user@login.example.com"},
         {"oidc_issuer": "https://["},
         {"public_url": "http://billing.example.com"},
+        {"dashboard_port": 8081},
         {"oidc_client_id": ""},
         {"oidc_roles": {}},
         {"oidc_roles": {"staff": {"no id": "read"}}},
