@@ -242,6 +242,15 @@ class MollieBench:
 
     def event(self, kind: str, payment_id: str | None, *, event_id: str) -> ProviderEvent:
         """Store a signed event as the webhook endpoint does, and fetch what it is about."""
+        received = self.receive_event(kind, payment_id, event_id=event_id)
+        apply_payment_event(received, self.payment_deps())
+        return self.billing.get(ProviderEvent, received)
+
+    def receive_event(
+        self, kind: str, payment_id: str | None, *, event_id: str | None = None
+    ) -> UUID:
+        """Store a signed event as the webhook endpoint does; return its stream."""
+        event_id = event_id or f"event_{uuid4().hex}"
         body = Body.of(b"{}", None)
         command = ReceiveProviderEvent(
             event_id=ids.for_provider_event(self.connection_id, "test", event_id),
@@ -261,8 +270,7 @@ class MollieBench:
         )
         received = ProviderEvent.receive(command, occurred_at=self.clock())
         self.billing.save(received, bodies=[body])
-        apply_payment_event(command.event_id, self.payment_deps())
-        return self.billing.get(ProviderEvent, command.event_id)
+        return command.event_id
 
     def refund_overpayment(self, invoice_id: UUID, payment_id: str | None) -> Invoice:
         refund_overpayment(invoice_id, payment_id or "", self.deps())

@@ -55,10 +55,12 @@ def add_app(bench: AnyBench) -> None:
         bench.billing.save(App.create(command, occurred_at=bench.clock()))
 
 
-def changed_contact(bench: Bench, after: dict[str, str] = EVE) -> UUID:
+def changed_contact(bench: AnyBench, after: dict[str, str] = EVE) -> UUID:
     """Return a tenant whose linked customer has an earlier name and e-mail."""
     add_app(bench)
-    tenant_id, customer = uuid4(), bench.account.add_customer()
+    is_stripe = isinstance(bench, Bench)
+    customer = bench.account.add_customer() if is_stripe else str(bench.account.customer().id)
+    tenant_id = uuid4()
     put_tenant(bench, tenant_id, customer, **ADA)
     return put_tenant(bench, tenant_id, **after)
 
