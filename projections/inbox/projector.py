@@ -1,7 +1,7 @@
 """The inbox's entries: every provider event, and what became of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Final, cast
 from uuid import UUID
 
@@ -16,11 +16,8 @@ from projections.engine.tables import Table, load, upsert
 NAME: Final = "deliveries"
 TOPICS: Final = topics_of(DeliveryEvent)
 
-DELIVERIES: Final = Table(
-    "deliveries",
-    key=("id",),
-    columns=(*(known.name for known in fields(DeliveryView)), "position"),
-)
+_FIELDS: Final = tuple(known.name for known in fields(DeliveryView))
+DELIVERIES: Final = Table("deliveries", key=("id",), columns=(*_FIELDS, "position"))
 
 
 def handler(schema: str) -> Handle:
@@ -42,7 +39,7 @@ def handler(schema: str) -> Handle:
             views[entry_id] = fold(views.get(entry_id), event)
             positions[entry_id] = recorded.position
         changed = [
-            asdict(views[name]) | {"position": occurred_at}
+            {field: getattr(views[name], field) for field in _FIELDS} | {"position": occurred_at}
             for name, occurred_at in positions.items()
         ]
         await upsert(cursor, DELIVERIES, changed, schema=schema)
