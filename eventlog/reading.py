@@ -8,13 +8,19 @@ from uuid import UUID
 import psycopg
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg.rows import TupleRow, args_row
-from psycopg.sql import SQL, Composed
 
 from eventlog.bodies import unpack
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
 _EVENT = "SELECT originator_id, originator_version, topic, state, position FROM eventlog.events "
+_OF_STREAM = (
+    _EVENT + "WHERE originator_id = %s AND originator_version > %s"
+    " AND originator_version <= coalesce(%s::bigint, 9223372036854775807)"
+    " ORDER BY originator_version {order} LIMIT %s::bigint"
+)
+_OLDEST_FIRST = _OF_STREAM.format(order="ASC")
+_NEWEST_FIRST = _OF_STREAM.format(order="DESC")
 # The columns of `event` are those of _EVENT; they are null where there is none.
 _HEAD_AND_EVENTS = """
 SELECT log.head, event.*
@@ -43,7 +49,7 @@ class RecordedEvent(Notification):
 
 
 async def _events(
-    connection: Connection, query: str | Composed, values: Sequence[object]
+    connection: Connection, query: str, values: Sequence[object]
 ) -> list[RecordedEvent]:
     async with connection.cursor(binary=True, row_factory=args_row(RecordedEvent)) as cursor:
         await cursor.execute(query, values)  # type: ignore[call-overload,unused-ignore]
@@ -60,12 +66,7 @@ async def read_stream(
     limit: int | None = None,
 ) -> list[RecordedEvent]:
     """Read one stream in the order of its versions."""
-    order = SQL("DESC") if newest_first else SQL("ASC")
-    query = SQL(
-        _EVENT + "WHERE originator_id = %s AND originator_version > %s"
-        " AND originator_version <= coalesce(%s::bigint, 9223372036854775807)"
-        " ORDER BY originator_version {order} LIMIT %s::bigint"
-    ).format(order=order)
+    query = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
     return await _events(connection, query, [stream, after_version, up_to_version, limit])
 
 
