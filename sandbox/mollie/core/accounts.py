@@ -27,7 +27,7 @@ Outcome = Literal["paid", "failed"]
 class Fault(faults.Fault):
     """A fault of Mollie's API: an error response that does not depend on the request."""
 
-    status: Literal[403, 409, 429, 500, 502, 503, 504] = 500
+    status: Literal[400, 403, 404, 409, 410, 422, 429, 500, 502, 503, 504] = 500
 
 
 class Webhooks(StrictModel):

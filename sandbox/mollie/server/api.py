@@ -28,6 +28,10 @@ from sandbox.mollie.server.registry import OPERATIONS
 from sandbox.mollie.server.services import Services
 
 FAULT_DETAILS = {
+    400: "The request is refused",
+    404: "The resource does not exist",
+    410: "The resource is no longer available",
+    422: "The request cannot be processed",
     403: "You don't have permission to perform this action",
     409: "The resource is being changed by another request",
     429: "You have exceeded the rate limit. Please slow down your requests.",

@@ -29,7 +29,7 @@ Reason = Literal[
 
 
 class Fault(faults.Fault):
-    """A fault of Stripe's API: one of the retryable error responses.
+    """A fault of Stripe's API: a retryable error response, or a refusal (400, 404, 410, 422).
 
     A ``status`` fault with ``when: after`` executes the request and then returns the error; with
     ``stored`` the error is stored under the key, as Stripe stores a failure during execution.
@@ -37,7 +37,7 @@ class Fault(faults.Fault):
     ``retry_after_s`` are the headers of a rate limit.
     """
 
-    status: Literal[429, 500, 409, 502, 503] = 500
+    status: Literal[400, 404, 409, 410, 422, 429, 500, 502, 503] = 500
     code: Literal["rate_limit", "lock_timeout", "idempotency_key_in_use"] | None = None
     reason: Reason | None = None
     retry_after_s: int | None = Field(default=None, ge=0)

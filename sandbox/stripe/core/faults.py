@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from sandbox.common import faults
 from sandbox.stripe.core.accounts import Account, Accounts, Fault
-from sandbox.stripe.core.errors import StripeError, key_in_use, lock_timeout, rate_limited
+from sandbox.stripe.core.errors import (
+    InvalidRequest,
+    StripeError,
+    key_in_use,
+    lock_timeout,
+    rate_limited,
+)
 
 
 def take(accounts: Accounts, account: Account, method: str, path: str) -> Fault | None:
@@ -24,6 +30,10 @@ def error_of(fault: Fault, *, key: str | None) -> StripeError:
             error = key_in_use(key or "")
         case (429 | 409, _):
             error = lock_timeout(status=fault.status)
+        case (404, _):
+            error = InvalidRequest("No such object", status=404, code="resource_missing")
+        case (400 | 410 | 422, _):
+            error = InvalidRequest("The request is refused", status=fault.status)
         case _:
             error = StripeError("An unknown error occurred", status=fault.status)
     error.stored = fault.stored
