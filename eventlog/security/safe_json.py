@@ -21,6 +21,8 @@ _NEEDS_CARE: Final = re.compile(rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]|secret")
 _SECRET_IN_URL: Final = re.compile(r"(client_secret=)[^&#\s]*")
 _SECRET_VALUE: Final = re.compile(r"\b(?:pi|seti|src|cs|pm|ek)_\w*_secret_\w*")
 _SECRET_KEYS: Final = frozenset({"client_secret"})
+# A constant: a union of types would be made anew for each value.
+_WALKED: Final = (str, list, dict)
 
 
 class Unreadable(ValueError):
@@ -83,15 +85,13 @@ def _safe(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         return {
             # Numbers, truth values and null are most of the values: no call for them.
-            _safe_key(key): _safe(item) if isinstance(item, str | list | dict) else item
+            key if key.isprintable() else cleaned(key): (
+                _safe(item) if isinstance(item, _WALKED) else item
+            )
             for key, item in value.items()
             if key not in _SECRET_KEYS
         }
     return value
-
-
-def _safe_key(key: str) -> str:
-    return key if key.isprintable() else cleaned(key)
 
 
 def _safe_text(text: str) -> str:

@@ -76,12 +76,15 @@ class Storm:
         self.bench.account.admin.set_clock(advance_s=gap.total_seconds())
         for status in self.random.sample(FAULTS, k=2):
             self.bench.account.admin.add_fault("status", status=status, method="GET")
+        self.bench.account.admin.forget_requests()
         found = [
             self._repeat(self._catch_up),
             self._repeat(lambda: check(self.nets, self.folding)),
             self._repeat(self._audit),
         ]
         self._repeat(self._heal)
+        made = {request["method"] for request in self.bench.account.admin.requests()}
+        assert made == {"GET"}, "neither finding nor healing changes anything at the provider"
         return sum(found)
 
     def _catch_up(self) -> int:
