@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects assets screenshots test test-extended test-all check fmt bench faults contract constraints lock clean
+.PHONY: help install run examples dialects assets screenshots test test-extended test-all check fmt bench bench-lists faults contract constraints lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ fmt: $(INSTALLED) ## Format the code and apply automatic fixes
 
 bench: $(INSTALLED) ## Measure acknowledgements, rebuilds, idle cost and bulkheads
 	@$(BIN)/python -m tests.benchmarks
+
+bench-lists: $(INSTALLED) ## Measure lists, searches, CSV and pages at ROWS=1000000 invoices of one app
+	@$(BIN)/python -m tests.benchmarks lists --rows $(or $(ROWS),1000000)
 
 faults: $(INSTALLED) ## Kill, hang, cut off and starve each part of a running system; about 10 minutes
 	@$(BIN)/python -m tests.faults

@@ -2,28 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Self
+from datetime import UTC, date
+from typing import Final, NamedTuple, Self, TypeVar
 from uuid import UUID
 
-from domain.invoices import status
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.fold import fold
 from domain.invoices.view import InvoiceView
 from projections.engine.errors import VersionGap
 from projections.engine.tables import Row, Table
 from projections.invoices import search_terms
+from projections.invoices.facets import Facet, facet_of
 from projections.reports import invoice_sums
 from projections.reports.invoice_sums import DAY_QUARTERS, NAMED, Amount, Change, Part
+
+Key = TypeVar("Key")
 
 SEARCH_TERMS: Final = Table(
     "invoice_search_terms",
     key=("invoice_id", "term"),
-    columns=("app_id", "term", "invoice_id", "position"),
+    columns=("app_id", "term", "created_at", "invoice_id", "position"),
 )
-COUNTS: Final = Table(
-    "invoice_counts",
-    key=("app_id", "connection"),
-    columns=("app_id", "connection", "at_provider", "position"),
+DAYS: Final = Table(
+    "invoice_days",
+    key=("app_id", "connection", "day"),
+    columns=("app_id", "connection", "day", "at_provider", "position"),
 )
 
 
@@ -31,8 +34,8 @@ COUNTS: Final = Table(
 class InvoiceAccumulator:
     """An invoice, and how far its stream has been folded.
 
-    `words` (with the position that brought each), `changes` and `counted` (by how much, at which
-    position) are what the events taken since it was loaded changed.
+    `terms` (with the position that brought each), `changes` and `counted` (facets with a step and
+    its position) are what the events taken since it was loaded changed.
     """
 
     view: InvoiceView | None = None
@@ -40,7 +43,7 @@ class InvoiceAccumulator:
     position: int = 0
     terms: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
-    counted: list[tuple[int, int]] = field(default_factory=list)
+    counted: list[tuple[Facet, int, int]] = field(default_factory=list)
     _parts: dict[Part, Amount] = field(default_factory=dict)
 
     @classmethod
@@ -62,14 +65,16 @@ class InvoiceAccumulator:
             )
         view = self.view
         sources = None if view is None else search_terms.term_sources(view)
-        stood = view is not None and exists_at_provider(view)
+        before = None if view is None else facet_of(view)
         self.view = view = fold(view, event)
         self.version = event.originator_version
         self.position = position
         for term in search_terms.new_terms(sources, search_terms.term_sources(view)):
             self.terms.setdefault(term, position)
-        if exists_at_provider(view) != stood:
-            self.counted.append((-1 if stood else 1, position))
+        after = facet_of(view)
+        if after != before:
+            self.counted += [(before, -1, position)] if before is not None else []
+            self.counted.append((after, 1, position))
         parts = invoice_sums.parts_of(view)
         self.changes += invoice_sums.changes(self._parts, parts, position=position)
         self.changes += invoice_sums.changes(
@@ -78,19 +83,13 @@ class InvoiceAccumulator:
         self._parts = parts
 
 
-def exists_at_provider(view: InvoiceView) -> bool:
-    """Return whether the provider has the invoice; a draft that was deleted is there no more."""
-    if view.provider_object_id is None or view.status == status.REJECTED:
-        return False
-    return not (view.status == status.CANCELED and view.provider_object_type == "invoice")
-
-
 def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
-    """Return the rows of new words, in the order of WORDS.columns."""
+    """Return the rows of new terms, in the order of SEARCH_TERMS.columns."""
     return [
         {
             "app_id": invoice.view.app_id,
             "term": term,
+            "created_at": invoice.view.created_at,
             "invoice_id": invoice.view.id,
             "position": position,
         }
@@ -113,20 +112,23 @@ class SumDeltas:
     """Changes of several invoices in counts and sums, added up."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[UUID, str], list[int]] = {}
+        self._facets: dict[tuple[UUID, Facet], list[int]] = {}
+        self._days: dict[tuple[UUID, str, date], list[int]] = {}
         self._quarters: dict[tuple[SumKey, Part], list[int]] = {}
 
     def __len__(self) -> int:
-        return len(self._quarters) + len(self._counts)
+        return len(self._quarters) + len(self._facets) + len(self._days)
 
     def take(self, invoice: InvoiceAccumulator) -> None:
         """Add the changes of one invoice's events."""
         view = invoice.view
         if view is None:
             return
-        for step, position in invoice.counted:
-            count = self._counts.setdefault((view.app_id, view.connection), [0, 0])
-            count[:] = count[0] + step, max(count[1], position)
+        day = view.created_at.astimezone(UTC).date()
+        for facet, step, position in invoice.counted:
+            _add(self._facets, (view.app_id, facet), step, position)
+            if facet.at_provider:
+                _add(self._days, (view.app_id, facet.connection, day), step, position)
         for change in invoice.changes:
             key = SumKey(view.app_id, view.mode, view.provider, view.connection), change.part
             tally = self._quarters.setdefault(key, [0, 0, 0])
@@ -138,14 +140,24 @@ class SumDeltas:
 
     def clear(self) -> None:
         """Clear what was written."""
-        self._counts.clear()
+        self._facets.clear()
+        self._days.clear()
         self._quarters.clear()
 
-    def count_rows(self) -> list[Row]:
-        """Return what to add to COUNTS."""
+    def facet_rows(self) -> list[Row]:
+        """Return what to add to FACETS."""
         return [
-            {"app_id": app_id, "connection": connection, "at_provider": step, "position": position}
-            for (app_id, connection), (step, position) in self._counts.items()
+            {"app_id": app_id, "facet": facet.number, **facet._asdict()}
+            | {"items": step, "position": position}
+            for (app_id, facet), (step, position) in self._facets.items()
+        ]
+
+    def day_rows(self) -> list[Row]:
+        """Return what to add to DAYS."""
+        return [
+            {"app_id": app_id, "connection": connection, "day": day}
+            | {"at_provider": step, "position": position}
+            for (app_id, connection, day), (step, position) in self._days.items()
         ]
 
     def quarter_rows(self) -> list[Row]:
@@ -194,6 +206,11 @@ class SumDeltas:
             _sum_row(books, currency, kind, sums=sums)
             for (books, currency, kind), sums in totals.items()
         ]
+
+
+def _add(counts: dict[Key, list[int]], key: Key, step: int, position: int) -> None:
+    count = counts.setdefault(key, [0, 0])
+    count[:] = count[0] + step, max(count[1], position)
 
 
 def _sum_row(books: SumKey, currency: str, kind: str, *, sums: Sequence[int]) -> dict[str, object]:

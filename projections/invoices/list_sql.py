@@ -1,17 +1,16 @@
-"""Build the SQL of invoice lists."""
+"""Filters of invoice lists, and the conditions that they are written as."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import product
 from typing import Final, Literal
 from uuid import UUID
 
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from projections.engine import keyset
 from projections.engine.errors import BadCursor
-from projections.engine.keyset import COUNTED_EXACTLY, Parameters
+from projections.engine.keyset import Parameters
 from projections.invoices import search_terms
 
 Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
@@ -62,142 +61,115 @@ class InvoiceFilter:
         return keyset.list_name("invoices", self)
 
 
-_EQUAL: Final = (
+EQUAL: Final = (
     "app_id", "tenant_id", "provider", "type", "mode", "currency", "user_id", "customer",
     "subscription_id", "origin", "connection",
 )  # fmt: skip
-_BOUNDS: Final = {
+# What the facet of an invoice says already.
+_OF_FACET: Final = frozenset({"provider", "type", "mode", "currency", "origin", "connection"})
+CREATED: Final = {
     "created_from": SQL("created_at >= %(created_from)s"),
     "created_to": SQL("created_at < %(created_to)s"),
+}
+PAID: Final = {
     "paid_from": SQL("paid_at >= %(paid_from)s"),
     "paid_to": SQL("paid_at < %(paid_to)s"),
+}
+AMOUNT: Final = {
     "amount_min": SQL("coalesce(total_minor, 0) >= %(amount_min)s"),
     "amount_max": SQL("coalesce(total_minor, 0) <= %(amount_max)s"),
 }
 _BY_TERM: Final = SQL(
     "EXISTS (SELECT FROM read.invoice_search_terms AS known WHERE known.app_id = %(app_id)s"
-    " AND known.invoice_id = invoice.invoice_id AND known.term >= {first} AND known.term < {after})"
+    " AND known.invoice_id = {invoice}.invoice_id AND known.term >= {first}"
+    " AND known.term < {after})"
+)
+# A scalar subquery is never made a join: one probe by the row's id, whatever the planner expects.
+_PROBE: Final = SQL(
+    "(SELECT true FROM read.invoice_search_terms AS known"
+    " WHERE known.invoice_id = {invoice}.invoice_id AND known.term >= {first}"
+    " AND known.term < {after} LIMIT 1)"
 )
 _BY_EMAIL: Final = SQL(
     "tenant_id IN (SELECT known.tenant_id FROM read.tenant_email_terms AS known"
     " WHERE known.app_id = %(app_id)s AND known.term >= {first} AND known.term < {after})"
 )
 # What has no total yet is listed as 0.
-_ORDERED_BY: Final = {
+ORDERED_BY: Final = {
     "createdAt": SQL("created_at"),
     "totalMinor": SQL("coalesce(total_minor, 0)"),
 }
 
-_FOUND: Final = SQL(
+
+def column_conditions(filters: InvoiceFilter, *, in_facet: bool) -> Iterator[Composable]:
+    """Write the filter but for its words; `in_facet`: without what a facet says already."""
+    skipped = _OF_FACET if in_facet else frozenset[str]()
+    yield from keyset.equal_conditions(filters, [name for name in EQUAL if name not in skipped])
+    if not in_facet:
+        yield from keyset.any_of("status", filters.status)
+        if filters.unassigned:
+            yield SQL("tenant_id IS NULL")
+        if filters.at_provider:
+            yield SQL("at_provider")
+    yield from keyset.bound_conditions(filters, CREATED | PAID | AMOUNT)
+
+
+def facet_conditions(filters: InvoiceFilter) -> Iterator[Composable]:
+    """Write which facets of an app fit a filter."""
+    yield from keyset.equal_conditions(filters, ["app_id", *sorted(_OF_FACET)])
+    yield from keyset.any_of("status", filters.status)
+    if filters.tenant_id is not None:
+        yield SQL("assigned")
+    if filters.unassigned:
+        yield SQL("NOT assigned")
+    if filters.at_provider:
+        yield SQL("at_provider")
+
+
+def term_range(number: int) -> dict[str, Composable]:
+    """Name the parameters that bound the terms with a prefix of `q`, counted from 0."""
+    return {"first": Placeholder(f"first_{number}"), "after": Placeholder(f"after_{number}")}
+
+
+def term_conditions(
+    filters: InvoiceFilter,
+    emails: Collection[str],
+    *,
+    table: str = "invoice",
+    but: int = -1,
+    is_estimate: bool = False,
+) -> Iterator[Composable]:
+    """Write a condition for each prefix of `q`, but for one of them.
+
+    `emails` are those that some tenant's e-mail has. `is_estimate`: in the form whose rows the
+    planner can estimate.
     """
-    (SELECT {key} AS key, invoice_id, view::text AS view, position FROM read.invoices AS invoice
-     WHERE {filter} AND {after}
-     ORDER BY {key} {direction}, invoice_id {direction}
-     LIMIT %(through)s)
-"""
-)
-_ROWS: Final = SQL(
-    """
-    SELECT * FROM ({found}) AS found ORDER BY key {direction}, invoice_id {direction}
-    LIMIT %(rows)s OFFSET %(skipped)s
-"""
-)
-_COUNTED: Final = SQL(
-    "(SELECT invoice_id FROM read.invoices AS invoice WHERE {filter} LIMIT {most})"
-)
-_PAGE: Final = SQL(
-    """
-WITH page AS ({rows}), total AS (SELECT count(*) AS total FROM ({counted}) AS counted)
-SELECT total.total, page.* FROM total LEFT JOIN page ON true
-ORDER BY page.key {direction}, page.invoice_id {direction}
-"""
-)
-
-Query = tuple[Composed, Parameters]
+    by_term = _BY_TERM if is_estimate else _PROBE
+    for number, term in enumerate(search_terms.query_terms(filters.q or "")):
+        if number == but:
+            continue
+        found = by_term.format(invoice=Identifier(table), **term_range(number))
+        if term in emails:
+            by_email = _BY_EMAIL.format(**term_range(number))
+            found = SQL("({} OR {})").format(found, by_email)
+        yield found
 
 
-def page_query(
-    filters: InvoiceFilter, *, emails: Collection[str] = ()
-) -> tuple[Composed, Parameters]:
-    """Write the one statement that answers with a page (and one row more) and the total.
-
-    `emails` are those terms of `q` that some tenant's e-mail has. Raises BadCursor.
-    """
-    rows, parameters = rows_query(filters, emails=emails)
-    counted = [
-        _COUNTED.format(filter=way, most=COUNTED_EXACTLY + 1) for way in _ways(filters, emails)
-    ]
-    query = _PAGE.format(
-        rows=rows, counted=SQL(" UNION ").join(counted), direction=_direction(filters)
-    )
-    return query, parameters
+def tenants_by_email(number: int) -> Composed:
+    """Write the condition that the tenant's e-mail has a prefix of `q`."""
+    return _BY_EMAIL.format(**term_range(number))
 
 
-def rows_query(
-    filters: InvoiceFilter, *, emails: Collection[str] = ()
-) -> tuple[Composed, Parameters]:
-    """Write the statement that answers with a page (and one row more). Raises BadCursor."""
-    key = _ORDERED_BY[filters.sort.removeprefix("-")]
-    direction = _direction(filters)
-    after, page_key = keyset.after_cursor(
-        filters.cursor,
-        name=filters.list_name,
-        key=key,
-        row_id="invoice_id",
-        descending=filters.sort.startswith("-"),
-        is_time=filters.sort.endswith("createdAt"),
-    )
-    found = [
-        _FOUND.format(key=key, filter=way, after=after, direction=direction)
-        for way in _ways(filters, emails)
-    ]
-    query = _ROWS.format(found=SQL(" UNION ").join(found), direction=direction)
-    return query, asdict(filters) | page_key | _bounds_of_terms(filters) | {
-        "status": list(filters.status),
-        "rows": filters.limit + 1,
-        "skipped": _skipped(filters),
-        "through": _skipped(filters) + filters.limit + 1,
-    }
-
-
-def _direction(filters: InvoiceFilter) -> SQL:
-    return SQL("DESC" if filters.sort.startswith("-") else "ASC")
-
-
-def _ways(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]:
-    """Write the filter once for each way in which the terms can be found.
-
-    Ways apart, not one with OR: each then has an index of its own.
-    """
-    conditions = [*_conditions(filters)]
-    terms = search_terms.query_terms(filters.q or "")
-    kinds = [(_BY_TERM, _BY_EMAIL) if term in emails else (_BY_TERM,) for term in terms]
-    for way in product(*kinds):
-        searched = [
-            actor.format(first=Placeholder(f"first_{number}"), after=Placeholder(f"after_{number}"))
-            for number, actor in enumerate(way)
-        ]
-        yield SQL(" AND ").join([*conditions, *searched])
-
-
-def _bounds_of_terms(filters: InvoiceFilter) -> Parameters:
-    found: Parameters = {}
+def parameters_of(filters: InvoiceFilter) -> Parameters:
+    """Return the values of all placeholders of a filter."""
+    found: Parameters = {**asdict(filters), "status": list(filters.status)}
     for number, term in enumerate(search_terms.query_terms(filters.q or "")):
         found[f"first_{number}"], found[f"after_{number}"] = search_terms.prefix_range(term)
     return found
 
 
-def _conditions(filters: InvoiceFilter) -> Iterator[Composable]:
-    yield from keyset.equal_conditions(filters, _EQUAL)
-    yield from keyset.any_of("status", filters.status)
-    if filters.unassigned:
-        yield SQL("tenant_id IS NULL")
-    if filters.at_provider:
-        yield SQL("at_provider")
-    yield from keyset.bound_conditions(filters, _BOUNDS)
-
-
-def _skipped(filters: InvoiceFilter) -> int:
+def skipped_rows(filters: InvoiceFilter) -> int:
+    """Return how many rows lie before a page that is given by its number. Raises BadCursor."""
     if filters.page is None or filters.cursor is not None:
         return 0
     skipped = filters.page * filters.limit

@@ -39,13 +39,13 @@ from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, Table, adding, insert, insert_new, upsert
 from projections.engine.view_codec import from_json, to_json
 from projections.invoices.accumulate import (
-    COUNTS,
+    DAYS,
     SEARCH_TERMS,
     InvoiceAccumulator,
     SumDeltas,
-    exists_at_provider,
     search_term_rows,
 )
+from projections.invoices.facets import FACETS, facet_of
 from projections.invoices.timeline import TENANT_TOPICS, Kind, effects_of, event_data, is_hidden
 from projections.reports.invoice_sums import QUARTERS, SHARES, SUMMED, TOTALS
 
@@ -88,6 +88,7 @@ INVOICES: Final = Table(
         "connection",
         "provider_object_id",
         "at_provider",
+        "facet",
         "version",
         "position",
         "view",
@@ -108,7 +109,7 @@ _TENANT_ENTRIES: Final = (
 )
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
 Subject = tuple[Kind, UUID]
-TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, COUNTS, QUARTERS, TOTALS, SHARES)
+TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, QUARTERS, TOTALS, SHARES)
 
 
 def handler(schema: str) -> Handle:
@@ -161,7 +162,8 @@ async def _add_up(cursor: Cursor, invoices: Iterable[InvoiceAccumulator], *, sch
 def additions(deltas: SumDeltas, *, schema: str) -> list[tuple[bytes, list[Jsonb]]]:
     """Return the statements that add tallies to the counts and sums."""
     tables = [
-        (COUNTS, deltas.count_rows(), ("at_provider",)),
+        (FACETS, deltas.facet_rows(), ("items",)),
+        (DAYS, deltas.day_rows(), ("at_provider",)),
         (QUARTERS, deltas.quarter_rows(), SUMMED),
         (TOTALS, deltas.total_rows(), SUMMED),
         (SHARES, deltas.share_rows(), ("items",)),
@@ -175,6 +177,7 @@ def rows_of(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
 
 
 def _row(invoice: InvoiceAccumulator, view: InvoiceView) -> Row:
+    facet = facet_of(view)
     return {
         "invoice_id": view.id,
         "app_id": view.app_id,
@@ -194,7 +197,8 @@ def _row(invoice: InvoiceAccumulator, view: InvoiceView) -> Row:
         "capture_before": view.capture_before,
         "connection": view.connection,
         "provider_object_id": view.provider_object_id,
-        "at_provider": exists_at_provider(view),
+        "at_provider": facet.at_provider,
+        "facet": facet.number,
         "version": invoice.version,
         "position": invoice.position,
         "view": to_json(view),

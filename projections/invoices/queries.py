@@ -1,7 +1,7 @@
 """Query invoices."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,15 +10,22 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
 from domain.invoices.view import InvoiceView
-from projections.engine import keyset
 from projections.engine.errors import UnknownProjection
 from projections.engine.keyset import Page
 from projections.engine.pool import ReadPool
 from projections.engine.view_codec import from_json
-from projections.invoices.list_sql import InvoiceFilter, page_query, rows_query
-from projections.invoices.search_terms import prefix_range, query_terms
+from projections.invoices.list_reader import ListReader
+from projections.invoices.list_sql import InvoiceFilter
+from projections.invoices.search_terms import query_terms
 
-__all__ = ["InvoiceFilter", "InvoicePage", "InvoiceQueries", "InvoiceRow", "TimelineEntry"]
+__all__ = [
+    "InvoiceFilter",
+    "InvoicePage",
+    "InvoiceQueries",
+    "InvoiceRow",
+    "StoredInvoice",
+    "TimelineEntry",
+]
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,14 @@ class InvoiceRow:
 
 
 InvoicePage = Page[InvoiceRow]
+
+
+@dataclass(frozen=True)
+class StoredInvoice:
+    """An invoice's view as it is stored, in JSON; fields that are newer than it are absent."""
+
+    view: str
+    position: int
 
 
 @dataclass(frozen=True)
@@ -62,12 +77,8 @@ BY_PROVIDER_ID: Final = SQL(
     " ORDER BY created_at, invoice_id LIMIT 1"
 )
 _AT_PROVIDER: Final = SQL(
-    "SELECT at_provider FROM read.invoice_counts WHERE app_id = %s AND connection = %s"
-)
-_EMAIL_TERMS: Final = SQL(
-    "SELECT term.first FROM unnest(%(first)s::text[], %(after)s::text[]) AS term (first, after)"
-    " WHERE EXISTS (SELECT FROM read.tenant_email_terms AS known WHERE known.app_id = %(app_id)s"
-    " AND known.term >= term.first AND known.term < term.after)"
+    "SELECT coalesce(sum(items), 0)::bigint AS items FROM read.invoice_facets"
+    " WHERE app_id = %s AND connection = %s AND at_provider"
 )
 _POSITION: Final = SQL("SELECT position FROM read.positions WHERE projection = %s")
 
@@ -77,43 +88,39 @@ class InvoiceQueries:
 
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
+        self._lists = ListReader(pool)
 
     async def list_invoices(self, filters: InvoiceFilter) -> InvoicePage:
         """Return a page of an app's invoices, with their total. Raises BadCursor."""
-        query, parameters = page_query(filters, emails=await self._email_terms(filters))
-        return keyset.page_of(
-            await self._pool.fetch(query, parameters),
-            row_id="invoice_id",
-            limit=filters.limit,
-            row=_row,
-            next_cursor=lambda last: _cursor(last, name=filters.list_name),
+        found = await self._lists.page(filters)
+        return InvoicePage(
+            rows=[_row(row) for row in found.rows],
+            total=found.total,
+            total_is_exact=found.total_is_exact,
+            next_cursor=found.next_cursor,
         )
 
     async def stream_invoices(
-        self, filters: InvoiceFilter, *, chunk: int = 500
-    ) -> AsyncIterator[list[InvoiceRow]]:
+        self, filters: InvoiceFilter, *, chunk: int = 1000
+    ) -> AsyncIterator[list[StoredInvoice]]:
         """Return a whole list, a chunk at a time, each a query of its own. Raises BadCursor.
 
         What is added meanwhile in front of what was read is not in it; no row is there twice.
         """
-        emails, name = await self._email_terms(filters), filters.list_name
-        filters = replace(filters, limit=chunk, page=None)
-        while True:
-            query, parameters = rows_query(filters, emails=emails)
-            rows, next_cursor = keyset.cut(
-                await self._pool.fetch(query, parameters),
-                limit=filters.limit,
-                next_cursor=lambda last: _cursor(last, name=name),
-            )
-            yield [_row(row) for row in rows]
-            if next_cursor is None:
-                return
-            filters = replace(filters, cursor=next_cursor)
+        async for rows in self._lists.chunks(filters, rows=chunk):
+            yield [StoredInvoice(row["view"], row["position"]) for row in rows]
+
+    async def list_at_provider(
+        self, app_id: UUID, connection: str, *, page: int, limit: int
+    ) -> list[InvoiceRow]:
+        """Return a page (from 0) of the invoices that the provider has, newest first."""
+        filters = InvoiceFilter(app_id, connection=connection, limit=limit, page=page)
+        return [_row(row) for row in await self._lists.nth_page(filters)]
 
     async def count_at_provider(self, app_id: UUID, connection: str) -> int:
         """Return how many invoices the provider has by a connection, however many: exactly."""
         found = await self._pool.fetch(_AT_PROVIDER, [app_id, connection])
-        return int(found[0]["at_provider"]) if found else 0
+        return int(found[0]["items"])
 
     async def by_provider_id(self, app_id: UUID, provider_object_id: str) -> InvoiceRow | None:
         """Return the app's invoice that the provider knows by an id (`in_…`)."""
@@ -126,15 +133,6 @@ class InvoiceQueries:
         terms = query_terms(provider_object_id)
         parameters = {"app_id": app_id, "term": terms[0] if terms else ""}
         return bool(await self._pool.fetch(_KNOWN_TERM, parameters))
-
-    async def _email_terms(self, filters: InvoiceFilter) -> set[str]:
-        """Return the terms searched for that some tenant's e-mail has."""
-        terms = query_terms(filters.q or "")
-        if not terms:
-            return set()
-        firsts, afters = zip(*map(prefix_range, terms), strict=True)
-        parameters = {"app_id": filters.app_id, "first": list(firsts), "after": list(afters)}
-        return {row["first"] for row in await self._pool.fetch(_EMAIL_TERMS, parameters)}
 
     async def get_invoice(self, app_id: UUID, invoice_id: UUID) -> InvoiceRow | None:
         """Return one invoice of an app."""
@@ -160,7 +158,3 @@ class InvoiceQueries:
 
 def _row(row: DictRow) -> InvoiceRow:
     return InvoiceRow(from_json(row["view"]), row["position"])
-
-
-def _cursor(last: DictRow, *, name: str) -> str:
-    return keyset.cursor_after(last["key"], last["invoice_id"], name=name)

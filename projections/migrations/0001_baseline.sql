@@ -298,6 +298,7 @@ BEGIN
             connection         text        NOT NULL,
             provider_object_id text,
             at_provider        boolean     NOT NULL,
+            facet              bigint      NOT NULL,
             version            bigint      NOT NULL,
             position           bigint      NOT NULL,
             view               jsonb       NOT NULL
@@ -316,15 +317,36 @@ BEGIN
         CREATE TABLE %1$I.invoice_search_terms (
             app_id     uuid             NOT NULL,
             term       text COLLATE "C" NOT NULL,
+            created_at timestamptz      NOT NULL,
             invoice_id uuid             NOT NULL,
             position   bigint           NOT NULL
         );
-        CREATE TABLE %1$I.invoice_counts (
+        -- How many invoices have a combination of the values that lists are filtered by.
+        CREATE TABLE %1$I.invoice_facets (
+            app_id      uuid    NOT NULL,
+            facet       bigint  NOT NULL,
+            provider    text    NOT NULL,
+            connection  text    NOT NULL,
+            mode        text    NOT NULL,
+            type        text    NOT NULL,
+            origin      text    NOT NULL,
+            status      text    NOT NULL,
+            currency    text,
+            at_provider boolean NOT NULL,
+            assigned    boolean NOT NULL,
+            items       bigint  NOT NULL,
+            position    bigint  NOT NULL,
+            PRIMARY KEY (app_id, facet)
+        );
+        -- How many of a day's invoices (UTC) the provider has, so that a page far from the first one
+        -- is found by adding up days.
+        CREATE TABLE %1$I.invoice_days (
             app_id      uuid   NOT NULL,
             connection  text   NOT NULL,
+            day         date   NOT NULL,
             at_provider bigint NOT NULL,
             position    bigint NOT NULL,
-            PRIMARY KEY (app_id, connection)
+            PRIMARY KEY (app_id, connection, day)
         );
         -- `quarter` counts quarters of an hour since 1970 (UTC). Sums are numeric, so that no amount
         -- that a provider sends overflows and stops the projection.
@@ -383,30 +405,31 @@ BEGIN
         ALTER TABLE %1$I.timeline ADD PRIMARY KEY (subject_id, position);
         ALTER TABLE %1$I.invoice_search_terms ADD PRIMARY KEY (invoice_id, term);
 
-        -- An index for each filter of a list, in the list's order: newest first, ties by id. Where
-        -- an app has a million invoices and few in one currency, a page must not scan the others.
+        -- In the lists' orders: by creation or by total, ties by id; an invoice without a total is
+        -- listed as 0. Filters with few values are read facet by facet.
         CREATE INDEX ON %1$I.invoices (app_id, created_at, invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, tenant_id, created_at, invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, created_at, invoice_id)
-            WHERE tenant_id IS NULL;
-        CREATE INDEX ON %1$I.invoices (app_id, status, created_at, invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, provider, created_at, invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, mode, created_at, invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, type, created_at, invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, currency, created_at, invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, origin, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, coalesce(total_minor, 0), invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, facet, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, facet, coalesce(total_minor, 0), invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, tenant_id, facet, created_at, invoice_id)
+            WHERE tenant_id IS NOT NULL;
         CREATE INDEX ON %1$I.invoices (app_id, user_id, created_at, invoice_id)
             WHERE user_id IS NOT NULL;
         CREATE INDEX ON %1$I.invoices (app_id, customer, created_at, invoice_id)
             WHERE customer IS NOT NULL;
         CREATE INDEX ON %1$I.invoices (app_id, subscription_id, created_at, invoice_id)
             WHERE subscription_id IS NOT NULL;
+        -- A period of payments is read day by day, a long one month by month, each in the order of
+        -- creation.
+        CREATE INDEX ON %1$I.invoices
+            (app_id, ((paid_at AT TIME ZONE 'UTC')::date), created_at, invoice_id)
+            WHERE paid_at IS NOT NULL;
+        CREATE INDEX ON %1$I.invoices
+            (app_id, date_trunc('month', paid_at AT TIME ZONE 'UTC'), created_at, invoice_id)
+            WHERE paid_at IS NOT NULL;
         CREATE INDEX ON %1$I.invoices (app_id, paid_at) WHERE paid_at IS NOT NULL;
         -- The authorized payments of all apps that must be captured soon.
         CREATE INDEX ON %1$I.invoices (capture_before) WHERE capture_before IS NOT NULL;
-        -- An invoice without a total is listed as 0.
-        CREATE INDEX ON %1$I.invoices (app_id, coalesce(total_minor, 0), invoice_id);
-        CREATE INDEX ON %1$I.invoices (app_id, currency, coalesce(total_minor, 0), invoice_id);
         CREATE INDEX ON %1$I.invoices (app_id, connection, created_at, invoice_id)
             WHERE at_provider;
         CREATE INDEX ON %1$I.invoices (app_id, provider_object_id)
@@ -419,7 +442,10 @@ BEGIN
             'invoice.refund_succeeded', 'invoice.refund_failed', 'invoice.dispute_opened',
             'invoice.dispute_won', 'invoice.dispute_lost'
         );
-        CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, invoice_id);
+        -- The invoices with a term, and those with terms of the same beginning, in the lists' order.
+        CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoice_search_terms
+            (app_id, substr(term, 1, 4), created_at, invoice_id, term);
         CREATE INDEX ON %1$I.invoice_quarters
             (app_id, mode, currency, provider, connection, quarter)
             WHERE kind = 'outstanding' AND items <> 0;

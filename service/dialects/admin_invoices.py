@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.invoices.view import InvoiceView
-from projections.invoices.accumulate import exists_at_provider
-from projections.invoices.queries import InvoiceFilter
+from projections.invoices.facets import exists_at_provider
 from service.auth.authenticate import authenticate_admin
 from service.dialects import admin_invoice_render
 from service.dialects.context import DialectsContext, context_of
@@ -25,7 +24,7 @@ from service.tenants.customer_names import CustomerNames, customer_names
 class AdminListQuery(ReadQuery):
     """Query of the list; the contract requires both fields."""
 
-    page: int = Field(ge=1, le=10_000)
+    page: int = Field(ge=1, le=1_000_000_000)
     limit: int = Field(ge=1, le=100)
 
 
@@ -44,18 +43,11 @@ async def list_admin_invoices(request: Request) -> Response:
     await wait_until_folded(context.recording, query.min_position)
     connection = await _connection(context, caller)
     lag_ms = await context.readiness.lag_ms("invoices")
-    found = await context.invoices.list_invoices(
-        InvoiceFilter(
-            app_id=caller.app.app_id,
-            provider="stripe",
-            connection=connection,
-            at_provider=True,
-            limit=query.limit,
-            page=query.page - 1,
-        )
+    found = await context.invoices.list_at_provider(
+        caller.app.app_id, connection, page=query.page - 1, limit=query.limit
     )
     count = await context.invoices.count_at_provider(caller.app.app_id, connection)
-    views = [row.view for row in found.rows]
+    views = [row.view for row in found]
     shown = _shown(context, views, await customer_names(context.recording, views))
     return document(admin_invoice_render.page(shown, count=count), {LAG_MS: str(lag_ms)})
 

@@ -27,7 +27,15 @@ class Links:
 
     def document_url(self, view: InvoiceView) -> str | None:
         """Return the link to the invoice's document; None without a document."""
-        return self._signed.url(view.id, purpose=DOCUMENT) if has_document(view) else None
+        return self.document_url_of(view.id, view.provider_object_id, view.status)
+
+    def document_url_of(
+        self, invoice_id: UUID, provider_object_id: str | None, invoice_status: str
+    ) -> str | None:
+        """Return the link to a document by the fields that decide whether there is one."""
+        if provider_object_id is None or invoice_status in _NO_DOCUMENT:
+            return None
+        return self._signed.url(invoice_id, purpose=DOCUMENT)
 
     def return_url(self, invoice_id: UUID) -> str:
         """Return the link to our page with the status of the payment."""

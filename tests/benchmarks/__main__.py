@@ -20,6 +20,7 @@ from tests.benchmarks import (
     bulkheads,
     idle,
     lag,
+    lists,
     machine,
     pipeline,
     rebuild,
@@ -34,6 +35,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "appends": appends.measure,
     "rebuild": rebuild.measure,
     "lag": lag.measure,
+    "lists": lists.measure,
     "idle": idle.measure,
     "bulkheads": bulkheads.measure,
     "pipeline": pipeline.measure,
@@ -51,6 +53,8 @@ def main() -> int:
         processes=arguments.processes,
         audit_calls_per_s=arguments.audit_calls_per_s,
     )
+    if arguments.rows:
+        effort = replace(effort, rows=arguments.rows)
     report, started_s = Report(), time.monotonic()
     with Stage() as stage:
         found: dict[str, object] = {
@@ -76,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1, help="of each server (default 1)")
     rate = "rate limit of the audited connection (default 100, Stripe's live mode)"
     parser.add_argument("--audit-calls-per-s", type=int, default=100, help=rate)
+    parser.add_argument("--rows", type=int, help="invoices of the benchmark of lists")
     return parser
 
 

@@ -39,6 +39,12 @@ class Child:
         times = [one.cpu_times() for one in (known, *known.children(recursive=True))]
         return sum(time.user + time.system for time in times)
 
+    def memory_mb(self) -> float:
+        """Return its resident memory, including its worker processes."""
+        known = psutil.Process(self._process.pid)
+        every = (known, *known.children(recursive=True))
+        return sum(one.memory_info().rss for one in every) / 2**20
+
     def is_running(self) -> bool:
         """Return whether it lives."""
         return self._process.poll() is None

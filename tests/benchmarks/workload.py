@@ -20,6 +20,7 @@ class Effort:
     pickups: int
     requests: int
     pipeline: int
+    rows: int
     processes: int = 1
     # Of the audited connection; reconciliation has a fifth of it.
     audit_calls_per_s: int = 100
@@ -36,6 +37,7 @@ FULL: Final = Effort(
     pickups=60,
     requests=40,
     pipeline=160,
+    rows=100_000,
 )
 QUICK: Final = Effort(
     rounds=1,
@@ -48,4 +50,5 @@ QUICK: Final = Effort(
     pickups=10,
     requests=10,
     pipeline=32,
+    rows=10_000,
 )

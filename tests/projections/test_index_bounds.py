@@ -23,6 +23,13 @@ _FIXED: Final = {
     "bytea": 32,
 }
 
+_EXPRESSIONS: Final = {
+    "COALESCE(total_minor, 0::bigint)": 8,
+    "((paid_at AT TIME ZONE 'UTC'::text)::date)": 8,
+    "date_trunc('month'::text, (paid_at AT TIME ZONE 'UTC'::text))": 8,
+    "substr(term, 1, 4)": 4 * _BYTES_PER_CHARACTER + 4,
+}
+
 # Texts that are not fields of events, or bounded where callers name them. In characters.
 TEXTS: Final = {
     "connections.name": 64,
@@ -79,8 +86,8 @@ def bytes_of(table: str, column: str, kind: str) -> int | None:
     """Return the most bytes of a column or of an expression; None if it has no bound."""
     if kind != "text":
         return _FIXED.get(kind)
-    if column.startswith("COALESCE(total_minor"):
-        return _FIXED["int8"]
+    if column in _EXPRESSIONS:
+        return _EXPRESSIONS[column]
     if column.startswith("(settings ->> "):
         column = column.split("'")[1]
     characters = TEXTS.get(f"{table}.{column}", longest_key(column))

@@ -1,5 +1,7 @@
 import asyncio
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +14,9 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
 from projections.engine import cursors
 from projections.engine.errors import BadCursor
+from projections.invoices.list_reader import ListReader
 from projections.invoices.queries import InvoiceFilter
+from projections.invoices.search_terms import index_terms, term_sources
 from tests.projections.harness import (
     APP,
     Reading,
@@ -28,6 +32,8 @@ from tests.projections.random_events import AT
 
 OTHER_APP, TENANT = UUID(int=2), UUID(int=3)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+COLORS, THINGS = ("blue", "red", "bleak"), ("chair", "table", "lamp", "tab")
 
 Rule = Callable[[InvoiceView], bool]
 
@@ -48,7 +54,8 @@ def assorted() -> list[Invoice]:
     made = []
     for index, one in enumerate(facts * 2):
         occurred_at = AT + index * HOUR
-        invoice = requested(**{"app_id": APP} | one, occurred_at=occurred_at)
+        words = {"order": f"{COLORS[index % 3]} {THINGS[index % 4]} {index:05d}"}
+        invoice = requested(**{"app_id": APP} | one, occurred_at=occurred_at, metadata=words)
         if index % 3 > 0:
             currency = "usd" if index % 2 else "eur"
             issue(
@@ -101,6 +108,95 @@ SORTS: dict[str, Callable[[InvoiceView], Any]] = {
     "createdAt": lambda view: (view.created_at, view.id),
     "totalMinor": lambda view: (view.total_minor or 0, view.id),
 }
+
+
+def has_words(*prefixes: str) -> Rule:
+    def rule(view: InvoiceView) -> bool:
+        terms = index_terms(term_sources(view))
+        return all(any(term.startswith(prefix) for term in terms) for prefix in prefixes)
+
+    return rule
+
+
+MORE_FILTERS: list[tuple[dict[str, Any], Rule]] = [
+    ({"unassigned": True}, lambda v: v.tenant_id is None),
+    ({"origin": "renewal"}, lambda v: v.origin == "renewal"),
+    ({"paid_from": AT + 6 * HOUR, "paid_to": AT + 400 * DAY}, lambda v: v.paid_at is not None
+        and v.paid_at >= AT + 6 * HOUR),
+    ({"q": "blue"}, has_words("blue")),
+    ({"q": "bl"}, has_words("bl")),
+    ({"q": "0"}, has_words("0")),
+    ({"q": "tab red"}, has_words("tab", "red")),
+    ({"q": "in_ bl 0000"}, has_words("in_", "bl", "0000")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("few", [0, 3, 2_000])
+def test_any_combination_gives_exactly_the_invoices_that_fit(database: str, few: int) -> None:
+    chance = random.Random(few)  # noqa: S311 - chooses filters
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            made = [*assorted(), *paid_invoices(3, occurred_at=AT + 200 * DAY)]
+            await books.append_and_project(*made)
+            reader = ListReader(books.pool, few=few)
+            for _ in range(150):
+                given, rules = combination(chance)
+                sort: Any = chance.choice(["createdAt", "-createdAt", "totalMinor", "-totalMinor"])
+                fitting = [
+                    i.view.id
+                    for i in sorted(made, key=lambda i: SORTS[sort.strip("-")](i.view))
+                    if i.view.app_id == APP and all(rule(i.view) for rule in rules)
+                ]
+                expected = fitting[::-1] if sort.startswith("-") else fitting
+                filters = InvoiceFilter(APP, **given, sort=sort, limit=4)
+                first = await reader.page(filters)
+                assert first.total == len(expected) or not first.total_is_exact, filters
+                chunks = [rows async for rows in reader.chunks(filters, rows=4)]
+                found = [row["invoice_id"] for rows in chunks for row in rows]
+                assert found == expected, filters
+                assert [row["invoice_id"] for row in first.rows] == expected[:4]
+                second = await reader.page(replace(filters, page=1))
+                assert [row["invoice_id"] for row in second.rows] == expected[4:8]
+
+    asyncio.run(scenario())
+
+
+def combination(chance: random.Random) -> tuple[dict[str, Any], list[Rule]]:
+    """One to four filters, none of them given twice."""
+    given: dict[str, Any] = {}
+    rules = []
+    for filters, rule in chance.sample(FILTERS + MORE_FILTERS, chance.randrange(1, 5)):
+        clash = {"unassigned", "tenant_id"} <= {*given, *filters}
+        if not clash and not given.keys() & filters.keys():
+            given |= filters
+            rules.append(rule)
+    return given, rules
+
+
+def test_a_page_at_any_depth_is_a_slice_of_what_the_provider_has(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            made = []
+            for number in range(23):
+                invoice = requested(occurred_at=AT + (number // 4) * DAY + number % 3 * HOUR)
+                if number % 5:
+                    issue(invoice)
+                made.append(invoice)
+            await books.append_and_project(*made)
+            views = sorted((i.view for i in made), key=SORTS["createdAt"], reverse=True)
+            expected = [view.id for view in views if view.provider_object_id is not None]
+            for limit in (1, 3, 7, 100):
+                for page in range(25):
+                    rows = await books.invoices.list_at_provider(
+                        APP, "main", page=page, limit=limit
+                    )
+                    start = page * limit
+                    assert [row.view.id for row in rows] == expected[start : start + limit]
+            assert await books.invoices.list_at_provider(APP, "main", page=10**9, limit=100) == []
+            assert await books.invoices.list_at_provider(APP, "other", page=0, limit=100) == []
+
+    asyncio.run(scenario())
 
 
 def test_each_filter_and_order_gives_exactly_the_apps_invoices_that_fit(database: str) -> None:

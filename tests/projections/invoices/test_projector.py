@@ -19,7 +19,7 @@ from eventlog.database.connect import connect, connect_async
 from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
 from projections.invoices import projector as invoices_projector
-from projections.invoices.accumulate import exists_at_provider
+from projections.invoices.facets import exists_at_provider, facet_of
 from projections.invoices.search_terms import index_terms, term_sources
 from projections.invoices.timeline import is_hidden
 from projections.reports.invoice_sums import Amount, Part, parts_of, refusal_in
@@ -74,23 +74,45 @@ def test_rows_equal_the_fold_of_each_stream_for_any_batches_and_crashes(
     assert_columns_follow_the_view(database)
     assert_timeline_shows_each_event_once(database, log)
     assert_words_are_those_of_the_views(database, folds(events))
+    assert_counts_are_those_of_the_views(database, folds(events))
     assert_sums_are_those_of_the_events(database, events)
 
 
 def assert_words_are_those_of_the_views(database: str, views: dict[UUID, InvoiceView]) -> None:
-    counts: Counter[Any] = Counter()
-    for view in views.values():
-        counts[view.app_id, view.connection] += exists_at_provider(view)
     with connect(database, application_name="test") as connection:
-        found = connection.execute(
-            "SELECT app_id, connection, at_provider FROM read.invoice_counts"
-        )
-        assert {(a, c): n for a, c, n in found if n} == {k: n for k, n in counts.items() if n}
         indexed = connection.execute(
             "SELECT invoice_id, term FROM read.invoice_search_terms"
         ).fetchall()
     for invoice_id, view in views.items():
         assert {(invoice_id, term) for term in index_terms(term_sources(view))} <= set(indexed)
+
+
+def assert_counts_are_those_of_the_views(database: str, views: dict[UUID, InvoiceView]) -> None:
+    facets = Counter((view.app_id, *facet_of(view)) for view in views.values())
+    days = Counter(
+        (view.app_id, view.connection, view.created_at.date())
+        for view in views.values()
+        if exists_at_provider(view)
+    )
+    numbers = {view.id: facet_of(view).number for view in views.values()}
+    with connect(database, application_name="test") as connection:
+        found = connection.execute(
+            "SELECT app_id, provider, connection, mode, type, origin, status, currency,"
+            " at_provider, assigned, items FROM read.invoice_facets WHERE items <> 0"
+        )
+        assert {tuple(key): n for *key, n in found} == facets
+        found = connection.execute(
+            "SELECT app_id, connection, day, at_provider FROM read.invoice_days"
+            " WHERE at_provider <> 0"
+        )
+        assert {tuple(key): n for *key, n in found} == days
+        found = connection.execute(
+            "SELECT invoice_id, facet FROM read.invoices JOIN read.invoice_facets"
+            " USING (app_id, facet, provider, connection, mode, type, origin, status, at_provider)"
+            " WHERE invoices.currency IS NOT DISTINCT FROM invoice_facets.currency"
+            " AND assigned = (tenant_id IS NOT NULL)"
+        )
+        assert dict(found.fetchall()) == numbers
 
 
 def assert_sums_are_those_of_the_events(database: str, events: Iterable[object]) -> None:

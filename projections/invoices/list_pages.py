@@ -1,0 +1,241 @@
+"""Write the statements that answer with a page of invoices."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from psycopg.sql import SQL, Composable, Composed, Placeholder
+
+from projections.engine import keyset
+from projections.engine.keyset import Parameters
+from projections.invoices import list_sql as sql
+from projections.invoices.list_plan import Facets, Ranges, Source
+from projections.invoices.list_sql import InvoiceFilter
+
+_AND: Final = SQL(" AND ")
+_FEW: Final = SQL(
+    """
+WITH few AS MATERIALIZED (SELECT DISTINCT invoice_id FROM ({found}) AS source),
+fitting AS MATERIALIZED (
+    SELECT {key} AS key, invoice.invoice_id FROM few CROSS JOIN LATERAL (
+        SELECT * FROM read.invoices WHERE invoices.invoice_id = few.invoice_id OFFSET 0
+    ) AS invoice WHERE {conditions}
+), page AS (
+    SELECT key, invoice_id FROM fitting WHERE {after}
+    ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
+)
+SELECT total.total, page.key, page.invoice_id, invoice.view::text AS view, invoice.position
+FROM (SELECT count(*) AS total FROM fitting) AS total
+LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
+ORDER BY page.key {direction}, page.invoice_id {direction}
+"""
+)
+# OFFSET 0: the rows are read by their ids, never by an index of the filter for each of them.
+# Whole rows of the page alone: the rows before it need their keys only, which stand in the index.
+_PAGE: Final = SQL(
+    """
+WITH page AS MATERIALIZED (
+    SELECT key, invoice_id FROM ({found}) AS found
+    ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
+)
+SELECT page.key, page.invoice_id, invoice.view::text AS view, invoice.position
+FROM page JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
+ORDER BY page.key {direction}, page.invoice_id {direction}
+"""
+)
+_OF_APP: Final = SQL(
+    "(SELECT {key} AS key, invoice_id FROM read.invoices AS invoice WHERE {conditions}"
+    " ORDER BY {key} {direction}, invoice_id {direction} LIMIT %(through)s)"
+)
+_OF_RANGES: Final = SQL(
+    """
+SELECT first_rows.key, first_rows.invoice_id FROM unnest({values}::{kind}[]) AS range (value)
+CROSS JOIN LATERAL (
+    SELECT {key} AS key, invoice_id FROM read.invoices AS invoice
+    WHERE {column} = range.value AND {conditions}
+    ORDER BY {key} {direction}, invoice_id {direction} LIMIT %(through)s
+) AS first_rows
+"""
+)
+# An invoice can have several terms with a prefix. The scalar subquery is never made a join, which
+# would not keep the order.
+_OF_TERMS: Final = SQL(
+    """
+SELECT DISTINCT first_rows.key, first_rows.invoice_id
+FROM unnest({values}::{kind}[]) AS range (value)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT created_at AS key, invoice_id FROM read.invoice_search_terms AS posting
+    WHERE posting.app_id = %(app_id)s AND {column} = range.value
+        AND term >= {first} AND term < {last} AND {after} AND {others}
+        AND (SELECT {conditions} FROM (
+            SELECT * FROM read.invoices WHERE invoices.invoice_id = posting.invoice_id OFFSET 0
+        ) AS invoice)
+    ORDER BY created_at {direction}, invoice_id {direction} LIMIT %(through)s
+) AS first_rows
+"""
+)
+_ESTIMATE: Final = SQL(
+    "EXPLAIN (FORMAT JSON) SELECT FROM read.invoices AS invoice WHERE {conditions}"
+)
+_AFTER_DAY: Final = SQL(
+    """
+WITH later AS (
+    SELECT day, at_provider, sum(at_provider) OVER (ORDER BY day DESC) - at_provider AS before
+    FROM read.invoice_days WHERE app_id = %(app_id)s AND connection = %(connection)s
+), start AS (
+    SELECT day, before FROM later WHERE before <= %(skipped)s ORDER BY day LIMIT 1
+), page AS MATERIALIZED (
+    SELECT created_at AS key, invoice_id FROM read.invoices
+    WHERE app_id = %(app_id)s AND connection = %(connection)s AND at_provider
+        AND created_at < ((SELECT day FROM start) + 1)::timestamp AT TIME ZONE 'UTC'
+    ORDER BY created_at DESC, invoice_id DESC
+    LIMIT %(rows)s OFFSET %(skipped)s - (SELECT before FROM start)
+)
+SELECT page.key, page.invoice_id, invoice.view::text AS view, invoice.position
+FROM page JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
+ORDER BY page.key DESC, page.invoice_id DESC
+"""
+)
+
+
+def few_query(
+    filters: InvoiceFilter, source: Source, facets: Facets, emails: Collection[str]
+) -> tuple[Composed, Parameters]:
+    """Write the statement that filters, sorts and counts all invoices of a source."""
+    after, page_key = _after(filters, SQL("key"))
+    query = _FEW.format(
+        found=source.found,
+        key=_key(filters),
+        conditions=_AND.join(_conditions(filters, emails)),
+        after=after,
+        direction=_direction(filters),
+    )
+    return query, _parameters(filters, facets) | page_key
+
+
+def ordered_query(
+    filters: InvoiceFilter, ranges: Sequence[Ranges], facets: Facets, emails: Collection[str]
+) -> tuple[Composed, Parameters]:
+    """Write the statement that reads a page in the list's order, from ranges or from the app."""
+    after, page_key = _after(filters, _key(filters))
+    values = {f"range_{number}": one.values for number, one in enumerate(ranges)}
+    if not ranges:
+        found: Composed = _in_order(filters, emails, after)
+    else:
+        found = SQL(" UNION ALL ").join(
+            _of_terms(filters, one, emails, after, Placeholder(f"range_{number}"))
+            if one.is_of_terms
+            else _of_ranges(filters, one, emails, after, Placeholder(f"range_{number}"))
+            for number, one in enumerate(ranges)
+        )
+    query = _PAGE.format(found=found, direction=_direction(filters))
+    return query, _parameters(filters, facets) | page_key | values
+
+
+def _in_order(filters: InvoiceFilter, emails: Collection[str], after: Composable) -> Composed:
+    return _OF_APP.format(
+        key=_key(filters),
+        conditions=_AND.join([*_conditions(filters, emails), after]),
+        direction=_direction(filters),
+    )
+
+
+def _of_ranges(
+    filters: InvoiceFilter,
+    ranges: Ranges,
+    emails: Collection[str],
+    after: Composable,
+    values: Placeholder,
+) -> Composed:
+    is_of_facets = ranges.column == SQL("facet")
+    conditions = [*_conditions(filters, emails, facet_is_known=is_of_facets), after]
+    return _OF_RANGES.format(
+        values=values,
+        kind=ranges.kind,
+        column=ranges.column,
+        key=_key(filters),
+        conditions=_AND.join(conditions),
+        direction=_direction(filters),
+    )
+
+
+def _of_terms(
+    filters: InvoiceFilter,
+    ranges: Ranges,
+    emails: Collection[str],
+    after: Composable,
+    values: Placeholder,
+) -> Composed:
+    number = ranges.term or 0
+    bounds = sql.term_range(number)
+    others = sql.term_conditions(filters, emails, table="posting", but=number)
+    return _OF_TERMS.format(
+        values=values,
+        kind=ranges.kind,
+        column=ranges.column,
+        first=bounds["first"],
+        last=bounds["after"],
+        after=after,
+        others=_AND.join([SQL("true"), *others]),
+        conditions=_AND.join(_conditions(replace(filters, q=None), emails)),
+        direction=_direction(filters),
+    )
+
+
+def estimate_query(
+    filters: InvoiceFilter, facets: Facets, emails: Collection[str]
+) -> tuple[Composed, Parameters]:
+    """Write the statement that estimates how many invoices fit, of all facets."""
+    conditions = [
+        *sql.column_conditions(filters, in_facet=True),
+        *sql.term_conditions(filters, emails, is_estimate=True),
+    ]
+    return _ESTIMATE.format(conditions=_AND.join(conditions)), _parameters(filters, facets)
+
+
+def nth_page_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
+    """Write the statement that reads a page at any depth of what a connection's provider has.
+
+    The counts of the days before it are added up, so that no row before its day is read.
+    """
+    skipped = (filters.page or 0) * filters.limit
+    known = sql.parameters_of(filters) | {"skipped": skipped, "rows": filters.limit}
+    return SQL("{}").format(_AFTER_DAY), known
+
+
+def _conditions(
+    filters: InvoiceFilter, emails: Collection[str], *, facet_is_known: bool = False
+) -> Iterator[Composable]:
+    yield from sql.column_conditions(filters, in_facet=True)
+    if not facet_is_known:
+        yield SQL("facet = ANY(%(facets)s::bigint[])")
+    yield from sql.term_conditions(filters, emails)
+
+
+def _after(filters: InvoiceFilter, key: Composable) -> tuple[Composable, Parameters]:
+    return keyset.after_cursor(
+        filters.cursor,
+        name=filters.list_name,
+        key=key,
+        row_id="invoice_id",
+        descending=filters.sort.startswith("-"),
+        is_time=filters.sort.endswith("createdAt"),
+    )
+
+
+def _parameters(filters: InvoiceFilter, facets: Facets) -> Parameters:
+    skipped = sql.skipped_rows(filters)
+    return sql.parameters_of(filters) | {
+        "facets": facets.numbers,
+        "rows": filters.limit + 1,
+        "skipped": skipped,
+        "through": skipped + filters.limit + 1,
+    }
+
+
+def _key(filters: InvoiceFilter) -> SQL:
+    return sql.ORDERED_BY[filters.sort.removeprefix("-")]
+
+
+def _direction(filters: InvoiceFilter) -> SQL:
+    return SQL("DESC" if filters.sort.startswith("-") else "ASC")
