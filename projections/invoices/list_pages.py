@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Literal, Placeholder
 
 from projections.engine import keyset
 from projections.engine.keyset import Parameters
@@ -74,6 +74,21 @@ CROSS JOIN LATERAL (
 ) AS first_rows
 """
 )
+# Postings of several terms, each list in its order, merged: neighbours that are of every term.
+_OF_ALL_TERMS: Final = SQL(
+    """
+(SELECT key, invoice_id FROM ({lists}) AS posting GROUP BY key, invoice_id
+ HAVING bit_or(word) = {every} AND {others} AND (SELECT {conditions} FROM (
+     SELECT * FROM read.invoices WHERE invoices.invoice_id = posting.invoice_id OFFSET 0
+ ) AS invoice)
+ ORDER BY key {direction}, invoice_id {direction} LIMIT %(through)s)
+"""
+)
+_POSTINGS: Final = SQL(
+    "(SELECT created_at AS key, invoice_id, {word} AS word FROM read.invoice_search_terms"
+    " WHERE app_id = %(app_id)s AND {column} = {value} AND term >= {first} AND term < {last}"
+    " AND {after} ORDER BY created_at {direction}, invoice_id {direction})"
+)
 _ESTIMATE: Final = SQL(
     "EXPLAIN (FORMAT JSON) SELECT FROM read.invoices AS invoice WHERE {conditions}"
 )
@@ -121,6 +136,8 @@ def ordered_query(
     values = {f"range_{number}": one.values for number, one in enumerate(ranges)}
     if not ranges:
         found: Composed = _in_order(filters, emails, after)
+    elif len(ranges) > 1 and ranges[0].is_of_terms:
+        found = _of_all_terms(filters, ranges, emails, after)
     else:
         found = SQL(" UNION ALL ").join(
             _of_terms(filters, one, emails, after, Placeholder(f"range_{number}"))
@@ -168,7 +185,7 @@ def _of_terms(
 ) -> Composed:
     number = ranges.term or 0
     bounds = sql.term_range(number)
-    others = sql.term_conditions(filters, emails, table="posting", but=number)
+    others = sql.term_conditions(filters, emails, table="posting", but=[number])
     return _OF_TERMS.format(
         values=values,
         kind=ranges.kind,
@@ -176,6 +193,34 @@ def _of_terms(
         first=bounds["first"],
         last=bounds["after"],
         after=after,
+        others=_AND.join([SQL("true"), *others]),
+        conditions=_AND.join(_conditions(replace(filters, q=None), emails)),
+        direction=_direction(filters),
+    )
+
+
+def _of_all_terms(
+    filters: InvoiceFilter, several: Sequence[Ranges], emails: Collection[str], after: Composable
+) -> Composed:
+    lists = [
+        _POSTINGS.format(
+            word=Literal(1 << number),
+            column=ranges.column,
+            value=Literal(value),
+            first=sql.term_range(ranges.term or 0)["first"],
+            last=sql.term_range(ranges.term or 0)["after"],
+            after=after,
+            direction=_direction(filters),
+        )
+        for number, ranges in enumerate(several)
+        for value in ranges.values
+    ]
+    others = sql.term_conditions(
+        filters, emails, table="posting", but=[ranges.term or 0 for ranges in several]
+    )
+    return _OF_ALL_TERMS.format(
+        lists=SQL(" UNION ALL ").join(lists),
+        every=Literal((1 << len(several)) - 1),
         others=_AND.join([SQL("true"), *others]),
         conditions=_AND.join(_conditions(replace(filters, q=None), emails)),
         direction=_direction(filters),

@@ -198,16 +198,17 @@ class Ranges:
 def ordered_ranges(
     filters: InvoiceFilter, facets: Facets, sizes: Mapping[str, Size], of: Sequence[Source]
 ) -> list[Ranges]:
-    """Choose ranges for a list whose every filter leaves many; none: the order of the app."""
+    """Choose ranges for a list whose every filter leaves many; none: the order of the app.
+
+    Ranges of several terms are to be intersected; all others are merged.
+    """
     if filters.sort.endswith("createdAt"):
         terms = [source for source in of if source.name.startswith("term ")]
         # Of two ways, by a term and by an e-mail, neither is in the list's order.
         is_in_order = all(source.term is not None for source in terms)
-        for source in sorted(terms if is_in_order else (), key=lambda one: sizes[one.name].items):
-            kind, *values = sizes[source.name].ranges
-            if 0 < len(values) <= MOST_RANGES:
-                column = SQL("term" if kind == "term" else "substr(term, 1, 4)")
-                return [Ranges(column, SQL("text"), values, source.term)]
+        found = [*_of_postings(terms, sizes)] if is_in_order else []
+        if found:
+            return found
         if any(name in sizes for name in ("user_id", "customer", "subscription_id")):
             return []
         if "paid" in sizes and filters.tenant_id is None:
@@ -216,6 +217,15 @@ def ordered_ranges(
     if is_narrow or len(facets.numbers) <= MOST_RANGES:
         return [Ranges(SQL("facet"), SQL("bigint"), facets.numbers)]
     return []
+
+
+def _of_postings(terms: Sequence[Source], sizes: Mapping[str, Size]) -> Iterator[Ranges]:
+    """Yield the ranges of each term of a search that has few of them."""
+    for source in terms:
+        kind, *values = sizes[source.name].ranges
+        if 0 < len(values) <= MOST_RANGES:
+            column = SQL("term" if kind == "term" else "substr(term, 1, 4)")
+            yield Ranges(column, SQL("text"), values, source.term)
 
 
 def _of_payments(first: str | None, last: str | None) -> list[Ranges]:

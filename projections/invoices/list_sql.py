@@ -136,17 +136,17 @@ def term_conditions(
     emails: Collection[str],
     *,
     table: str = "invoice",
-    but: int = -1,
+    but: Collection[int] = (),
     is_estimate: bool = False,
 ) -> Iterator[Composable]:
-    """Write a condition for each prefix of `q`, but for one of them.
+    """Write a condition for each prefix of `q`, but for some of them.
 
     `emails` are those that some tenant's e-mail has. `is_estimate`: in the form whose rows the
     planner can estimate.
     """
     by_term = _BY_TERM if is_estimate else _PROBE
     for number, term in enumerate(search_terms.query_terms(filters.q or "")):
-        if number == but:
+        if number in but:
             continue
         found = by_term.format(invoice=Identifier(table), **term_range(number))
         if term in emails:
