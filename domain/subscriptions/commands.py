@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from domain.core.providers import Mode, Provider
+from domain.subscriptions.items import RequestedPrice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,6 @@ class CancelSubscription(SubscriptionCommand):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSubscription(SubscriptionCommand):
-    """Request other items; `lines`: 1..20 of {price, quantity}."""
+    """Request other items; `lines`: 1..20."""
 
-    lines: list[dict[str, Any]]
+    lines: list[RequestedPrice]

@@ -5,9 +5,9 @@ A first payment creates the mandate; the provider's subscription is created afte
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from domain.catalogue.pricing import Charge
 from domain.core import ids
@@ -17,6 +17,7 @@ from domain.gateway.objects import ProviderInvoice
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
 from domain.subscriptions.commands import StartSubscription
+from domain.subscriptions.items import NextTerms, Terms
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import agree, items_of, terms_of, with_items
 from domain.subscriptions.view import ENDED, SubscriptionView
@@ -64,21 +65,21 @@ def start_pending(
 
 def record_terms(
     known: Subscription,
-    terms: dict[str, Any],
+    terms: Terms,
     *,
     starts_at: int | None,
     actor: str,
     occurred_at: datetime,
 ) -> None:
     """Record the amount charged each period, from now or from `starts_at` on."""
-    upcoming = known.view.next_terms or {}
-    agreed = known.view.terms if starts_at is None else upcoming.get("terms")
-    if terms != agreed or (starts_at is not None and starts_at != upcoming.get("starts_at")):
+    now = known.view.terms == terms
+    later = starts_at is not None and known.view.next_terms == NextTerms(terms, starts_at)
+    if not (now if starts_at is None else later):
         known.record_event(
             s.SubscriptionTermsAgreed,
             occurred_at=occurred_at,
             actor=actor,
-            terms=terms,
+            terms=asdict(terms),
             starts_at=starts_at,
         )
 
@@ -153,10 +154,10 @@ def _ended(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscr
 def _with_items(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
     """Return the state with its items; terms agreed for the next period apply from then on."""
     upcoming = view.next_terms
-    if upcoming is None or not agree(seen, upcoming["terms"]):
+    if upcoming is None or not agree(seen, upcoming.terms):
         return with_items(seen, view.terms)
-    due = (seen.period_end or 0) > upcoming["starts_at"]
-    terms = upcoming["terms"] if due else view.terms
+    due = (seen.period_end or 0) > upcoming.starts_at
+    terms = upcoming.terms if due else view.terms
     return seen if terms is None else replace(seen, items=items_of(terms))
 
 

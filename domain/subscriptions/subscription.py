@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -20,6 +21,7 @@ from domain.subscriptions.commands import (
     StartSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.state_fields import EVENTS, STATUS, plan_of, state_fields
 from domain.subscriptions.view import ENDED, PendingRequest, SubscriptionView, fold
 
@@ -96,7 +98,7 @@ class Subscription(AggregateRoot):
             "at_period_end": command.at_period_end,
         }
         if isinstance(command, ChangeSubscription):
-            facts |= {"lines": command.lines}
+            facts |= {"lines": [asdict(line) for line in command.lines]}
             self.record_event(
                 s.SubscriptionChangeRequested, occurred_at=occurred_at, actor=command.actor, **facts
             )
@@ -144,7 +146,7 @@ class Subscription(AggregateRoot):
                 s.SubscriptionChangeScheduled,
                 occurred_at=occurred_at,
                 actor=WORKER,
-                lines=pending.lines,
+                lines=[asdict(line) for line in pending.lines],
                 starts_at=None if end is None else int(end.timestamp()),
             )
         self.record_event(
@@ -155,16 +157,15 @@ class Subscription(AggregateRoot):
             action=pending.action,
         )
 
-    def _has(self, lines: list[dict[str, Any]]) -> bool:
+    def _has(self, lines: list[RequestedPrice]) -> bool:
         """Return whether the subscription already has these items."""
-        usage_based = {item["price"] for item in self.view.items if item.get("usage_based")}
+        items = self.view.items
+        usage_based = {item.price for item in items if item.usage_based}
         has = sorted(
-            (item["price"], 0 if item["price"] in usage_based else item["quantity"] or 0)
-            for item in self.view.items
+            (item.price or "", 0 if item.usage_based else item.quantity or 0) for item in items
         )
         return has == sorted(
-            (line["price"], 0 if line["price"] in usage_based else line["quantity"])
-            for line in lines
+            (line.price, 0 if line.price in usage_based else line.quantity) for line in lines
         )
 
     def refuse_request(

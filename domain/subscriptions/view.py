@@ -11,11 +11,25 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from domain.catalogue.pricing import ChargeLine
 from domain.core import ids
 from domain.core.calendar import from_unix
 from domain.core.failures import Failure
 from domain.core.steps import GaveUp, StepRecord
 from domain.subscriptions import events as s
+from domain.subscriptions.items import (
+    LaterPhase,
+    NextTerms,
+    RequestedPrice,
+    ScheduledChange,
+    ScheduledItem,
+    SubscribedItem,
+    Terms,
+    read_items,
+    read_phases,
+    read_requested,
+    read_terms,
+)
 
 INCOMPLETE: Final = "incomplete"
 
@@ -37,13 +51,13 @@ EARNING: Final = frozenset({"active", "past_due"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRequest:
-    """A requested action that has no outcome yet; `lines` of a change: {price, quantity}."""
+    """A requested action that has no outcome yet; `lines`: of a change."""
 
     action: str
     request_id: UUID
     attempt: int
     at_period_end: bool
-    lines: list[dict[str, Any]] | None
+    lines: list[RequestedPrice] | None
 
 
 @dataclass(slots=True)
@@ -68,7 +82,7 @@ class SubscriptionView:
     metadata: dict[str, str] = field(default_factory=dict)
     status: str = INCOMPLETE
     currency: str | None = None
-    items: list[dict[str, Any]] = field(default_factory=list)
+    items: list[SubscribedItem] = field(default_factory=list)
     monthly_minor: int | None = 0
     period_start: datetime | None = None
     period_end: datetime | None = None
@@ -76,8 +90,8 @@ class SubscriptionView:
     cancel_at: datetime | None = None
     canceled_at: datetime | None = None
     ended_at: datetime | None = None
-    scheduled: dict[str, Any] | None = None
-    scheduled_phases: list[dict[str, Any]] = field(default_factory=list)
+    scheduled: ScheduledChange | None = None
+    scheduled_phases: list[LaterPhase] = field(default_factory=list)
     failure: Failure | None = None
     as_of: int = 0
     provider_fields: dict[str, Any] = field(default_factory=dict)
@@ -85,8 +99,8 @@ class SubscriptionView:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     pending_request: PendingRequest | None = None
     gave_up: GaveUp | None = None
-    terms: dict[str, Any] | None = None
-    next_terms: dict[str, Any] | None = None
+    terms: Terms | None = None
+    next_terms: NextTerms | None = None
     mandate: str | None = None
     ends_at: int | None = None
 
@@ -118,11 +132,9 @@ def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> Subscript
                 event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
             )
         case s.SubscriptionChangeScheduled():
-            occurred_at = from_unix(event.starts_at)
-            view.scheduled = {
-                "lines": event.lines,
-                "at": None if occurred_at is None else occurred_at.isoformat(),
-            }
+            view.scheduled = ScheduledChange(
+                read_requested(event.lines), from_unix(event.starts_at)
+            )
         case s.SubscriptionTermsAgreed() | s.SubscriptionEndScheduled() | s.SubscriptionLinked():
             _take_agreement(view, event)
         case s.SubscriptionStepGaveUp():
@@ -169,48 +181,49 @@ def _apply_provider_fields(view: SubscriptionView, event: s.SubscriptionStateEve
     _follow_own_schedule(view, event)
     view.provider_fields = {name: getattr(event, name) for name in _PROVIDER_FIELDS}
     view.currency = event.currency
-    view.items = [dict(item) for item in event.items]
+    view.items = read_items(event.items)
     view.monthly_minor = event.monthly_minor
     view.period_start, view.period_end = from_unix(event.period_start), from_unix(event.period_end)
     view.trial_end, view.cancel_at = from_unix(event.trial_end), from_unix(event.cancel_at)
     view.canceled_at, view.ended_at = from_unix(event.canceled_at), from_unix(event.ended_at)
-    view.scheduled_phases = [dict(phase) for phase in event.scheduled_phases]
+    view.scheduled_phases = read_phases(event.scheduled_phases)
     has_begun = isinstance(event, s.SubscriptionPlanChanged) and event.scheduled_change is None
     if has_begun or view.status in ENDED:
         view.scheduled = None
     upcoming = view.next_terms
-    begun = upcoming is not None and (event.period_end or 0) > upcoming["starts_at"]
-    if upcoming is not None and begun and _is_for(event, upcoming["terms"]):
-        view.terms, view.next_terms, view.scheduled = upcoming["terms"], None, None
+    begun = upcoming is not None and (event.period_end or 0) > upcoming.starts_at
+    if upcoming is not None and begun and _is_for(view.items, upcoming.terms):
+        view.terms, view.next_terms, view.scheduled = upcoming.terms, None, None
 
 
 def _follow_own_schedule(view: SubscriptionView, event: s.SubscriptionStateEvent) -> None:
     """Show the change that our schedule still has at the provider, where others may edit it."""
-    change = event.scheduled_change
-    if change is None:
+    if event.scheduled_change is None:
         if view.provider_fields.get("scheduled_change") is not None:
             view.scheduled = None
         return
-    starts_at = from_unix(change["starts_at"])
-    lines = None if view.scheduled is None else view.scheduled["lines"]
-    if lines is None or _prices(lines) != _prices(change["items"]):
-        lines = [{**item, "quantity": _quantity(item)} for item in change["items"]]
-    view.scheduled = {"lines": lines, "at": starts_at and starts_at.isoformat()}
+    (phase,) = read_phases([event.scheduled_change])
+    lines = None if view.scheduled is None else view.scheduled.lines
+    if lines is None or _prices(lines) != _prices(phase.items):
+        lines = [RequestedPrice(item.price, _quantity(item)) for item in phase.items]
+    view.scheduled = ScheduledChange(lines, from_unix(phase.starts_at))
 
 
-def _is_for(event: s.SubscriptionStateEvent, terms: dict[str, Any]) -> bool:
+def _is_for(items: list[SubscribedItem], terms: Terms) -> bool:
     """Return whether a state names the items of these terms; the provider may lag behind them."""
-    return _prices(event.items) == _prices(terms.get("lines") or ())
+    return _prices(items) == _prices(terms.lines)
 
 
-def _prices(lines: Iterable[dict[str, Any]]) -> list[tuple[str, int]]:
-    return sorted((line.get("price") or "", _quantity(line)) for line in lines)
+_Line = RequestedPrice | ScheduledItem | SubscribedItem | ChargeLine
 
 
-def _quantity(line: dict[str, Any]) -> int:
+def _prices(lines: Iterable[_Line]) -> list[tuple[str, int]]:
+    return sorted((line.price or "", _quantity(line)) for line in lines)
+
+
+def _quantity(line: _Line) -> int:
     """Return a line's quantity; one that is billed by usage is requested as 1, and has none."""
-    quantity: int | None = line.get("quantity")
-    return 1 if quantity is None else quantity
+    return 1 if line.quantity is None else line.quantity
 
 
 def _take_agreement(
@@ -220,9 +233,9 @@ def _take_agreement(
     """Fold what we keep where the provider knows a sum and a mandate alone."""
     match event:
         case s.SubscriptionTermsAgreed(starts_at=None):
-            view.terms, view.next_terms = event.terms, None
-        case s.SubscriptionTermsAgreed():
-            view.next_terms = {"terms": event.terms, "starts_at": event.starts_at}
+            view.terms, view.next_terms = read_terms(event.terms), None
+        case s.SubscriptionTermsAgreed(starts_at=int() as starts_at):
+            view.next_terms = NextTerms(read_terms(event.terms), starts_at)
         case s.SubscriptionEndScheduled():
             view.ends_at = event.ends_at
         case s.SubscriptionLinked():
@@ -236,15 +249,16 @@ def _take_agreement(
 def _take_request(view: SubscriptionView, event: s.SubscriptionEvent) -> None:
     match event:
         case s.SubscriptionCancelRequested() | s.SubscriptionChangeRequested():
-            cancels = isinstance(event, s.SubscriptionCancelRequested)
-            step = "cancel" if cancels else "change"
+            step, lines = "cancel", None
+            if isinstance(event, s.SubscriptionChangeRequested):
+                step, lines = "change", read_requested(event.lines)
             before = view.steps.get(step)
             view.pending_request = PendingRequest(
                 action=step,
                 request_id=event.request_id,
                 attempt=1 if before is None else before.attempt + 1,
                 at_period_end=event.at_period_end,
-                lines=getattr(event, "lines", None),
+                lines=lines,
             )
             view.failure, view.gave_up = None, None
         case s.SubscriptionRequestDone():

@@ -53,7 +53,7 @@ def share_of(view: SubscriptionView | None) -> Shares:
     books = None if view is None else sum_key_of(view)
     if view is None or books is None or view.status not in EARNING:
         return {}
-    usage_based = any(item.get("usage_based") for item in view.items)
+    usage_based = any(item.usage_based for item in view.items)
     unpriced = view.monthly_minor is None
     return {books: Amount(view.recurring_minor, 1, int(unpriced), int(usage_based))}
 

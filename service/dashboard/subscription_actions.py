@@ -51,7 +51,7 @@ async def _confirm_change(request: Request, visitor: Visitor) -> Response:
         subscriptions_of(request), visitor.caller, request.path_params["subscriptionId"]
     )
     body = validate(ChangeBody, change_of(request.query_params))
-    names = {item["price"]: item.get("name") for item in found.view.items}
+    names = {item.price: item.name for item in found.view.items}
     values = {
         "subscription": found.view,
         "body": body,
@@ -59,7 +59,7 @@ async def _confirm_change(request: Request, visitor: Visitor) -> Response:
         "removed": [
             item
             for item in found.view.items
-            if item["price"] not in {line.price for line in body.line_items}
+            if item.price not in {line.price for line in body.line_items}
         ],
         "action_key": str(uuid4()),
     }
@@ -72,7 +72,7 @@ async def _change(request: Request, visitor: Visitor, form: Form) -> Response:
     command = partial(
         ChangeSubscription,
         at_period_end=body.when == "periodEnd",
-        lines=[line.model_dump() for line in body.line_items],
+        lines=body.requested(),
     )
     return await _act(request, visitor, form, command, given=given)
 

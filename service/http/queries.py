@@ -1,7 +1,7 @@
 """Queries of reads and lists (API: Lists)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
@@ -61,19 +61,6 @@ def _plain_bool(text: object) -> object:
     return text
 
 
-def _split_work(given: object) -> object:
-    """Accept both `state=open&state=gave_up` and `state=open,gave_up`."""
-    if isinstance(given, list):
-        return [_work_state(value) for text in given for value in str(text).split(",")]
-    return given
-
-
-def _work_state(text: str) -> str:
-    if text not in WORK_STATES:
-        raise invalid(f"must be one of {', '.join(WORK_STATES)}")
-    return text
-
-
 def _search_query(fields: str) -> str:
     if not 1 <= len(query_terms(fields)) <= MOST_TERMS:
         raise invalid(f"must have 1 to {MOST_TERMS} terms")
@@ -112,7 +99,7 @@ class ReadQuery(_Query):
 class WorkQuery(_Query):
     """Filter and page of the list of work."""
 
-    state: Annotated[list[_AnyWork], BeforeValidator(_split_work)] = Field(default_factory=list)
+    state: Annotated[list[_AnyWork], split_into(WORK_STATES)] = Field(default_factory=list)
     limit: int = Field(20, ge=1, le=100)
     cursor: Annotated[Token, Field(max_length=2000)] | None = None
 
@@ -187,13 +174,15 @@ def read_query(kind: type[Query], params: QueryParams) -> Query:
 def read_list_query(params: QueryParams, *, paged: bool) -> ListQuery:
     """Parse the query of a list; `paged`: it accepts `page`. Raises BadRequest."""
     query = read_query(ListQuery, params)
-    faults = [
-        FieldError(message=f"{path}: {why}", path=path)
-        for path, why in _clashes(query, paged=paged)
-    ]
+    refuse_clashes(_clashes(query, paged=paged))
+    return query
+
+
+def refuse_clashes(clashes: Iterable[tuple[str, str]]) -> None:
+    """Raise BadRequest for fields that exclude each other, given with the reason."""
+    faults = [FieldError(message=f"{path}: {why}", path=path) for path, why in clashes]
     if faults:
         raise BadRequest(*faults)
-    return query
 
 
 def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
@@ -202,13 +191,18 @@ def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
     if query.currency is None and (query.amount_min, query.amount_max) != (None, None):
         yield "currency", "is required with amountMin and amountMax"
     if query.format == "csv":
-        for name in ("limit", "cursor", "page"):
-            if name in query.model_fields_set:
-                yield name, "the whole list is given as CSV"
+        yield from clashes_with_csv(query)
     elif query.page is not None and (query.cursor is not None or not paged):
         yield "page", "use cursor here"
     elif (query.page or 0) * query.limit > DEEPEST_ROW:
         yield "page", "is too deep: use cursor"
+
+
+def clashes_with_csv(query: BaseModel) -> Iterator[tuple[str, str]]:
+    """Yield the given fields that choose a part of a list, which CSV has as a whole."""
+    for name in ("limit", "cursor", "page"):
+        if name in query.model_fields_set:
+            yield name, "the whole list is given as CSV"
 
 
 def clashes_of_tenants(query: ListQuery | SubscriptionListQuery) -> Iterator[tuple[str, str]]:

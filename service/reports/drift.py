@@ -10,7 +10,7 @@ from starlette.responses import Response
 from projections.reconciliation.queries import DriftFilter, DriftRow, DriftSums
 from service.auth.authenticate import authenticate
 from service.http.errors import BadRequest, FieldError
-from service.http.queries import read_query
+from service.http.queries import clashes_with_csv, read_query, refuse_clashes
 from service.http.responses import LAG_MS, document
 from service.invoices.csv_export import Cell, csv_stream, harmless
 from service.recording.read_your_writes import wait_until_folded
@@ -32,7 +32,8 @@ async def get_drift(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     query = read_query(DriftQuery, request.query_params)
-    _check(query)
+    if query.format == "csv":
+        refuse_clashes(clashes_with_csv(query))
     zone = query.timezone or caller.app.settings.time_zone
     start, end = period_of(query, context.now(), zone=zone)
     await wait_until_folded(context.recording, query.min_position, projection=_PROJECTION)
@@ -118,19 +119,6 @@ async def _report(
         to=filters.detected_to,
         timezone=zone,
     )
-
-
-def _check(query: DriftQuery) -> None:
-    """Raise BadRequest for fields that exclude each other."""
-    if query.format == "csv":
-        paged = [name for name in ("limit", "cursor") if name in query.model_fields_set]
-        if paged:
-            raise BadRequest(
-                *(
-                    FieldError(message=f"{name}: the whole list is given as CSV", path=name)
-                    for name in paged
-                )
-            )
 
 
 def period_of(query: DriftQuery, now: datetime, *, zone: str) -> tuple[datetime, datetime]:

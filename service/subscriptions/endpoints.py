@@ -15,12 +15,12 @@ from domain.subscriptions.events import SubscriptionRequestRefused
 from service.auth.authenticate import authenticate
 from service.http import envelope
 from service.http.caller import Caller
-from service.http.errors import BadRequest, FieldError
 from service.http.queries import (
     ReadQuery,
     SubscriptionListQuery,
     clashes_of_tenants,
     read_query,
+    refuse_clashes,
     to_subscription_filter,
 )
 from service.http.requests import path_uuid, read_json, wait_s
@@ -94,8 +94,8 @@ async def change_subscription(request: Request) -> Response:
     """Replace the lines of a subscription, now or from its next period on."""
 
     def command(body: ChangeBody) -> Callable[..., SubscriptionCommand]:
-        lines = [line.model_dump() for line in body.line_items]
-        return partial(ChangeSubscription, at_period_end=body.when == "periodEnd", lines=lines)
+        at_period_end = body.when == "periodEnd"
+        return partial(ChangeSubscription, at_period_end=at_period_end, lines=body.requested())
 
     return await _request(request, ChangeBody, command)
 
@@ -103,11 +103,7 @@ async def change_subscription(request: Request) -> Response:
 async def _list(request: Request, caller: Caller, fixed: Mapping[str, object]) -> Response:
     context = context_of(request)
     query = read_query(SubscriptionListQuery, request.query_params)
-    faults = [
-        FieldError(message=f"{path}: {why}", path=path) for path, why in clashes_of_tenants(query)
-    ]
-    if faults:
-        raise BadRequest(*faults)
+    refuse_clashes(clashes_of_tenants(query))
     await wait_until_folded(context.recording, query.min_position, projection=PROJECTION)
     mode = await default_mode(context.access, caller.app, query.provider)
     lag_ms = await context.readiness.lag_ms(PROJECTION)

@@ -1,13 +1,12 @@
 """Build the responses with subscriptions of the canonical API."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from domain.core.calendar import from_unix
 from domain.core.failures import Failure
 from domain.subscriptions.events import SubscriptionRequestRefused
+from domain.subscriptions.items import LaterPhase, ScheduledChange, SubscribedItem
 from domain.subscriptions.view import SubscriptionView
 from projections.engine.keyset import Page
 from projections.subscriptions.queries import SubscriptionRow
@@ -77,36 +76,30 @@ def _item(view: SubscriptionView, *, position: int) -> schemas.Subscription:
     )
 
 
-def _line(line: Mapping[str, Any]) -> schemas.SubscribedLine:
+def _line(item: SubscribedItem) -> schemas.SubscribedLine:
     return schemas.SubscribedLine(
-        name=line.get("name"),
-        quantity=line.get("quantity"),
-        price=line.get("price"),
-        amount_minor=line.get("amount_minor"),
-        amount_decimal=line.get("amount_decimal"),
-        usage_based=line.get("usage_based", False),
-        currency=line.get("currency"),
-        interval=line.get("interval"),
-        interval_count=line.get("interval_count"),
+        name=item.name,
+        quantity=item.quantity,
+        price=item.price,
+        amount_minor=item.amount_minor,
+        amount_decimal=item.amount_decimal,
+        usage_based=item.usage_based,
+        currency=item.currency,
+        interval=item.interval,
+        interval_count=item.interval_count,
     )
 
 
-def _scheduled(change: Mapping[str, Any]) -> schemas.ScheduledChange:
+def _scheduled(change: ScheduledChange) -> schemas.ScheduledChange:
     lines = [
-        schemas.ScheduledLine(price=line.get("price"), quantity=line.get("quantity"))
-        for line in change["lines"]
+        schemas.ScheduledLine(price=line.price, quantity=line.quantity) for line in change.lines
     ]
-    at = change["at"]  # stored in the view as text
-    return schemas.ScheduledChange(
-        line_items=lines, at=None if at is None else datetime.fromisoformat(at)
-    )
+    return schemas.ScheduledChange(line_items=lines, at=change.at)
 
 
-def _phase(phase: Mapping[str, Any]) -> schemas.ScheduledPhase:
-    lines = [
-        schemas.PhaseLine(price=item["price"], quantity=item["quantity"]) for item in phase["items"]
-    ]
-    return schemas.ScheduledPhase(line_items=lines, starts_at=from_unix(phase["starts_at"]))
+def _phase(phase: LaterPhase) -> schemas.ScheduledPhase:
+    lines = [schemas.PhaseLine(price=item.price, quantity=item.quantity) for item in phase.items]
+    return schemas.ScheduledPhase(line_items=lines, starts_at=from_unix(phase.starts_at))
 
 
 def _start_failure(view: SubscriptionView) -> Failure | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from domain.core import money
+from domain.subscriptions.items import RequestedPrice
 from service.http.validation import RequestModel, SchemaKeywords, Token, invalid
 from service.invoices.schemas import MOST_LINES
 
@@ -38,3 +39,7 @@ class ChangeBody(RequestModel):
         SchemaKeywords({"uniqueItems": True}),
     ]
     when: Literal["now", "periodEnd"]
+
+    def requested(self) -> list[RequestedPrice]:
+        """Return the lines as the command takes them."""
+        return [RequestedPrice(line.price, line.quantity) for line in self.line_items]

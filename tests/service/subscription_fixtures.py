@@ -73,7 +73,7 @@ def _after(subscription: Subscription) -> ProviderSubscription:
     if pending.at_period_end:
         return seen
     items = [
-        replace(seen.items[0], id=f"si_{number}", price=line["price"], quantity=line["quantity"])
+        replace(seen.items[0], id=f"si_{number}", price=line.price, quantity=line.quantity)
         for number, line in enumerate(pending.lines or [])
     ]
     return replace(seen, items=tuple(items))

@@ -70,7 +70,7 @@ def _carry_out(known: Subscription, deps: SubscriptionDeps) -> None:
     _require_no_other_schedule(seen)
     if pending.at_period_end:
         _require_another_period(seen)
-    items = [(line["price"], line["quantity"]) for line in pending.lines or ()]
+    items = [(line.price, line.quantity) for line in pending.lines or ()]
     change = deps.gateway.schedule_plan if pending.at_period_end else deps.gateway.change_plan
     change(at_provider, items, key=key)
 

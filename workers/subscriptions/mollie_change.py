@@ -9,7 +9,8 @@ must know them. Each call may be repeated without harm.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Final
 from uuid import UUID
 
 from domain.billing import Billing
@@ -19,13 +20,14 @@ from domain.core import ids
 from domain.core.effects import WORKER
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.subscriptions import ProviderSubscription
+from domain.subscriptions.items import Terms
 from domain.subscriptions.mandate_subscription import (
     record_mollie_state,
     record_terms,
     schedule_end,
 )
 from domain.subscriptions.subscription import Subscription
-from domain.subscriptions.terms import charge_of, tax_of, terms_of
+from domain.subscriptions.terms import tax_of, terms_of
 from domain.subscriptions.view import PendingRequest, SubscriptionView
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected
@@ -95,11 +97,11 @@ def _change(known: Subscription, deps: MandateSubscriptionDeps) -> None:
 
     deps.billing.change(Subscription, view.id, decide)
     deps.gateway.change_mandate_subscription(
-        view.provider_subscription_id, customer=view.customer or "", charge=charge_of(terms)
+        view.provider_subscription_id, customer=view.customer or "", charge=terms.charge
     )
 
 
-def _terms(view: SubscriptionView, pending: PendingRequest, billing: Billing) -> dict[str, Any]:
+def _terms(view: SubscriptionView, pending: PendingRequest, billing: Billing) -> Terms:
     """Compute the new terms, with the agreed tax. Raises RequestRejected."""
     if not pending.at_period_end:
         raise RequestRejected(code="change_now_impossible", message=_NOTHING_BETWEEN, path="when")
@@ -109,7 +111,7 @@ def _terms(view: SubscriptionView, pending: PendingRequest, billing: Billing) ->
     if view.terms is None:
         message = "It was not started here, so that its tax is unknown: change it at Mollie."
         raise RequestRejected(code="terms_unknown", message=message)
-    lines = [line | {"name": None} for line in pending.lines or ()]
+    lines = [asdict(line) | {"name": None} for line in pending.lines or ()]
     names = {line["price"] for line in lines}
     found = {name: billing.find(Price, ids.for_price(view.app_id, name)) for name in names}
     prices = {name: price for name, price in found.items() if price is not None}
@@ -118,8 +120,8 @@ def _terms(view: SubscriptionView, pending: PendingRequest, billing: Billing) ->
         terms = terms_of(charge)
     except NotChargeable as error:
         raise RequestRejected(code=error.code, message=error.message, path=error.path) from error
-    if charge.currency != view.terms["currency"]:
-        message = f"A subscription stays in its currency, {view.terms['currency']}."
+    if charge.currency != view.terms.currency:
+        message = f"A subscription stays in its currency, {view.terms.currency}."
         raise RequestRejected(code="currency_differs", message=message, path="lineItems")
     return terms
 

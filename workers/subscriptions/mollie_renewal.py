@@ -6,10 +6,9 @@ payment belongs to is read from the provider's subscription.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from domain.core import calendar
@@ -18,9 +17,9 @@ from domain.gateway.errors import GatewayRejected
 from domain.gateway.objects import ProviderInvoice, ProviderLine, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
+from domain.subscriptions.items import Terms
 from domain.subscriptions.mandate_subscription import START_STEP
 from domain.subscriptions.subscription import Subscription
-from domain.subscriptions.terms import charge_of, interval_of
 from domain.subscriptions.view import SubscriptionView
 from workers.payments.plan import provider_lines
 from workers.provider_objects.import_object import (
@@ -132,8 +131,8 @@ def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> Provider
         return replace(seen, lines=_whole(seen))
     began = provider_date(datetime.fromtimestamp(seen.created_at or seen.as_of, UTC))
     terms = None if view is None else next(_terms_for(seen, view), None)
-    every = _every(view) if terms is None else interval_of(terms)
-    charge = None if terms is None else charge_of(terms)
+    every = _every(view) if terms is None else terms.every
+    charge = None if terms is None else terms.charge
     return replace(
         seen,
         reason="renewal",
@@ -144,20 +143,22 @@ def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> Provider
     )
 
 
-def _terms_for(seen: ProviderInvoice, view: SubscriptionView) -> Iterator[Mapping[str, Any]]:
+def _terms_for(seen: ProviderInvoice, view: SubscriptionView) -> Iterator[Terms]:
     """Find the agreed terms with this total."""
-    upcoming = (view.next_terms or {}).get("terms")
+    upcoming = None if view.next_terms is None else view.next_terms.terms
     for terms in (view.terms, upcoming):
         if terms is None:
             continue
-        charge = charge_of(terms)
+        charge = terms.charge
         if (charge.currency, charge.total_minor) == (seen.currency, seen.total_minor):
             yield terms
 
 
 def _every(view: SubscriptionView | None) -> tuple[str, int] | None:
     item = None if view is None else next(iter(view.items), None)
-    return None if item is None else (item["interval"], item["interval_count"])
+    if item is None or item.interval is None or item.interval_count is None:
+        return None
+    return item.interval, item.interval_count
 
 
 def _whole(seen: ProviderInvoice) -> tuple[ProviderLine, ...]:

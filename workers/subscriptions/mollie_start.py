@@ -21,6 +21,7 @@ from domain.gateway.objects import ProviderMandate
 from domain.gateway.subscriptions import MandateSubscriptionDraft, ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
+from domain.subscriptions.items import Terms
 from domain.subscriptions.mandate_subscription import (
     START_STEP,
     give_up_start,
@@ -28,7 +29,6 @@ from domain.subscriptions.mandate_subscription import (
     restart_step,
 )
 from domain.subscriptions.subscription import Subscription
-from domain.subscriptions.terms import charge_of, interval_of
 from domain.subscriptions.view import SubscriptionView
 from workers.invoices.job import billhook_metadata
 from workers.providers.callback_urls import CallbackUrls
@@ -102,7 +102,7 @@ def _find_or_create(
     draft = MandateSubscriptionDraft(
         customer=customer,
         mandate=step.plan["mandate"],
-        charge=charge_of(known.view.terms or {}),
+        charge=_terms(known.view).charge,
         starts_on=step.plan["starts_on"],
         description=description,
         webhook_url=deps.callback_urls.webhook_url(known.view.provider, known.view.connection_id),
@@ -139,7 +139,7 @@ def _plan(view: SubscriptionView, invoice: InvoiceView, deps: StartSubscriptionD
     payment = invoice.paid_by_object or invoice.provider_object_id or ""
     mandate = deps.gateway.find_mandate(payment, customer=view.customer or "")
     mandate_id = _valid(mandate, waited=deps.now() - paid_at)
-    next_day = calendar.after(provider_date(paid_at), *interval_of(view.terms or {}))
+    next_day = calendar.after(provider_date(paid_at), *_terms(view).every)
     return {
         "mandate": mandate_id,
         "starts_on": max(next_day, provider_date(deps.now())).isoformat(),
@@ -158,7 +158,13 @@ def _valid(mandate: ProviderMandate | None, *, waited: timedelta) -> str:
     raise GatewayUnavailable(problem, retry_after_s=RECHECK_S, counted=False)
 
 
+def _terms(view: SubscriptionView) -> Terms:
+    """Return the agreed terms, which every subscription that starts here has."""
+    assert view.terms is not None, "it starts by terms"  # noqa: S101 - STYLE: assert what must hold
+    return view.terms
+
+
 def _description(view: SubscriptionView) -> str:
     """Return a description for the customer that no other subscription has."""
-    names = ", ".join(str(item["name"]) for item in view.items)
+    names = ", ".join(str(item.name) for item in view.items)
     return f"{names[:_LONGEST_NAMES]} {view.id}"

@@ -171,7 +171,7 @@ def test_the_final_status_does_not_depend_on_update_order(
             given_.when(answered(replace(last, is_incomplete=False)))
     view = given_.root.view
     assert view.status == (last.state if last.state != "expired" else "incomplete_expired")
-    assert [item["quantity"] for item in view.items] == [item.quantity for item in last.items]
+    assert [item.quantity for item in view.items] == [item.quantity for item in last.items]
     assert (view.cancel_at is None) == (last.cancel_at is None)
     assert view.as_of == last.as_of
 

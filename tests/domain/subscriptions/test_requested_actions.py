@@ -13,6 +13,7 @@ from domain.core.errors import NotPossible
 from domain.gateway.subscriptions import Discount
 from domain.subscriptions import events as s
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
 from tests.domain.subscription_examples import PERIOD, REQUEST_ID, TENANT_ID
@@ -48,7 +49,7 @@ def change(*, at_period_end: bool = False) -> Any:
         subscription_id=AGGREGATE_ID,
         request_id=uuid4(),
         at_period_end=at_period_end,
-        lines=[{"price": "price_2", "quantity": 1}],
+        lines=[RequestedPrice("price_2", 1)],
         request_hash="4a5h",
         actor="key:1",
     )

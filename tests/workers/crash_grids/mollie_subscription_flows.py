@@ -15,6 +15,7 @@ from domain.subscriptions.commands import (
     ChangeSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.crash_points import APPEND, Death, Died
 from tests.workers.mollie_harness import MollieBench
@@ -235,7 +236,7 @@ FLOWS: Final = (
         _to_change(
             ChangeSubscription,
             at_period_end=True,
-            lines=[{"price": "monthly", "quantity": 3}],
+            lines=[RequestedPrice("monthly", 3)],
         ),
         _ACTIVE,
         [APPEND, f"patch {_ONE}", f"get {_ONE}", APPEND],

@@ -18,6 +18,7 @@ from domain.subscriptions.commands import (
     ChangeSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.tenants.tenant import Tenant
 from tests.workers.crash_grids.environment import Kill, Stand
 from tests.workers.crash_grids.stripe_invoice_flows import Job, move, moved_for
@@ -157,7 +158,7 @@ def look(bench: Bench, job: Job) -> Ending:
         there=tuple(str(subscription.status) for subscription in there),
         payable=sum(invoice.status in ("open", "draft") for invoice in invoices),
         renewals=tuple(renewal.view.status for renewal in renewals if renewal is not None),
-        agrees=plan == {(item["price"], item["quantity"]) for item in known.items}
+        agrees=plan == {(item.price, item.quantity) for item in known.items}
         and end == standing.cancel_at
         and (known.scheduled is not None) == _waits(bench, known.provider_subscription_id),
     )
@@ -215,7 +216,7 @@ def _request(
         known = bench.subscription(job.invoice_id)
         more: dict[str, Any] = {}
         if amount is not None:
-            more = {"lines": [{"price": _monthly(bench, amount), "quantity": 1}]}
+            more = {"lines": [RequestedPrice(_monthly(bench, amount), 1)]}
         command = kind(
             subscription_id=known.id,
             request_id=uuid4(),

@@ -22,6 +22,7 @@ from domain.subscriptions.commands import (
     ChangeSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.tenant import Tenant
 from tests.support.sandbox import SandboxAdmin
@@ -355,14 +356,14 @@ def _ended_now(n: Narrator) -> None:
 
 def _changed(n: Narrator) -> None:
     n.start()
-    lines = [{"price": n.price(2999), "quantity": 2}]
+    lines = [RequestedPrice(n.price(2999), 2)]
     n.start_recording(n.request_action(ChangeSubscription, at_period_end=False, lines=lines))
     n.renew()
 
 
 def _changed_with_its_period(n: Narrator) -> None:
     n.start()
-    lines = [{"price": n.price(2999), "quantity": 2}]
+    lines = [RequestedPrice(n.price(2999), 2)]
     n.start_recording(n.request_action(ChangeSubscription, at_period_end=True, lines=lines))
     n.renew()
 

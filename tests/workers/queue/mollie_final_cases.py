@@ -11,6 +11,7 @@ from domain.invoices.commands import (
     RequestRetry,
     RequestVoid,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.mandate_subscription import schedule_end
 from domain.subscriptions.subscription import Subscription
@@ -76,7 +77,7 @@ def _overpayment(mollie: MollieBench) -> Args:
 def _change(kind: Any) -> Callable[[MollieBench], Args]:
     def prepare(mollie: MollieBench) -> Args:
         stream = Recurring(mollie).started().id
-        more = {"lines": [{"price": "monthly", "quantity": 2}]}
+        more = {"lines": [RequestedPrice("monthly", 2)]}
         chosen = more if kind is ChangeSubscription else {}
         return request_change(mollie.billing, stream, kind, at_period_end=True, **chosen)
 

@@ -13,6 +13,7 @@ from domain.invoices.commands import (
     RequestUncollectible,
     RequestVoid,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from tests.workers import stripe_setup_helpers as stripe_setups
 from tests.workers.invoices.test_stripe_captures import held
@@ -82,7 +83,7 @@ def _refund(bench: Bench) -> Args:
 def _change(kind: Any, *, at_period_end: bool) -> Callable[[Bench], Args]:
     def prepare(bench: Bench) -> Args:
         stream = bench.subscription(subscribed(bench)).view.id
-        lines = [{"price": monthly(bench, 2999), "quantity": 1}]
+        lines = [RequestedPrice(monthly(bench, 2999), 1)]
         more = {"lines": lines} if kind is ChangeSubscription else {}
         return request_change(bench.billing, stream, kind, at_period_end=at_period_end, **more)
 

@@ -17,6 +17,7 @@ from domain.subscriptions.commands import (
     ChangeSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.mollie_harness import MollieBench
@@ -98,7 +99,7 @@ class Recurring:
     def change(
         self, stream: UUID, *lines: tuple[str, int], at_period_end: bool = True
     ) -> SubscriptionView:
-        named = [{"price": price, "quantity": quantity} for price, quantity in lines]
+        named = [RequestedPrice(price, quantity) for price, quantity in lines]
         self._request_action(stream, ChangeSubscription, at_period_end=at_period_end, lines=named)
         return self.view(stream)
 

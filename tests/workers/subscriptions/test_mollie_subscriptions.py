@@ -33,7 +33,7 @@ def test_a_request_creates_a_first_payment_and_the_subscriptions_stream(
     view = recurring.view(recurring.stream(invoice))
     assert (view.status, view.origin, view.invoice_id) == ("incomplete", "request", invoice.id)
     assert view.provider_subscription_id == ""
-    assert [(item["price"], item["quantity"], item["amount_minor"]) for item in view.items] == [
+    assert [(item.price, item.quantity, item.amount_minor) for item in view.items] == [
         ("monthly", 2, 1999)
     ]
     assert view.monthly_minor == 3998
@@ -60,7 +60,7 @@ def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
     assert view.period_end is not None
     assert view.period_end.date().isoformat() == there["startDate"]
     assert there["startDate"] > datetime.now(UTC).date().isoformat()
-    assert [item["price"] for item in view.items] == ["monthly"]
+    assert [item.price for item in view.items] == ["monthly"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "expired", "canceled"])
@@ -311,14 +311,14 @@ def test_a_change_counts_from_the_next_payment_on(recurring: Recurring) -> None:
 
     change_requested = recurring.change(view.id, ("monthly", 3))
 
-    assert [item["quantity"] for item in change_requested.items] == [1]
+    assert [item.quantity for item in change_requested.items] == [1]
     assert change_requested.scheduled is not None
     assert recurring.there()[0]["amount"]["value"] == "72.56"
     recurring.pass_time(MONTH)
     (payment,) = recurring.renewals(view)
     recurring.receive_webhook(payment["id"])
     after = recurring.view(view.id)
-    assert [item["quantity"] for item in after.items] == [3]
+    assert [item.quantity for item in after.items] == [3]
     assert (after.scheduled, after.next_terms, after.monthly_minor) == (None, None, 5997)
     renewal = recurring.imported(payment["id"]).view
     assert (renewal.total_minor, renewal.tax_minor) == (7256, 1259)
@@ -365,7 +365,7 @@ def test_an_amount_changed_at_mollie_is_shown(recurring: Recurring) -> None:
     recurring.receive_webhook(payment["id"])
 
     after = recurring.view(view.id)
-    assert [(item["price"], item["amount_minor"]) for item in after.items] == [("", 500)]
+    assert [(item.price, item.amount_minor) for item in after.items] == [("", 500)]
     assert recurring.imported(payment["id"]).view.total_minor == 500
 
 

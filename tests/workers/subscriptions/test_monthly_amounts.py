@@ -43,7 +43,7 @@ def test_an_amount_with_a_fraction_of_a_minor_unit_is_exact(bench: Bench) -> Non
     view = view_of(bench, {"price": price, "quantity": 10_000})
     assert view.monthly_minor == 5000
     (item,) = view.items
-    assert (item["amount_minor"], item["amount_decimal"]) == (None, "0.5")
+    assert (item.amount_minor, item.amount_decimal) == (None, "0.5")
     assert shares(view) == [(5000, 1, 0, 0)]
     assert bench.account.charged() == [5000]
 
@@ -62,7 +62,7 @@ def test_a_quantity_of_zero_counts_as_zero(bench: Bench) -> None:
     empty = {"price": bench.account.add_price(1999, recurring=MONTHLY), "quantity": 0}
     view = view_of(bench, other, empty)
     assert view.monthly_minor == 700
-    assert sorted(item["quantity"] for item in view.items) == [0, 1]
+    assert {item.quantity for item in view.items} == {0, 1}
     assert bench.account.charged() == [700]
 
 
@@ -70,7 +70,7 @@ def test_what_is_billed_by_usage_adds_nothing_and_is_flagged(bench: Bench) -> No
     metered = add_price(bench, unit_amount=500, recurring=MONTHLY | {"usage_type": "metered"})
     view = view_of(bench, {"price": metered}, {"price": add_price(bench, unit_amount=300)})
     assert view.monthly_minor == 300
-    flags = {item["price"]: (item["quantity"], item["usage_based"]) for item in view.items}
+    flags = {item.price: (item.quantity, item.usage_based) for item in view.items}
     assert flags[metered] == (None, True)
     assert shares(view) == [(300, 1, 0, 1)]
 
@@ -79,5 +79,5 @@ def test_the_amount_is_that_of_the_currency_of_the_subscription(bench: Bench) ->
     options = {"aud": {"unit_amount": 2900}}
     price = add_price(bench, unit_amount=1999, currency_options=options)
     view = view_of(bench, {"price": price}, currency="aud")
-    assert (view.currency, view.monthly_minor, view.items[0]["currency"]) == ("aud", 2900, "aud")
+    assert (view.currency, view.monthly_minor, view.items[0].currency) == ("aud", 2900, "aud")
     assert bench.account.charged() == [2900]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.core.calendar import from_unix
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
+from domain.subscriptions.items import RequestedPrice, ScheduledItem
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.stripe_harness import Bench
 from tests.workers.subscriptions.test_stripe_subscriptions import (
@@ -17,7 +18,7 @@ from tests.workers.subscriptions.test_stripe_subscriptions import (
 
 
 def change(bench: Bench, invoice_id: UUID, price: str, *, at_period_end: bool) -> SubscriptionView:
-    lines = [{"price": price, "quantity": 1}]
+    lines = [RequestedPrice(price, 1)]
     kind: Any = ChangeSubscription
     return change_subscription(
         bench, invoice_id, kind, at_period_end=at_period_end, lines=lines
@@ -103,7 +104,7 @@ def test_a_trial_and_discounts_outlast_a_scheduled_change(bench: Bench) -> None:
         "proration_behavior": "none",
     }
     v1.subscriptions.update(named, discounted)
-    lines = [{"price": item.price.id, "quantity": 2}]
+    lines = [RequestedPrice(item.price.id, 2)]
     trial = change_subscription(bench, invoice_id, kind, at_period_end=True, lines=lines).view
     assert (trial.failure, trial.status, trial.monthly_minor) == (None, "trialing", 749)
     assert renewals(bench, invoice_id, months=1) == [1999, 0, 1749]
@@ -157,8 +158,8 @@ def test_a_schedule_of_others_is_shown_and_no_change_of_ours_replaces_it(bench: 
     named = put_under_schedule(bench, invoice_id, dearer, end_behavior="cancel")
     shown = bench.subscription(invoice_id).view
     (phase,) = shown.scheduled_phases
-    assert phase["items"] == [{"price": dearer, "quantity": 1}]
-    assert from_unix(phase["starts_at"]) == shown.period_end
+    assert phase.items == [ScheduledItem(dearer, 1)]
+    assert from_unix(phase.starts_at) == shown.period_end
     assert shown.cancel_at is not None
     assert shown.period_end is not None
     assert shown.cancel_at > shown.period_end
@@ -202,7 +203,7 @@ def test_a_change_with_the_next_period_keeps_quantities_of_nothing_and_usage(ben
     (item,) = bench.account.v1.subscription_items.list({"subscription": named}).data
     items: Any = [{"id": item.id, "quantity": 0}, {"price": metered}]
     bench.account.v1.subscriptions.update(named, {"items": items})
-    lines = [{"price": metered, "quantity": 1}, {"price": cheaper, "quantity": 2}]
+    lines = [RequestedPrice(metered, 1), RequestedPrice(cheaper, 2)]
     kind: Any = ChangeSubscription
     changed = change_subscription(bench, invoice_id, kind, at_period_end=True, lines=lines).view
     assert changed.failure is None

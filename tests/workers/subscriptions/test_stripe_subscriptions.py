@@ -12,6 +12,7 @@ from domain.subscriptions.commands import (
     ChangeSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.subscription import Subscription
 from eventlog.reading import RecordedEvent
 from tests.workers.stripe_harness import Bench
@@ -107,23 +108,23 @@ def test_it_is_ended_with_its_period_or_now(bench: Bench) -> None:
 def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     dearer, dearest = monthly(bench, 2999), monthly(bench, 4999)
-    lines = [{"price": dearer, "quantity": 1}]
+    lines = [RequestedPrice(dearer, 1)]
     changed = change_subscription(
         bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines
     ).view
     assert (changed.monthly_minor, changed.scheduled) == (2999, None)
-    lines = [{"price": dearest, "quantity": 2}]
+    lines = [RequestedPrice(dearest, 2)]
     waiting = change_subscription(
         bench, invoice_id, ChangeSubscription, at_period_end=True, lines=lines
     ).view
     assert (waiting.monthly_minor, waiting.pending_request) == (2999, None)
     assert waiting.scheduled is not None
-    assert waiting.scheduled["lines"] == lines
+    assert waiting.scheduled.lines == lines
 
 
 def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
     invoice_id = subscribed(bench)
-    lines = [{"price": "price_unknown", "quantity": 1}]
+    lines = [RequestedPrice("price_unknown", 1)]
     after = change_subscription(
         bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines
     ).view

@@ -26,6 +26,7 @@ from domain.subscriptions.commands import (
     ChangeSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.view import SubscriptionView
 from eventlog import persistence
 from eventlog.log import Log
@@ -166,7 +167,7 @@ def live(year: Year) -> None:
     for month in (5, 6):
         year.go_to(month, 16)
     dearer = bench.account.add_price(2999, recurring={"interval": "month"})
-    lines = [{"price": dearer, "quantity": 1}]
+    lines = [RequestedPrice(dearer, 1)]
     year.request_action(ChangeSubscription, at_period_end=False, lines=lines)
     year.report("changed")
     for month in (7, 8, 9, 10, 11, 12):

@@ -60,5 +60,5 @@ def test_a_subscription_with_twelve_prices_has_all_items_and_lines(bench: Bench)
 
     bench.deliver("customer.subscription.")
     known = bench.subscription(invoice_id).view
-    assert {item["price"] for item in known.items} == set(prices)
+    assert {item.price for item in known.items} == set(prices)
     assert known.monthly_minor == total
