@@ -10,7 +10,6 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from psycopg.sql import SQL, Identifier
 
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
 from domain.subscriptions.events import SubscriptionEvent
@@ -35,7 +34,7 @@ from tests.projections.subscriptions.random_events import (
     started,
 )
 from tests.projections.subscriptions.test_subscriptions import (
-    SCHEMA,
+    empty,
     folds,
     naive_sums,
     project,
@@ -47,17 +46,6 @@ _STATES: tuple[SubscriptionState, ...] = (
     "active", "active", "trialing", "past_due", "unpaid", "paused", "canceled",
 )  # fmt: skip
 Sums = dict[tuple[str, str], int]
-
-
-def empty(database: str) -> None:
-    with connect(database, application_name="test") as connection:
-        for table in (
-            "subscriptions",
-            "subscription_sums",
-            "recurring_movements",
-            "recurring_quarters",
-        ):
-            connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table)))
 
 
 @dataclass(frozen=True)

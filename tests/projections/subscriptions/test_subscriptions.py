@@ -58,6 +58,13 @@ def naive_sums(views: Iterable[SubscriptionView]) -> dict[SumKey, tuple[int, int
     return sums
 
 
+def empty(database: str) -> None:
+    """Delete the rows of an earlier example from all tables of the projection."""
+    with connect(database, application_name="test") as connection:
+        for table in subscriptions_projector.TABLES:
+            connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table.name)))
+
+
 def kept_sums(database: str) -> dict[SumKey, tuple[int, int]]:
     with connect(database, application_name="test") as connection:
         found = connection.execute(
@@ -104,9 +111,7 @@ def split(
 def test_rows_and_sums_equal_the_fold_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
-    with connect(database, application_name="test") as connection:
-        for table in ("subscriptions", "subscription_sums"):
-            connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table)))
+    empty(database)
     asyncio.run(project(database, split(log, boundaries)))
     views = folds(Codec().decode(entry) for entry in log)
     assert kept_views(database) == views

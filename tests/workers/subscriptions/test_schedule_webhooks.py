@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
 from domain.core.calendar import from_unix
 from domain.inbox.provider_event import ProviderEvent
+from domain.subscriptions.items import RequestedPrice, ScheduledItem
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.stripe_harness import Bench
 from tests.workers.subscriptions.test_stripe_changes import change
@@ -41,18 +43,14 @@ def test_a_schedule_of_others_is_followed_from_its_start_to_its_release(bench: B
         at_stripe(bench, invoice_id).id, price=dearer, end_behavior="cancel"
     )
     shown, schedule = follow(bench, invoice_id), at_stripe(bench, invoice_id).schedule
-    assert [phase["items"] for phase in shown.scheduled_phases] == [
-        [{"price": dearer, "quantity": 1}]
-    ]
+    assert [phase.items for phase in shown.scheduled_phases] == [[ScheduledItem(dearer, 1)]]
     assert shown.cancel_at == from_unix(schedule.phases[-1].end_date)
 
     schedules = bench.account.v1.subscription_schedules
     more: Any = {"phases": later_phase(schedule, dearer, 4), "end_behavior": "release"}
     schedules.update(schedule.id, more)
     shown = follow(bench, invoice_id)
-    assert [phase["items"] for phase in shown.scheduled_phases] == [
-        [{"price": dearer, "quantity": 4}]
-    ]
+    assert [phase.items for phase in shown.scheduled_phases] == [[ScheduledItem(dearer, 4)]]
     assert shown.cancel_at is None
 
     schedules.release(schedule.id)
@@ -89,7 +87,7 @@ def test_our_own_scheduled_change_is_shown_as_it_was_edited_and_called_off(bench
     edited: Any = {"phases": later_phase(schedule, dearer, 5)}
     schedules.update(schedule.id, edited)
     shown = follow(bench, invoice_id)
-    assert shown.scheduled == asked.scheduled | {"lines": [{"price": dearer, "quantity": 5}]}
+    assert shown.scheduled == replace(asked.scheduled, lines=[RequestedPrice(dearer, 5)])
 
     schedules.release(schedule.id)
     assert follow(bench, invoice_id).scheduled is None
