@@ -11,8 +11,8 @@ from domain.invoices.commands import (
     RequestRetry,
     RequestVoid,
 )
-from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
+from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.mandate_subscription import schedule_end
 from domain.subscriptions.subscription import Subscription
 from tests.workers.mollie_harness import MollieBench

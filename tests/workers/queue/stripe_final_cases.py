@@ -13,8 +13,8 @@ from domain.invoices.commands import (
     RequestUncollectible,
     RequestVoid,
 )
-from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
+from domain.subscriptions.items import RequestedPrice
 from tests.workers import stripe_setup_helpers as stripe_setups
 from tests.workers.invoices.test_stripe_captures import held
 from tests.workers.queue import interrupted_cases as interrupted
