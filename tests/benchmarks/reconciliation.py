@@ -37,6 +37,7 @@ from workers.runtime import open_billing
 _RATES: Final = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S")
 _MOST_CALLERS_RATIO: Final = 1.1
 _MOST_GROWTH_MB: Final = 30
+_MOST_POSTS: Final = 1_000
 
 
 def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
@@ -134,10 +135,13 @@ def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]
 
 
 def _by_turns(audit: AuditProcess, load: PostLoad) -> tuple[list[float], list[float]]:
-    """Post beside the audit, and while it is stopped, until it ends; seconds of both."""
+    """Post beside the audit, and while it is stopped, by turns; return the seconds of both.
+
+    After enough posts it runs on without callers.
+    """
     alone: list[float] = []
     beside: list[float] = []
-    while audit.is_running():
+    while audit.is_running() and len(alone) < _MOST_POSTS:
         beside += load.times_s()
         with audit.stopped():
             alone += load.times_s()
