@@ -170,9 +170,11 @@ class Follower:
     ) -> None:
         limit = 1 if progress.seen < progress.careful_until else progress.limit
         progress.head, events = await self._read(connection, progress, limit=limit)
-        if progress.seen >= progress.head or self._may_wait(progress, events, limit=limit):
+        if progress.seen < progress.head and self._may_wait(progress, events, limit=limit):
             return
         progress.waiting_from_s = None
+        if progress.seen >= progress.head:
+            return
         window_end = min(progress.head, progress.seen + _WINDOW)
         through = events[-1].position if len(events) == limit else window_end
         if not events:

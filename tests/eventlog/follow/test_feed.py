@@ -121,3 +121,32 @@ def test_deferred_events_are_handled_in_time_without_others(
             await until(lambda: len(rows.handled) == 6)
 
     with_feed(Feed(database), scenario)
+
+
+def test_a_follower_whose_events_may_all_wait_reads_an_idle_log_once_a_second(
+    database: str, log: Log
+) -> None:
+    async def scenario() -> None:
+        rows = Rows()
+        topics = ["A"]
+        follower = Follower(database, "rows", rows, topics=topics, deferred=topics, defer_s=0.001)
+        async with Running(follower):
+            await append(log, "A")
+            await until(lambda: rows.handled == [1])
+            started_s, queries = time.monotonic(), set[object]()
+            with psycopg.connect(database, autocommit=True) as connection:
+
+                def watched() -> bool:
+                    queries.update(connection.execute(_QUERY_TIMES).fetchall())
+                    return time.monotonic() - started_s > 3
+
+                await until(watched)
+            assert len(queries) <= 2 * (time.monotonic() - started_s) + 2
+
+    asyncio.run(scenario())
+
+
+_QUERY_TIMES = (
+    "SELECT query_start FROM pg_stat_activity"
+    " WHERE application_name = 'billhook follower rows' AND datname = current_database()"
+)
