@@ -18,6 +18,7 @@ from tests.benchmarks import (
     acks,
     appends,
     bulkheads,
+    dashboard,
     idle,
     lag,
     lists,
@@ -40,6 +41,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "bulkheads": bulkheads.measure,
     "pipeline": pipeline.measure,
     "reconciliation": reconciliation.measure,
+    "dashboard": dashboard.measure,
 }
 
 
@@ -54,7 +56,7 @@ def main() -> int:
         audit_calls_per_s=arguments.audit_calls_per_s,
     )
     if arguments.rows:
-        effort = replace(effort, rows=arguments.rows)
+        effort = replace(effort, rows=arguments.rows, invoices=arguments.rows)
     report, started_s = Report(), time.monotonic()
     with Stage() as stage:
         found: dict[str, object] = {
@@ -80,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1, help="of each server (default 1)")
     rate = "rate limit of the audited connection (default 100, Stripe's live mode)"
     parser.add_argument("--audit-calls-per-s", type=int, default=100, help=rate)
-    parser.add_argument("--rows", type=int, help="invoices of the benchmark of lists")
+    parser.add_argument("--rows", type=int, help="invoices of lists, rebuild and dashboard")
     return parser
 
 

@@ -128,7 +128,7 @@ def ends(rows: Sequence[RecurringRow], bucket: int) -> Sums:
     return {key: minor for key, minor in found.items() if minor}
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     events=histories(),
     moments=st.lists(st.integers(-2, 70), min_size=2, max_size=5, unique=True).map(sorted),
@@ -169,7 +169,7 @@ def test_start_and_movements_are_the_end_and_what_had_been_reported_by_then(
     asyncio.run(scenario())
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
