@@ -13,7 +13,7 @@ from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.codec import Codec
 from eventlog.reading import RecordedEvent
-from tests.projections.random_events import AT, classes_below, fields_of, recorded
+from tests.projections.random_events import AT, classes_below, fields_of, recorded, texts
 
 APP = UUID(int=1)
 
@@ -35,6 +35,7 @@ def streams(draw: st.DrawFn) -> list[s.SubscriptionEvent]:
             facts |= {"originator_topic": "subscription", "mode": draw(_modes), "app_id": APP}
         elif "currency" in facts:
             facts["currency"] = draw(_currencies)
+            facts["scheduled_change"] = draw(_phases)
         moment = AT + timedelta(microseconds=draw(st.integers(0, 10**9)))
         events.append(
             kind(originator_id=stream, originator_version=index + 1, timestamp=moment, **facts)
@@ -44,6 +45,15 @@ def streams(draw: st.DrawFn) -> list[s.SubscriptionEvent]:
 
 _modes = st.sampled_from(["live", "test"])
 _currencies = st.sampled_from(["eur", "usd", None])
+_phases = st.none() | st.fixed_dictionaries(
+    {
+        "starts_at": st.none() | st.integers(0, 4_000_000_000),
+        "items": st.lists(
+            st.fixed_dictionaries({"price": texts, "quantity": st.none() | st.integers(1, 9)}),
+            max_size=2,
+        ),
+    }
+)
 
 
 @st.composite
