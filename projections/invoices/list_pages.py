@@ -15,11 +15,8 @@ from projections.invoices.list_sql import InvoiceFilter
 _AND: Final = SQL(" AND ")
 _FEW: Final = SQL(
     """
-WITH few AS MATERIALIZED (SELECT DISTINCT invoice_id FROM ({found}) AS source),
-fitting AS MATERIALIZED (
-    SELECT {key} AS key, invoice.invoice_id FROM few CROSS JOIN LATERAL (
-        SELECT * FROM read.invoices WHERE invoices.invoice_id = few.invoice_id OFFSET 0
-    ) AS invoice WHERE {conditions}
+WITH fitting AS MATERIALIZED (
+    SELECT {key} AS key, invoice.invoice_id FROM {rows} AS invoice WHERE {conditions}
 ), page AS (
     SELECT key, invoice_id FROM fitting WHERE {after}
     ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
@@ -28,6 +25,14 @@ SELECT total.total, page.key, page.invoice_id, invoice.view::text AS view, invoi
 FROM (SELECT count(*) AS total FROM fitting) AS total
 LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
 ORDER BY page.key {direction}, page.invoice_id {direction}
+"""
+)
+_ROWS_OF_TERM: Final = SQL(
+    """
+(SELECT row.* FROM (SELECT DISTINCT invoice_id FROM ({found}) AS source) AS few
+ CROSS JOIN LATERAL (
+    SELECT * FROM read.invoices WHERE invoices.invoice_id = few.invoice_id OFFSET 0
+ ) AS row)
 """
 )
 # OFFSET 0: the rows are read by their ids, never by an index of the filter for each of them.
@@ -118,8 +123,13 @@ def few_query(
 ) -> tuple[Composed, Parameters]:
     """Write the statement that filters, sorts and counts all invoices of a source."""
     after, page_key = _after(filters, SQL("key"))
+    rows: Composable = SQL("(SELECT * FROM read.invoices WHERE {} OFFSET 0)").format(
+        _AND.join(source.conditions)
+    )
+    if not source.conditions:
+        rows = _ROWS_OF_TERM.format(found=source.found)
     query = _FEW.format(
-        found=source.found,
+        rows=rows,
         key=_key(filters),
         conditions=_AND.join(_conditions(filters, emails)),
         after=after,
@@ -232,7 +242,7 @@ def estimate_query(
 ) -> tuple[Composed, Parameters]:
     """Write the statement that estimates how many invoices fit, of all facets."""
     conditions = [
-        *sql.column_conditions(filters, in_facet=True),
+        *sql.column_conditions(filters, in_facet=True, is_estimate=True),
         *sql.term_conditions(filters, emails, is_estimate=True),
     ]
     return _ESTIMATE.format(conditions=_AND.join(conditions)), _parameters(filters, facets)

@@ -7,7 +7,7 @@ of days of payment, each in this order in its index, merged.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -74,12 +74,16 @@ class Facets:
 
 @dataclass(frozen=True)
 class Source:
-    """A filter with an index: its invoices, and whether it is the whole filter of a list."""
+    """A filter with an index: its invoices, and whether it is the whole filter of a list.
+
+    `conditions`: of its rows, where it is not a term.
+    """
 
     name: str
     found: Composed
     is_whole: bool = False
     term: int | None = None
+    conditions: tuple[Composable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def sources(filters: InvoiceFilter, emails: Collection[str]) -> list[Source]:
     whole = [source.name for source in found] in (["facets"], ["amount"])
     if not whole:
         return found
-    return [Source(source.name, source.found, is_whole=True) for source in found]
+    return [replace(source, is_whole=True) for source in found]
 
 
 def _of_columns(filters: InvoiceFilter) -> Iterator[Source]:
@@ -122,7 +126,8 @@ def _of_columns(filters: InvoiceFilter) -> Iterator[Source]:
 
 
 def _source(name: str, conditions: Sequence[Composable]) -> Source:
-    return Source(name, _INVOICES.format(conditions=_AND.join(conditions)))
+    found = _INVOICES.format(conditions=_AND.join(conditions))
+    return Source(name, found, conditions=tuple(conditions))
 
 
 def _of_terms(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Source]:

@@ -75,6 +75,11 @@ PAID: Final = {
     "paid_from": SQL("paid_at >= %(paid_from)s"),
     "paid_to": SQL("paid_at < %(paid_to)s"),
 }
+# The same, in a form that no index has: a row that another index leads to is checked by it.
+_PAID_CHECKED: Final = {
+    "paid_from": SQL("coalesce(paid_at, '-infinity'::timestamptz) >= %(paid_from)s"),
+    "paid_to": SQL("coalesce(paid_at, 'infinity'::timestamptz) < %(paid_to)s"),
+}
 AMOUNT: Final = {
     "amount_min": SQL("coalesce(total_minor, 0) >= %(amount_min)s"),
     "amount_max": SQL("coalesce(total_minor, 0) <= %(amount_max)s"),
@@ -101,8 +106,14 @@ ORDERED_BY: Final = {
 }
 
 
-def column_conditions(filters: InvoiceFilter, *, in_facet: bool) -> Iterator[Composable]:
-    """Write the filter but for its words; `in_facet`: without what a facet says already."""
+def column_conditions(
+    filters: InvoiceFilter, *, in_facet: bool, is_estimate: bool = False
+) -> Iterator[Composable]:
+    """Write the filter but for its words; `in_facet`: without what a facet says already.
+
+    `is_estimate`: in the form whose rows the planner can estimate.
+    """
+    paid = PAID if is_estimate else _PAID_CHECKED
     skipped = _OF_FACET if in_facet else frozenset[str]()
     yield from keyset.equal_conditions(filters, [name for name in EQUAL if name not in skipped])
     if not in_facet:
@@ -111,7 +122,7 @@ def column_conditions(filters: InvoiceFilter, *, in_facet: bool) -> Iterator[Com
             yield SQL("tenant_id IS NULL")
         if filters.at_provider:
             yield SQL("at_provider")
-    yield from keyset.bound_conditions(filters, CREATED | PAID | AMOUNT)
+    yield from keyset.bound_conditions(filters, CREATED | paid | AMOUNT)
 
 
 def facet_conditions(filters: InvoiceFilter) -> Iterator[Composable]:
