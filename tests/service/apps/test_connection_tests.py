@@ -1,34 +1,21 @@
-"""Test a connection over HTTP and on the dashboard; a worker sends the read."""
+"""Test a connection over HTTP; a worker sends the read."""
 
 from typing import Any
 
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 from eventlog.security.vault import Vault
-from tests.service.dashboard.visits import visit
-from tests.service.harness import MASTER_KEY, Service, Shop, admin, item
+from tests.service.harness import MASTER_KEY, Shop, admin, item
+from tests.support.credentials_check import CredentialsCheck
 from tests.support.provider_lookup_worker import lookup_worker
 
 TEST = "/payment-connections/stripe-1/test"
 SECRET = "sk_test_a_part_of_the_key"
 
 
-class Provider:
-    """Accepts the key, or raises an error."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-        self.reads = 0
-
-    def check_credentials(self) -> None:
-        self.reads += 1
-        if self.error is not None:
-            raise self.error
-
-
 def test_the_answer_says_whether_the_provider_accepts_the_key_and_why_not(
     shop: Shop, other_shop: Shop
 ) -> None:
-    gateway: Any = Provider()
+    gateway: Any = CredentialsCheck()
     with lookup_worker(shop.service.database, gateway, vault=Vault([MASTER_KEY])) as worker:
         accepted = item(admin(shop, "POST", TEST))
         assert (accepted["accepted"], accepted["reason"], accepted["message"]) == (True, None, None)
@@ -60,23 +47,3 @@ def test_the_answer_says_whether_the_provider_accepts_the_key_and_why_not(
         shop.service.wait_for_projection("access")
         assert admin(shop, "POST", "/payment-connections/theirs/test").status_code == 404
         assert gateway.reads == reads
-
-
-def test_the_dashboard_shows_the_result(shop: Shop) -> None:
-    gateway: Any = Provider()
-    visitor, path = visit(shop), "/dashboard/connections/stripe-1/test"
-    with lookup_worker(shop.service.database, gateway, vault=Vault([MASTER_KEY])):
-        page = visitor.act("/dashboard/operations", path)
-        assert "Stripe accepts the key of stripe-1, in test mode" in page.text
-        gateway.error = GatewayMisconfigured("<b>rejects our credentials")
-        page = visitor.act("/dashboard/operations", path)
-        assert "&lt;b&gt;rejects our credentials" in page.text
-    assert visitor.act("/dashboard/operations", path.replace("-1", "-2")).status_code == 404
-    assert path not in visit(shop, "read").get("/dashboard/operations").text
-
-
-def test_without_an_answer_in_time_the_result_says_so(service_database: str) -> None:
-    with Service(service_database, projections=True, lookup_timeout_s=0.05) as service:
-        shown = item(admin(Shop(service), "POST", TEST))
-    assert (shown["accepted"], shown["reason"]) == (False, "unanswered")
-    assert "within 0.05 s" in shown["message"]

@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 
 from domain.gateway.errors import GatewayMisconfigured
 from eventlog.security.vault import Vault
-from tests.service.apps.test_connection_tests import Provider
 from tests.service.dashboard.browser.conftest import Window
 from tests.service.harness import MASTER_KEY, Shop
+from tests.support.credentials_check import CredentialsCheck
 from tests.support.provider_lookup_worker import lookup_worker
 
 _WIDTHS_PX = (320, 1300)
@@ -28,7 +28,7 @@ def problems(window: Window) -> list[str]:
 
 @pytest.mark.extended
 def test_a_key_is_rotated_and_a_connection_tested(shop: Shop, window: Window) -> None:
-    gateway: Any = Provider()
+    gateway: Any = CredentialsCheck()
     window.sign_in(shop)
     window.open("/dashboard/operations")
     page = window.page
