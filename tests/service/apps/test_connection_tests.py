@@ -4,7 +4,7 @@ from typing import Any
 
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY, Shop, admin, item
+from tests.service.harness import MASTER_KEY, Service, Shop, admin, item
 from tests.support.credentials_check import CredentialsCheck
 from tests.support.provider_lookup_worker import lookup_worker
 
@@ -47,3 +47,10 @@ def test_the_answer_says_whether_the_provider_accepts_the_key_and_why_not(
         shop.service.wait_for_projection("access")
         assert admin(shop, "POST", "/payment-connections/theirs/test").status_code == 404
         assert gateway.reads == reads
+
+
+def test_without_an_answer_in_time_the_result_says_so(service_database: str) -> None:
+    with Service(service_database, projections=True, lookup_timeout_s=0.05) as service:
+        shown = item(admin(Shop(service), "POST", TEST))
+    assert (shown["accepted"], shown["reason"]) == (False, "unanswered")
+    assert "within 0.05 s" in shown["message"]

@@ -21,10 +21,3 @@ def test_the_dashboard_shows_the_result(shop: Shop) -> None:
         assert "&lt;b&gt;rejects our credentials" in page.text
     assert visitor.act("/dashboard/operations", path.replace("-1", "-2")).status_code == 404
     assert path not in visit(shop, "read").get("/dashboard/operations").text
-
-
-def test_without_an_answer_in_time_the_result_says_so(service_database: str) -> None:
-    with Service(service_database, projections=True, lookup_timeout_s=0.05) as service:
-        shown = item(admin(Shop(service), "POST", TEST))
-    assert (shown["accepted"], shown["reason"]) == (False, "unanswered")
-    assert "within 0.05 s" in shown["message"]
