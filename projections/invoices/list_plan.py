@@ -25,6 +25,8 @@ MOST_RANGES: Final = 30
 BEGINNING: Final = 4
 """How many characters of a term the index of beginnings has."""
 _MOST_DAYS: Final = 100
+_RARE: Final = 20
+"""Facets that have at most one of so many invoices are read, whatever else is searched for."""
 _AND: Final = SQL(" AND ")
 _BEHIND_ALL: Final = "\U0010ffff"
 
@@ -207,6 +209,9 @@ def ordered_ranges(
 
     Ranges of several terms are to be intersected; all others are merged.
     """
+    of_facets = [Ranges(SQL("facet"), SQL("bigint"), facets.numbers)]
+    if _RARE * facets.items <= facets.of_app:
+        return of_facets
     if filters.sort.endswith("createdAt"):
         terms = [source for source in of if source.name.startswith("term ")]
         # Of two ways, by a term and by an e-mail, neither is in the list's order.
@@ -220,7 +225,7 @@ def ordered_ranges(
             return _of_payments(*sizes["paid"].ranges)
     is_narrow = 2 * facets.items <= facets.of_app or filters.tenant_id is not None
     if is_narrow or len(facets.numbers) <= MOST_RANGES:
-        return [Ranges(SQL("facet"), SQL("bigint"), facets.numbers)]
+        return of_facets
     return []
 
 
