@@ -30,11 +30,12 @@ _RARE: Final = 20
 _AND: Final = SQL(" AND ")
 _BEHIND_ALL: Final = "\U0010ffff"
 
+# Also facets without an invoice: one may get into them before the page is read.
 _FACETS: Final = SQL(
     "SELECT coalesce(array_agg(facet) FILTER (WHERE {fits}), '{{}}') AS numbers,"
     " coalesce(sum(items) FILTER (WHERE {fits}), 0)::bigint AS items,"
     " coalesce(sum(items), 0)::bigint AS of_app"
-    " FROM read.invoice_facets WHERE app_id = %(app_id)s AND items > 0"
+    " FROM read.invoice_facets WHERE app_id = %(app_id)s"
 )
 _OF_FACETS: Final = SQL("app_id = %(app_id)s AND facet = ANY(%(facets)s::bigint[])")
 _INVOICES: Final = SQL("SELECT invoice_id FROM read.invoices AS invoice WHERE {conditions}")

@@ -105,6 +105,8 @@ class ListReader:
             if next_cursor is None:
                 return
             filters = replace(filters, cursor=next_cursor)
+            # An invoice may have got into a facet that nothing had before.
+            plan = replace(plan, facets=await self._facets(filters))
 
     async def nth_page(self, filters: InvoiceFilter) -> list[DictRow]:
         """Return a page by its number, at any depth, of what a connection's provider has."""
@@ -112,14 +114,17 @@ class ListReader:
 
     async def _plan(self, filters: InvoiceFilter) -> _Plan:
         emails = await self._email_terms(filters)
-        (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
-        facets = Facets(known["numbers"], known["items"], known["of_app"])
+        facets = await self._facets(filters)
         sources = list_plan.sources(filters, emails)
         sizes: Mapping[str, Size] = {}
         if sources:
             query = list_plan.sizes_query(filters, sources, facets, few=self._few)
             sizes = list_plan.read_sizes(await self._pool.fetch(*query))
         return _Plan(emails, facets, sources, sizes, self._few)
+
+    async def _facets(self, filters: InvoiceFilter) -> Facets:
+        (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
+        return Facets(known["numbers"], known["items"], known["of_app"])
 
     async def _rows(self, filters: InvoiceFilter, plan: _Plan) -> list[DictRow]:
         if plan.few is not None:

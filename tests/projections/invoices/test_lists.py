@@ -174,6 +174,28 @@ def combination(chance: random.Random) -> tuple[dict[str, Any], list[Rule]]:
     return given, rules
 
 
+@pytest.mark.parametrize("few", [0, 2_000])
+def test_a_whole_list_has_invoices_that_get_a_new_combination_of_values_meanwhile(
+    database: str, few: int
+) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            made = paid_invoices(5)
+            last = requested(occurred_at=AT + 9 * DAY)
+            await books.append_and_project(*made, last)
+            found: list[UUID] = []
+            reader = ListReader(books.pool, few=few)
+            filters = InvoiceFilter(APP, created_from=AT - DAY, sort="createdAt")
+            async for rows in reader.chunks(filters, rows=2):
+                found += [row["invoice_id"] for row in rows]
+                if len(found) == 2:
+                    issue(last, currency="usd")
+                    await books.append_and_project(last)
+            assert found == ids([*made, last])
+
+    asyncio.run(scenario())
+
+
 def test_a_page_at_any_depth_is_a_slice_of_what_the_provider_has(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
