@@ -32,11 +32,14 @@ class _Waiter:
 class Feed:
     """Keeps the newest events in memory. It has no leader and no stored position.
 
-    Followers read older events themselves, as they do while the feed has no connection.
+    Followers read older events themselves, as they do while the feed has no connection, or had no
+    answer for `max_age_s`: by then they may be on a standby that has other events.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, max_age_s: float = 3 * HEARTBEAT_S) -> None:
         self._dsn = dsn
+        self._max_age_s = max_age_s
+        self._read_at_s = 0.0
         self._head: int | None = None
         self._start = 0
         self._events: deque[RecordedEvent] = deque()
@@ -52,9 +55,11 @@ class Feed:
     ) -> tuple[int, list[RecordedEvent]] | None:
         """Return the newest known position and the first events after one, as `read_on` does.
 
-        None where events after that position are no longer, or not yet, in memory.
+        None where events after that position are no longer, or not yet, in memory, or too old.
         """
         if self._head is None or after < self._start:
+            return None
+        if asyncio.get_running_loop().time() - self._read_at_s > self._max_age_s:
             return None
         found: list[RecordedEvent] = []
         for index in range(len(self._events) - (self._head - after), len(self._events)):
@@ -105,14 +110,17 @@ class Feed:
                             await listener.rest(early_s)
             finally:
                 stopping.cancel()
+                self._forget()
 
     async def _read_new(self, connection: Connection) -> bool:
         """Keep what is new and wake whom it concerns; True if there may be more."""
         if self._head is None:
             self._head = self._start = await read_head(connection)
+            self.wake()
         head, events = await read_on(
             connection, self._head, limit=_QUERY_LIMIT, window=_QUERY_LIMIT
         )
+        self._read_at_s = asyncio.get_running_loop().time()
         for event in events:
             self._events.append(event)
             self._bytes += len(event.state)
@@ -124,6 +132,14 @@ class Feed:
             self._bytes -= len(oldest.state)
             self._start = oldest.position
         return self._head < head
+
+    def _forget(self) -> None:
+        """Drop what was read: the next server may be a standby that lacks the newest commits.
+
+        It records other events at their positions.
+        """
+        self._head, self._start, self._bytes = None, 0, 0
+        self._events.clear()
 
     def _wake_for(self, events: Sequence[RecordedEvent]) -> None:
         topics = {event.topic for event in events}

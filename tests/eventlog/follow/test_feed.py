@@ -74,6 +74,31 @@ def test_a_feed_that_loses_its_connection_leaves_nothing_out(
     with_feed(Feed(proxy.dsn), scenario)
 
 
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_a_feed_without_a_server_forgets_events_that_a_standby_may_not_have(
+    log: Log, proxy: TcpProxy, *, is_cut: bool
+) -> None:
+    async def scenario(feed: Feed) -> None:
+        def read() -> tuple[int, int] | None:
+            known = feed.read(0, limit=10, topics=None)
+            return None if known is None else (known[0], len(known[1]))
+
+        await until(lambda: read() == (0, 0))
+        await append(log, "A", "B")
+        await until(lambda: read() == (2, 2))
+        if is_cut:
+            proxy.refuse()
+        else:
+            proxy.freeze()
+        await until(lambda: read() is None)
+        proxy.refuse(refuse=False)
+        proxy.thaw()
+        await until(lambda: feed.read(2, limit=10, topics=None) == (2, []))
+        assert is_cut == (read() is None)
+
+    with_feed(Feed(proxy.dsn, max_age_s=60 if is_cut else 1.5), scenario)
+
+
 @pytest.mark.parametrize("is_shared", [True, False])
 def test_deferred_events_are_handled_with_those_after_them(
     database: str, log: Log, *, is_shared: bool
