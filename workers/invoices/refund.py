@@ -8,6 +8,7 @@ call is repeated.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -141,6 +142,9 @@ def _record(invoice: Invoice, refund_id: UUID, made: ProviderRefund, deps: Invoi
         )
     payment_id = refund.payment_id or ""
     all_of_it = deps.gateway.fetch_refunds_and_disputes(payment_id)
+    if made.id not in {listed.id for listed in all_of_it.refunds}:
+        # The list may lag behind the answer; without the refund its amount would stay reserved.
+        all_of_it = replace(all_of_it, refunds=(*all_of_it.refunds, made))
     return deps.billing.change(
         Invoice,
         invoice.id,

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from domain.gateway.errors import GatewayUnavailable
+from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices import payment_events as pe
 from domain.invoices.commands import RequestRefund
 from domain.invoices.refunds import parts_of_refund, refundable_minor
@@ -199,3 +200,17 @@ def test_a_lost_answer_of_a_second_payment_gives_back_once(
     assert mollie.refund(view.id, UUID(part.id)).status in ("pending", "succeeded")
     assert mollie.invoice(view.id).view.amount_overpaid_minor == 0
     assert returned(mollie, [other]) == ["19.99"]
+
+
+def test_a_refund_that_mollies_list_lacks_yet_is_recorded_by_its_answer(
+    mollie: MollieBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = paid_twice(mollie)
+    refund_id = mollie.request_action(view.id, RequestRefund)
+    mollie.refund(view.id, refund_id)
+    part = parts_of_refund(mollie.invoice(view.id).view, refund_id)[1]
+    nothing = RefundsAndDisputes()
+    monkeypatch.setattr(mollie.gateway, "fetch_refunds_and_disputes", lambda _: nothing)
+    assert mollie.refund(view.id, UUID(part.id)).status == "pending"
+    after = mollie.invoice(view.id).view
+    assert (after.amount_overpaid_minor, refundable_minor(after)) == (0, 0)
