@@ -56,7 +56,9 @@ OPERATIONS: Final = (
         summary="Receive a webhook from a provider",
         description="Called by the provider only: register this URL there and store its "
         "signing secret. The response is sent when the delivery is stored, before "
-        "it is applied. Repeated deliveries of an event are stored once.",
+        "it is applied. Repeated deliveries of an event are stored once. An unsigned webhook of "
+        "Mollie, a form whose `id` names a payment, proves no sender: it is answered alike "
+        "whatever its connection and body are, so that the response reveals nothing.",
         headers=(STRIPE_SIGNATURE,),
         body=Body(
             content={
