@@ -90,16 +90,7 @@ def rotate(
     """Create a key of the same kind and name and print it, only once; the old key ends later."""
     with operating() as operator:
         operator.app(app_id)
-        old = next(
-            (
-                event
-                for event in operator.stream(app_id)
-                if isinstance(event, ApiKeyCreated) and event.key_id == key_id
-            ),
-            None,
-        )
-        if old is None:
-            fail(f"the app has no key {key_id}")
+        old = _find(operator, app_id, key_id)
         key, command = _new_key(app_id, kind=cast("KeyKind", old.kind), name=old.name)
         ends_at = now() + timedelta(hours=overlap)
         rotation = RotateKey(
@@ -117,6 +108,15 @@ def rotate(
     typer.echo(
         f"It is not shown again. The old key ends at {ends_at.isoformat('T', 'seconds')}.", err=True
     )
+
+
+def _find(operator: Operator, app_id: UUID, key_id: UUID) -> ApiKeyCreated:
+    """Find a key of an app, or exit."""
+    created = (event for event in operator.stream(app_id) if isinstance(event, ApiKeyCreated))
+    found = next((event for event in created if event.key_id == key_id), None)
+    if found is None:
+        fail(f"the app has no key {key_id}")
+    return found
 
 
 @keys.command("revoke")

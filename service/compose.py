@@ -225,7 +225,7 @@ def _dashboard(shared: Dependencies) -> DashboardContext:
         pending_sign_ins=PendingSignIns(settings.master_key_list()),
         sign_ins=RateLimiter(per_minute=settings.sign_ins_per_minute),
         links=shared.links,
-        samples=DashboardQueries(pool),
+        queries=DashboardQueries(pool),
         reports=ReportQueries(pool),
         recurring=RecurringQueries(pool),
         changes=ChangeQueries(pool),

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     oidc_roles: dict[str, dict[UUID, Literal["read", "admin"]]] = {}
     """Roles by app, by value of that claim."""
     oidc_person_claim: str = "sub"
-    """Claim that names the person in the log, which forgets nothing."""
+    """Claim that names the person in the log, which is never erased."""
     oidc_label: str = Field("single sign-on", min_length=1, max_length=60)
     """Name of the issuer on the sign-in page."""
     oidc_timeout_s: float = Field(5, gt=0, le=30)

@@ -20,7 +20,7 @@ class OpenSession:
     """Open a session of one app.
 
     `state`: the sign-in's own random text, so that it opens one session at most. `secret_sha256`:
-    the name by which the session's cookie finds it. `person`: how the issuer names the person.
+    the text in the session's cookie that finds it. `person`: the issuer's name of the person.
     `ends_at`: epoch s.
     """
 
@@ -62,7 +62,7 @@ class DashboardSessionEnded(DashboardSessionEvent):
 
 
 class DashboardSession(AggregateRoot):
-    """A session, which opens nothing after its end."""
+    """A dashboard session of a person; requests with an ended one are refused."""
 
     TOPIC: ClassVar[str] = "dashboard_session"
     Event = DashboardSessionEvent
@@ -91,7 +91,7 @@ class DashboardSession(AggregateRoot):
         )
 
     def end(self, *, actor: str, occurred_at: datetime) -> None:
-        """End the session; twice is silent."""
+        """End the session; a repetition has no effect."""
         if not self.ended:
             self.record_event(
                 DashboardSessionEnded, occurred_at=occurred_at, actor=actor, app_id=self.app_id

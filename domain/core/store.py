@@ -36,7 +36,7 @@ class Store(Application[UUID]):
 
     @contextmanager
     def reusing_states(self, *kinds: type[AggregateRoot]) -> Iterator[None]:
-        """Within the block, read an aggregate of these kinds once, and go on from its own changes.
+        """Read an aggregate of these kinds once within the block, and keep its saved changes.
 
         For a job that works on its aggregates alone, as a rule: another writer's event makes the
         next append conflict, and the aggregate is then read again, as it is before a decision that
@@ -138,7 +138,7 @@ class _States(threading.local):
         self.start(())
 
     def start(self, kinds: tuple[type[AggregateRoot], ...]) -> None:
-        """Forget all states, and keep those of these kinds from now on."""
+        """Drop all states, and keep those of these kinds from now on."""
         self._kinds = kinds
         self._by_id: dict[UUID, bytes] = {}
 
@@ -161,5 +161,5 @@ class _States(threading.local):
             self._by_id[aggregate.id] = pickle.dumps(aggregate, pickle.HIGHEST_PROTOCOL)
 
     def drop(self, aggregate_id: UUID) -> None:
-        """Forget an aggregate, so that it is read again."""
+        """Drop an aggregate, so that it is read again."""
         self._by_id.pop(aggregate_id, None)

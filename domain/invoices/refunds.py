@@ -39,43 +39,49 @@ def apply_refund(view: InvoiceView, event: m.RefundEvent) -> None:
         updated_at=event.timestamp,
     )
     refund = replace(refund, amount_minor=event.amount_minor, updated_at=event.timestamp)
-    match event:
-        case m.RefundRequested():
-            refund = replace(
-                refund,
-                status="requested",
-                reason=event.reason,
-                credit_note=event.credit_note,
-                part_of=None if event.part_of is None else str(event.part_of),
-                payment_id=event.payment_id,
-            )
-        case m.RefundAllocated():
-            refund = replace(refund, payment_id=event.payment_id)
-        case m.RefundPending():
-            refund = replace(
-                refund,
-                status="pending",
-                provider_refund_id=event.provider_refund_id,
-                note_due=event.note_due,
-            )
-        case m.RefundSucceeded():
-            refund = replace(
-                refund,
-                status="succeeded",
-                provider_refund_id=event.provider_refund_id,
-                refunded_at=from_unix(event.refunded_at) or event.timestamp,
-                note_due=event.note_due,
-            )
-        case m.RefundFailed():
-            refund = replace(
-                refund, status="failed", code=event.code, message=event.message, note_due=False
-            )
+    refund = replace(refund, **_fields_of(event))
     if known is None:
         view.refunds.append(refund)
     else:
         view.refunds[view.refunds.index(known)] = refund
     counted = [refund for refund in view.refunds if not is_of_overpayment(view, refund)]
     view.amount_refunded_minor = _sum(counted, {"succeeded"})
+
+
+def _fields_of(event: m.RefundEvent) -> dict[str, Any]:
+    """Return the fields of a refund that an event of its kind sets."""
+    match event:
+        case m.RefundRequested():
+            return {
+                "status": "requested",
+                "reason": event.reason,
+                "credit_note": event.credit_note,
+                "part_of": None if event.part_of is None else str(event.part_of),
+                "payment_id": event.payment_id,
+            }
+        case m.RefundAllocated():
+            return {"payment_id": event.payment_id}
+        case m.RefundPending():
+            return {
+                "status": "pending",
+                "provider_refund_id": event.provider_refund_id,
+                "note_due": event.note_due,
+            }
+        case m.RefundSucceeded():
+            return {
+                "status": "succeeded",
+                "provider_refund_id": event.provider_refund_id,
+                "refunded_at": from_unix(event.refunded_at) or event.timestamp,
+                "note_due": event.note_due,
+            }
+        case m.RefundFailed():
+            return {
+                "status": "failed",
+                "code": event.code,
+                "message": event.message,
+                "note_due": False,
+            }
+    return {}
 
 
 def is_of_overpayment(view: InvoiceView, refund: Refund) -> bool:

@@ -32,7 +32,7 @@ class ScheduledItem:
 
 @dataclass(frozen=True, slots=True)
 class LaterPhase:
-    """A phase of a schedule that is not ours; `starts_at` in Unix seconds."""
+    """A later phase of a schedule; `starts_at` in Unix seconds."""
 
     starts_at: int
     items: list[ScheduledItem]
@@ -118,7 +118,7 @@ def read_requested(stored: Iterable[Mapping[str, Any]]) -> list[RequestedPrice]:
 
 
 def read_phases(stored: Iterable[Mapping[str, Any]]) -> list[LaterPhase]:
-    """Read the phases of a schedule that is not ours."""
+    """Read the later phases of a schedule."""
     return [
         LaterPhase(
             phase.get("starts_at", 0),

@@ -65,7 +65,7 @@ def _is_known(discount: Discount) -> bool:
 def _less(
     discount: Discount, amounts: list[tuple[SubscriptionItem, Fraction]]
 ) -> list[tuple[SubscriptionItem, Fraction]]:
-    """Take a discount off amounts: a percentage of each, or an amount divided among them."""
+    """Subtract a discount: a percentage of each amount, or an amount divided among them."""
     if discount.percent is not None:
         share = Fraction(discount.percent) / 100
         return [(item, amount - _rounded(amount * share)) for item, amount in amounts]

@@ -197,7 +197,7 @@ def _apply_provider_fields(view: SubscriptionView, event: s.SubscriptionStateEve
 
 
 def _follow_own_schedule(view: SubscriptionView, event: s.SubscriptionStateEvent) -> None:
-    """Show the change that our schedule still has at the provider, where others may edit it."""
+    """Apply the change that our schedule still has at the provider, where others may edit it."""
     if event.scheduled_change is None:
         if view.provider_fields.get("scheduled_change") is not None:
             view.scheduled = None

@@ -86,8 +86,9 @@ class Report:
     def first_broken(self) -> int | None:
         """Return the first position at which the log is not what was recorded."""
         positions = [found.position for found in self.breaks]
-        return min([*positions, *([] if self.first_missing is None else [self.first_missing])],
-                   default=None)  # fmt: skip
+        if self.first_missing is not None:
+            positions.append(self.first_missing)
+        return min(positions, default=None)
 
 
 def verify(

@@ -71,7 +71,7 @@ class Feed:
         return max(self._head, after), found
 
     async def wait(self, after: int, *, topics: Collection[str] | None, timeout_s: float) -> None:
-        """Return when an event of the topics is behind a position, when woken, or in time."""
+        """Return once an event of the topics is behind a position, after a wake or the time-out."""
         known = self.read(after, limit=1, topics=topics)
         if known is not None and known[1]:
             return
@@ -113,7 +113,7 @@ class Feed:
                 self._forget()
 
     async def _read_new(self, connection: Connection) -> bool:
-        """Keep what is new and wake whom it concerns; True if there may be more."""
+        """Keep new events and end the waits for them; True if there may be more."""
         if self._head is None:
             self._head = self._start = await read_head(connection)
             self.wake()

@@ -22,7 +22,7 @@ _MOST: Final = 10_000
 
 @dataclass(frozen=True)
 class Share:
-    """How many payments or declines have a method or reason."""
+    """Number of payments with a method, or of declines with a reason."""
 
     name: str
     items: int

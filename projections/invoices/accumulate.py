@@ -16,7 +16,7 @@ from projections.invoices.facets import Facet, facet_of
 from projections.reports import invoice_sums
 from projections.reports.invoice_sums import DAY_QUARTERS, NAMED, Amount, Change, Part
 
-Key = TypeVar("Key")
+_Key = TypeVar("_Key")
 
 SEARCH_TERMS: Final = Table(
     "invoice_search_terms",
@@ -208,7 +208,7 @@ class SumDeltas:
         ]
 
 
-def _add(counts: dict[Key, list[int]], key: Key, step: int, position: int) -> None:
+def _add(counts: dict[_Key, list[int]], key: _Key, step: int, position: int) -> None:
     count = counts.setdefault(key, [0, 0])
     count[:] = count[0] + step, max(count[1], position)
 

@@ -25,16 +25,9 @@ from projections.invoices.accumulate import (
     SumDeltas,
     search_term_rows,
 )
-from projections.invoices.projector import (
-    INVOICES,
-    TIMELINE,
-    additions,
-    entries_of,
-    entry_of,
-    rows_of,
-    tenant_entry_of,
-)
+from projections.invoices.projector import INVOICES, additions, rows_of
 from projections.invoices.timeline import TENANT_TOPICS
+from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
 
 _CHUNK_ROWS: Final = 10_000
 _MOST_TALLIES: Final = 20_000

@@ -242,7 +242,7 @@ def estimate_query(
 ) -> tuple[Composed, Parameters]:
     """Write the statement that estimates how many invoices fit, of all facets."""
     conditions = [
-        *sql.column_conditions(filters, in_facet=True, is_estimate=True),
+        *sql.column_conditions(filters, is_estimate=True),
         *sql.term_conditions(filters, emails, is_estimate=True),
     ]
     return _ESTIMATE.format(conditions=_AND.join(conditions)), _parameters(filters, facets)
@@ -261,7 +261,7 @@ def nth_page_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
 def _conditions(
     filters: InvoiceFilter, emails: Collection[str], *, facet_is_known: bool = False
 ) -> Iterator[Composable]:
-    yield from sql.column_conditions(filters, in_facet=True)
+    yield from sql.column_conditions(filters)
     if not facet_is_known:
         yield SQL("facet = ANY(%(facets)s::bigint[])")
     yield from sql.term_conditions(filters, emails)

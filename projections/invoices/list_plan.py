@@ -23,7 +23,7 @@ from projections.invoices.search_terms import query_terms
 FEW: Final = 2_000
 MOST_RANGES: Final = 30
 BEGINNING: Final = 4
-"""How many characters of a term the index of beginnings has."""
+"""Number of a term's first characters that the index of beginnings has."""
 _MOST_DAYS: Final = 100
 _RARE: Final = 20
 """Facets that have at most one of so many invoices are read, whatever else is searched for."""
@@ -68,7 +68,7 @@ _PAID_BETWEEN: Final = SQL(
 
 @dataclass(frozen=True)
 class Facets:
-    """The facets that fit a filter, how many invoices they have, and how many the app has."""
+    """The facets that fit a filter, and the numbers of invoices in them and in the app."""
 
     numbers: list[int]
     items: int
@@ -91,7 +91,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Size:
-    """How many invoices a source has, up to a cap, and the values that divide it into ranges."""
+    """Number of invoices of a source, up to a cap, and the values that divide it into ranges."""
 
     items: int
     ranges: list[Any] = field(default_factory=list)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
-from uuid import UUID
 
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
@@ -46,7 +45,7 @@ class ListRows:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What was found out about a filter before its first page is read."""
+    """Facets, sources and their sizes of a filter, read once before its first page."""
 
     emails: Collection[str]
     facets: Facets
@@ -64,7 +63,7 @@ class _Plan:
 
     @property
     def counted(self) -> int | None:
-        """Return how many invoices fit, up to the cap; None where no index says so."""
+        """Return how many invoices fit, up to the cap; None where no index has the number."""
         if not self.sources:
             return self.facets.items
         whole = next((one for one in self.sources if one.is_whole), None)
@@ -168,10 +167,7 @@ def _cut(found: Sequence[DictRow], filters: InvoiceFilter) -> tuple[list[DictRow
     return keyset.cut(
         found,
         limit=filters.limit,
-        next_cursor=lambda last: cursor_after(last["key"], last["invoice_id"], filters=filters),
+        next_cursor=lambda last: keyset.cursor_after(
+            last["key"], last["invoice_id"], name=filters.list_name
+        ),
     )
-
-
-def cursor_after(key: Any, invoice_id: UUID, *, filters: InvoiceFilter) -> str:  # noqa: ANN401
-    """Write the cursor of the rows after one."""
-    return keyset.cursor_after(key, invoice_id, name=filters.list_name)

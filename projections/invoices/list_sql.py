@@ -65,7 +65,7 @@ EQUAL: Final = (
     "app_id", "tenant_id", "provider", "type", "mode", "currency", "user_id", "customer",
     "subscription_id", "origin", "connection",
 )  # fmt: skip
-# What the facet of an invoice says already.
+# Values that the facet of an invoice has.
 _OF_FACET: Final = frozenset({"provider", "type", "mode", "currency", "origin", "connection"})
 CREATED: Final = {
     "created_from": SQL("created_at >= %(created_from)s"),
@@ -106,22 +106,13 @@ ORDERED_BY: Final = {
 }
 
 
-def column_conditions(
-    filters: InvoiceFilter, *, in_facet: bool, is_estimate: bool = False
-) -> Iterator[Composable]:
-    """Write the filter but for its words; `in_facet`: without what a facet says already.
+def column_conditions(filters: InvoiceFilter, *, is_estimate: bool = False) -> Iterator[Composable]:
+    """Write the filter without its terms and without the values that a facet has.
 
     `is_estimate`: in the form whose rows the planner can estimate.
     """
     paid = PAID if is_estimate else _PAID_CHECKED
-    skipped = _OF_FACET if in_facet else frozenset[str]()
-    yield from keyset.equal_conditions(filters, [name for name in EQUAL if name not in skipped])
-    if not in_facet:
-        yield from keyset.any_of("status", filters.status)
-        if filters.unassigned:
-            yield SQL("tenant_id IS NULL")
-        if filters.at_provider:
-            yield SQL("at_provider")
+    yield from keyset.equal_conditions(filters, [name for name in EQUAL if name not in _OF_FACET])
     yield from keyset.bound_conditions(filters, CREATED | paid | AMOUNT)
 
 

@@ -1,18 +1,16 @@
-"""Invoices and all that is kept of them: each stream's fold, its words, what it adds to sums.
+"""Project invoices: the fold of each stream, its search terms, and what it adds to sums.
 
 The timeline has what happened to the app's invoices, subscriptions and tenants.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-import orjson
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
-from domain.core.aggregate import DomainEvent
 from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import (
@@ -25,12 +23,6 @@ from domain.invoices.events import (
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
 from domain.tenants.events import (
-    ProviderCustomerDeleted,
-    ProviderCustomerLinked,
-    ProviderCustomerUpdated,
-    ProviderCustomerUpdateRefused,
-    TenantChanged,
-    TenantCreated,
     TenantEvent,
 )
 from eventlog.codec import Codec
@@ -46,7 +38,8 @@ from projections.invoices.accumulate import (
     search_term_rows,
 )
 from projections.invoices.facets import FACETS, facet_of
-from projections.invoices.timeline import TENANT_TOPICS, Kind, effects_of, event_data, is_hidden
+from projections.invoices.timeline import TENANT_TOPICS
+from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
 from projections.reports.invoice_sums import QUARTERS, SHARES, SUMMED, TOTALS
 
 NAME: Final = "invoices"
@@ -94,21 +87,7 @@ INVOICES: Final = Table(
         "view",
     ),
 )
-TIMELINE: Final = Table(
-    "timeline",
-    key=("subject_id", "position"),
-    columns=("subject_id", "position", "app_id", "kind", "type", "occurred_at", "actor", "data"),
-)
-_TENANT_ENTRIES: Final = (
-    TenantCreated,
-    TenantChanged,
-    ProviderCustomerLinked,
-    ProviderCustomerUpdated,
-    ProviderCustomerUpdateRefused,
-    ProviderCustomerDeleted,
-)
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
-Subject = tuple[Kind, UUID]
 TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, QUARTERS, TOTALS, SHARES)
 
 
@@ -202,66 +181,6 @@ def _row(invoice: InvoiceAccumulator, view: InvoiceView) -> Row:
         "version": invoice.version,
         "position": invoice.position,
         "view": to_json(view),
-    }
-
-
-def entry_of(event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position: int) -> list[Row]:
-    """Return an event's row on the timeline, if it has one, in the order of TIMELINE.columns."""
-    if is_hidden(event):
-        return []
-    subject = _kind_of(event), event.originator_id
-    return [_entry(event, subject, position, app_id=app_id, data=event_data(event))]
-
-
-def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
-    """Return a tenant's row on the timeline; who is behind it stays in the body."""
-    if not isinstance(event, _TENANT_ENTRIES):
-        return []
-    data = event_data(event)
-    subject: Subject = "tenant", event.tenant_id
-    return [_entry(event, subject, position, app_id=event.app_id, data=data)]
-
-
-def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
-    """Return the rows of a provider event that no event tells of, one for each thing named."""
-    return [
-        _entry(
-            event,
-            (kind, UUID(subject)),
-            position,
-            app_id=event.app_id,
-            data={
-                "providerType": event.type,
-                "providerEventId": event.provider_event_id,
-                "effects": effects,
-            },
-        )
-        for (kind, subject), effects in effects_of(event).items()
-    ]
-
-
-def _kind_of(event: InvoiceEvent | SubscriptionEvent) -> Kind:
-    return "subscription" if isinstance(event, SubscriptionEvent) else "invoice"
-
-
-def _entry(
-    event: DomainEvent,
-    subject: Subject,
-    position: int,
-    *,
-    app_id: UUID | None,
-    data: Mapping[str, object],
-) -> Row:
-    kind, subject_id = subject
-    return {
-        "subject_id": subject_id,
-        "position": position,
-        "app_id": app_id,
-        "kind": kind,
-        "type": event.TOPIC,
-        "occurred_at": event.timestamp,
-        "actor": event.actor,
-        "data": orjson.dumps(data),
     }
 
 

@@ -89,7 +89,7 @@ class MovementFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class MovementRow:
-    """One movement and its subscription."""
+    """A movement with its subscription."""
 
     subscription_id: UUID
     position: int

@@ -75,8 +75,8 @@ class SumDeltas:
                 amount = Amount(*(k + n - o for k, n, o in zip(known, new, old, strict=True)))
                 self._sums[books] = amount, max(last, position)
 
-    def have(self, books: SumKey, *, position: int) -> None:
-        """Have a row for these sums, also where they are 0: reports begin with it."""
+    def add_row(self, books: SumKey, *, position: int) -> None:
+        """Add a row for these sums, also where they are 0: reports begin with it."""
         known, last = self._sums.get(books, (_NOTHING, 0))
         self._sums[books] = known, max(last, position)
 

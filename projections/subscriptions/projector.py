@@ -114,7 +114,7 @@ def handler(schema: str) -> Handle:
             movements = subscription.take(event, position=recorded.position)
             deltas.take(before, share_of(subscription.view), position=recorded.position)
             for movement in movements:
-                deltas.have(movement.books, position=recorded.position)
+                deltas.add_row(movement.books, position=recorded.position)
             moved.take(event.originator_id, movements, position=recorded.position)
         await upsert(cursor, SUBSCRIPTIONS, _rows(accumulated.values()), schema=schema)
         await insert(cursor, recurring_movements.MOVEMENTS, moved.movement_rows(), schema=schema)

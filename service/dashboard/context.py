@@ -41,7 +41,7 @@ class DashboardContext:
     pending_sign_ins: PendingSignIns
     sign_ins: RateLimiter
     links: Links
-    samples: DashboardQueries
+    queries: DashboardQueries
     reports: ReportQueries
     recurring: RecurringQueries
     changes: ChangeQueries

@@ -35,7 +35,7 @@ class LogQuery(ReadQuery):
 
 
 class VerifyQuery(ReadQuery):
-    """What to verify: the positions of a range, or all events about one id."""
+    """Positions of a range to verify, or the id whose events are verified."""
 
     first: int | None = Field(None, ge=1, le=_NEWEST)
     last: int | None = Field(None, ge=1, le=_NEWEST)
@@ -48,7 +48,7 @@ async def _show(request: Request, visitor: Visitor) -> Response:
     next_url = None
     try:
         query = read_query(LogQuery, QueryParams({**given}))
-        found = await context.samples.log_entries(
+        found = await context.queries.log_entries(
             app_id, before=query.before, subject_id=query.about, rows=_ROWS
         )
         if len(found) >= _ROWS:
@@ -82,7 +82,7 @@ async def _verify(request: Request, visitor: Visitor, form: Form) -> Response:
     head = await context.invoices.position("invoices")
     stream, first, last = None, query.first or 1, min(query.last or head, head)
     if query.about is not None:
-        kind = await context.samples.kind_of(app_id, query.about)
+        kind = await context.queries.kind_of(app_id, query.about)
         if kind is None:
             raise NotFound
         stream = ids.for_tenant(app_id, query.about) if kind == "tenant" else query.about

@@ -20,7 +20,7 @@ _STORE_EVERY_S: Final = 0.5
 
 
 class LogVerifier:
-    """Runs checks on threads, so that no request waits for them; pauses as long as it works."""
+    """Runs checks on threads, so that no request waits; pauses after each part for its duration."""
 
     def __init__(self, dsn: str, checks: LogChecks) -> None:
         """Start nothing yet."""

@@ -42,7 +42,7 @@ async def _list(request: Request, visitor: Visitor) -> Response:
     context = context_of(request)
     query = read_query(MovementsQuery, request.query_params)
     app_id = visitor.caller.app.app_id
-    found = await context.samples.movements(
+    found = await context.queries.movements(
         app_id, _TYPES[query.kind], before=query.before, rows=_ROWS + 1
     )
     shown = found[:_ROWS]

@@ -1,4 +1,4 @@
-"""Sign in by OpenID Connect: leave for the issuer, return, open a session.
+"""Sign in by OpenID Connect: redirect to the issuer, handle the return, open a session.
 
 The cookie of a pending sign-in is SameSite=Lax, because the return is a navigation from the site of
 the issuer, with which browsers send no Strict cookie. The session's cookie stays Strict: the return
@@ -56,13 +56,13 @@ _ERRORS: Final[Mapping[type[OidcError], tuple[HTTPStatus, str]]] = {
     ),
     NoRole: (
         HTTPStatus.FORBIDDEN,
-        "{label} knows you, but you have no role for an app here: ask for a group that has one.",
+        "You have no role for an app here: ask for a group at {label} that has one.",
     ),
 }
 
 
 async def start_oidc(request: Request) -> Response:
-    """Leave for the issuer, with a cookie by which this browser alone returns."""
+    """Redirect to the issuer, with a cookie by which this browser alone can return."""
     context = context_of(request)
     oidc = context.oidc
     if oidc is None:
@@ -97,7 +97,7 @@ async def start_oidc(request: Request) -> Response:
 
 
 async def finish_oidc(request: Request) -> Response:
-    """Return from the issuer; the cookie of the pending sign-in is used up."""
+    """Handle the return from the issuer, and delete the cookie of the pending sign-in."""
     context = context_of(request)
     if context.oidc is None:
         return refusal(request, NotFound(), None)
@@ -156,7 +156,7 @@ async def _apps(context: DashboardContext, person: Person) -> list[AppRow]:
 
 
 async def _open(request: Request, person: Person, pending: PendingSignIn, app: AppRow) -> Response:
-    """Record a session and set its cookie; a sign-in that was used opens no second one."""
+    """Record a session and set its cookie; a used sign-in opens no second one."""
     context = context_of(request)
     now = context.now()
     command = OpenSession(

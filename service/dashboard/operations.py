@@ -33,12 +33,12 @@ async def operations_page(request: Request, visitor: Visitor, **results: Any) ->
     context, app_id = context_of(request), visitor.caller.app.app_id
     values = {
         "followers": await context.readiness.followers(),
-        "queues": await context.samples.queue_depths(app_id),
+        "queues": await context.queries.queue_depths(app_id),
         "connections": await context.auth.access_rows.connections(app_id),
-        "breakers": await context.samples.open_breakers(app_id),
+        "breakers": await context.queries.open_breakers(app_id),
         "keys": await context.auth.access_rows.keys(app_id) if visitor.acts else None,
         "sessions": await _sessions(request, visitor),
-        "changes": await context.samples.newest_changes(app_id, rows=_CHANGES),
+        "changes": await context.queries.newest_changes(app_id, rows=_CHANGES),
         "kinds": ("read", "write", "admin"),
         "overlaps": OVERLAPS,
         "action_key": str(uuid4()),
@@ -53,7 +53,7 @@ async def operations_page(request: Request, visitor: Visitor, **results: Any) ->
 
 
 async def _sessions(request: Request, visitor: Visitor) -> list[SessionRow] | None:
-    """Return the open sessions of people; None where nobody signs in like that."""
+    """Return the open sessions of people; None without OpenID Connect, and for read keys."""
     context = context_of(request)
     if context.oidc is None or not visitor.acts:
         return None

@@ -77,15 +77,15 @@ async def _money(
     begins = [bucket.start for bucket in buckets]
     found = await context.reports.revenue(filters, begins=begins, end=buckets[-1].end)
     period = {"first": buckets[0].start, "end": buckets[-1].end}
-    ages = await context.samples.ages(app_id, mode, currency, now=context.now())
+    ages = await context.queries.ages(app_id, mode, currency, now=context.now())
     return {
         "totals": PeriodSums.total(found[0].buckets) if found else PeriodSums(),
         "chart": _chart(found, buckets, chosen) if found else None,
         "period": _NAMES[interval],
         "ages": [(_AGES[age.from_days], age) for age in ages if age.items],
-        "declines": await context.samples.shares(app_id, mode, currency, "refused", **period),
+        "declines": await context.queries.shares(app_id, mode, currency, "refused", **period),
         **await movement_values(context, filters, buckets),
-        "methods": await context.samples.shares(app_id, mode, currency, "collected", **period),
+        "methods": await context.queries.shares(app_id, mode, currency, "collected", **period),
     }
 
 
@@ -95,10 +95,10 @@ async def _health(context: DashboardContext, visitor: Visitor, *, now: datetime)
     return {
         "lag_ms": max((f.lag_ms for f in followers if f.serving), default=0),
         "failing": [f.name for f in followers if f.failure],
-        "deliveries": await context.samples.delivery_states(app_id, since=now - _HEALTH_PERIOD),
-        "queues": await context.samples.queue_depths(app_id),
+        "deliveries": await context.queries.delivery_states(app_id, since=now - _HEALTH_PERIOD),
+        "queues": await context.queries.queue_depths(app_id),
         "connections": await context.auth.access_rows.connections(app_id),
-        "breakers": await context.samples.open_breakers(app_id),
+        "breakers": await context.queries.open_breakers(app_id),
     }
 
 

@@ -1,4 +1,4 @@
-"""Sign-ins that have left for the issuer, each in a sealed cookie of its browser."""
+"""Sign-ins that wait for the issuer, each in a sealed cookie of its browser."""
 
 import hmac
 import secrets

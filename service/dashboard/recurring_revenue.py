@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
+from uuid import UUID
 
 from pydantic import Field
 from starlette.datastructures import QueryParams
@@ -123,10 +124,8 @@ async def _list(request: Request, visitor: Visitor) -> Response:
                 cursor=query.cursor,
             )
         )
-        filters = ReportFilter(app_id=app.app_id, mode=query.mode, currency=query.currency)
         if start < end:
-            rows = await context.recurring.moved(filters, begins=[start], end=end)
-            moved = _sum(rows[0].buckets[0], query.kind) if rows else Moved()
+            moved = await _moved(context, app.app_id, query, start=start, end=end)
     except (BadRequest, BadCursor) as error:
         messages = [fault.message for fault in problem_of(error).faults]
     listed = [] if found is None else found.rows
@@ -144,6 +143,19 @@ async def _list(request: Request, visitor: Visitor) -> Response:
     }
     code = 400 if messages else 200
     return render(request, "recurring_revenue.html", values, visitor=visitor, status_code=code)
+
+
+async def _moved(
+    context: DashboardContext,
+    app_id: UUID,
+    query: MovementListQuery,
+    *,
+    start: datetime,
+    end: datetime,
+) -> Moved:
+    filters = ReportFilter(app_id=app_id, mode=query.mode, currency=query.currency)
+    rows = await context.recurring.moved(filters, begins=[start], end=end)
+    return _sum(rows[0].buckets[0], query.kind) if rows else Moved()
 
 
 def _quarter(moment: datetime) -> datetime:

@@ -29,7 +29,7 @@ async def _list(request: Request, visitor: Visitor) -> Response:
     if wanted and _uuid(wanted) is not None:
         return RedirectResponse(f"/dashboard/tenants/{_uuid(wanted)}", status_code=303)
     after = _uuid(request.query_params.get("after", "")) or _FIRST
-    found = await context.samples.tenants(app_id, after=after, rows=_ROWS + 1)
+    found = await context.queries.tenants(app_id, after=after, rows=_ROWS + 1)
     shown = found[:_ROWS]
     values = {
         "rows": shown,
@@ -45,7 +45,7 @@ async def _list(request: Request, visitor: Visitor) -> Response:
 async def _show(request: Request, visitor: Visitor) -> Response:
     context, app_id = context_of(request), visitor.caller.app.app_id
     tenant_id = path_uuid(request, "tenantUuid")
-    row = await context.samples.tenant(app_id, tenant_id)
+    row = await context.queries.tenant(app_id, tenant_id)
     if row is None:
         raise NotFound
     invoices = await context.invoices.list_invoices(
@@ -70,7 +70,7 @@ async def tenant_names(
 ) -> dict[UUID, str]:
     """Return the names of tenants that have one."""
     wanted = list({tenant_id for tenant_id in tenant_ids if tenant_id is not None})
-    bodies = await context.samples.contact_bodies(app_id, wanted)
+    bodies = await context.queries.contact_bodies(app_id, wanted)
     contacts = await _contacts(context, bodies.values())
     return {
         tenant_id: str(contacts[body]["name"])

@@ -1,4 +1,4 @@
-"""Talk to the issuer: its configuration, its keys, and the exchange of codes."""
+"""Fetch the issuer's configuration and keys, and exchange codes for tokens."""
 
 import asyncio
 import time
@@ -41,7 +41,7 @@ class ClientSettings:
 
 
 class Configuration(BaseModel):
-    """What is used of the issuer's configuration. OpenID Connect Discovery 1.0, section 3."""
+    """Used fields of the issuer's configuration. OpenID Connect Discovery 1.0, section 3."""
 
     model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
@@ -54,7 +54,7 @@ class Configuration(BaseModel):
 
 
 class Tokens(BaseModel):
-    """What is used of the token endpoint's response."""
+    """Used fields of the token endpoint's response."""
 
     model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 

@@ -26,7 +26,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenIdConnect:
-    """Sign-in at one issuer. `label` is how the button names it."""
+    """Sign-in at one issuer. `label`: its name on the sign-in button."""
 
     issuer: Issuer
     label: str

@@ -130,6 +130,10 @@ def _reconciliation_gauges(state: ReconciliationState) -> Iterable[GaugeMetricFa
         ),
     ):
         yield GaugeMetricFamily(f"billhook_{name}", text, value=value)
+    yield _unhealthy_endpoints(state)
+
+
+def _unhealthy_endpoints(state: ReconciliationState) -> GaugeMetricFamily:
     endpoints = GaugeMetricFamily(
         "billhook_webhook_endpoint_unhealthy",
         "1 for each connection whose webhook endpoint does not deliver all events, by its state.",
@@ -138,7 +142,7 @@ def _reconciliation_gauges(state: ReconciliationState) -> Iterable[GaugeMetricFa
     for (app, connection), known in state.endpoints.items():
         if known != HEALTHY:
             endpoints.add_metric([app, connection, known], 1)
-    yield endpoints
+    return endpoints
 
 
 def _by_follower(name: str, text: str) -> GaugeMetricFamily:

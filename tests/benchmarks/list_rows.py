@@ -19,8 +19,9 @@ from projections.engine.tables import Table
 from projections.engine.view_codec import from_json, to_json
 from projections.invoices import bulk_load
 from projections.invoices.accumulate import SEARCH_TERMS, InvoiceAccumulator, search_term_rows
-from projections.invoices.projector import INVOICES, TIMELINE, rows_of
+from projections.invoices.projector import INVOICES, rows_of
 from projections.invoices.search_terms import index_terms, term_sources
+from projections.invoices.timeline_rows import TIMELINE
 from tests.benchmarks.report import say
 from tests.benchmarks.summary_statistics import rounded
 

@@ -1,4 +1,4 @@
-"""A worker that answers asks: the job and the work table are real, the queue is left out."""
+"""Answer provider lookups by a worker without a queue; the job and the work table are real."""
 
 import threading
 from collections.abc import Iterator

@@ -34,11 +34,8 @@ from workers.payments.refund_overpayment import refund_overpayment
 from workers.providers.callback_urls import CallbackUrls
 from workers.providers.key_lifetime import MOLLIE_KEY_LIFETIME
 from workers.providers.mollie.gateway import MollieGateway
-from workers.webhooks.mollie_payment import (
-    MolliePaymentDeps,
-    apply_payment_event,
-    apply_payment_hint,
-)
+from workers.webhooks.mollie_jobs import apply_payment_event, apply_payment_hint
+from workers.webhooks.mollie_payment import MolliePaymentDeps
 
 PRICES: dict[str, dict[str, Any]] = {
     "pro": {"name": "Pro Plan", "currency": "eur", "amount_minor": 1999},

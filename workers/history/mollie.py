@@ -24,7 +24,7 @@ from workers.history.import_run import (
     ImportRun,
 )
 from workers.provider_objects.import_object import import_invoice, import_subscription
-from workers.provider_objects.ownership import app_mismatch, came_to_nothing, invoice_named_by
+from workers.provider_objects.ownership import app_mismatch, invoice_named_by, is_unattempted
 from workers.providers.mollie.history import MollieHistory, PastPayment
 from workers.providers.retry import Page
 from workers.subscriptions.mollie_renewal import as_invoice
@@ -96,7 +96,7 @@ class MollieImport(ImportRun):
             return OURS  # requested here: its own stream records it
         known = self.billing.find(Invoice, self.account.id_of(seen.id))
         before = (seen.created_at or 0) < self.since_s
-        if known is None and (before or came_to_nothing(seen)):
+        if known is None and (before or is_unattempted(seen)):
             return SKIPPED
         if self.dry_run:
             return NEW if known is None else KNOWN

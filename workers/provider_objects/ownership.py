@@ -14,7 +14,7 @@ from domain.invoices.view import InvoiceView
 from domain.payment_methods.setup import MethodSetup
 from workers.providers.key_lifetime import CLOCK_SKEW
 
-_NOTHING: Final = ("open", "canceled", "expired")
+_UNATTEMPTED: Final = ("open", "canceled", "expired")
 _CREATION_STEPS: Final = ("create", "subscribe")
 
 
@@ -26,10 +26,10 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
         return None
 
 
-def came_to_nothing(payment: ProviderInvoice) -> bool:
-    """Return whether nobody has tried to pay a payment of Mollie: it is not imported then."""
+def is_unattempted(payment: ProviderInvoice) -> bool:
+    """Return whether a payment of Mollie had no attempt: it is not imported then."""
     waits = payment.payment is None or payment.payment.state in ("open", "canceled")
-    return payment.state in _NOTHING and waits
+    return payment.state in _UNATTEMPTED and waits
 
 
 def is_claimed_by(snapshot: ProviderInvoice, invoice: Invoice) -> bool:

@@ -43,11 +43,8 @@ from workers.subscriptions.mollie_start import (
 from workers.subscriptions.mollie_watch import check_subscription
 from workers.tenants.update_customers import UpdateCustomersDeps, update_customers
 from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
-from workers.webhooks.mollie_payment import (
-    MolliePaymentDeps,
-    apply_payment_event,
-    apply_payment_hint,
-)
+from workers.webhooks.mollie_jobs import apply_payment_event, apply_payment_hint
+from workers.webhooks.mollie_payment import MolliePaymentDeps
 
 # Redis queues. They are separate because Redis has no priorities within one queue.
 REQUESTS: Final = "requests"

@@ -42,9 +42,10 @@ T = TypeVar("T")
 class ProviderBooks(ABC):
     """Sums of one connection's provider. `unreadable`: objects that no reader accepts.
 
-    An object may be paid long after it was created: those of the last `look_back_days` before the
-    period are read, of any age without. `report` gets the read share after each page. Methods may
-    raise the gateway's errors, LogUnavailable and WorkUnavailable.
+    `look_back_days`: only objects that were created up to so many days before the period are read;
+    None: those of any age, since an object may be paid long after it was created. `report` gets the
+    read share after each page. Methods may raise the gateway's errors, LogUnavailable and
+    WorkUnavailable.
     """
 
     account: ProviderAccount

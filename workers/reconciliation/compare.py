@@ -29,9 +29,9 @@ from domain.subscriptions.view import ENDED
 from eventlog.async_store import pending_events
 from workers.provider_objects.ownership import (
     app_mismatch,
-    came_to_nothing,
     invoice_named_by,
     is_claimed_by,
+    is_unattempted,
 )
 from workers.reconciliation.inbox import ACTOR
 from workers.reconciliation.known_objects import Known, KnownObjects
@@ -116,7 +116,7 @@ class Compare:
         """Return whether a payment that is not known is to be imported."""
         if seen.subscription_id is not None:
             return True
-        if invoice_named_by(seen) is not None or came_to_nothing(seen):
+        if invoice_named_by(seen) is not None or is_unattempted(seen):
             return False
         return self._import_payments
 

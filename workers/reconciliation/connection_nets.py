@@ -35,7 +35,7 @@ from workers.reconciliation.open_items import OpenItemCheck
 from workers.reconciliation.stripe_audit import StripeAudit
 from workers.settings import Settings
 
-# After a longer Retry-After the connection rests, and its thread is free for others.
+# After a longer Retry-After the connection is tried later, and its thread is free for others.
 _LONGEST_WAIT_S: Final = 5.0
 
 CatchUp = EventCatchUp | MollieCatchUp

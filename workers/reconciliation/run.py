@@ -144,7 +144,7 @@ class Reconciler:
         """Start what is due, until cancelled."""
         connections: list[Connection] = []
         read_s = -_CONNECTIONS_EVERY_S
-        await asyncio.to_thread(self.state_interval)
+        await asyncio.to_thread(self.store_audit_interval)
         while True:
             now_s = time.monotonic()
             if now_s - read_s >= _CONNECTIONS_EVERY_S:
@@ -153,8 +153,8 @@ class Reconciler:
                 self.start_due(connection, now_s=now_s)
             await asyncio.sleep(_TICK_S)
 
-    def state_interval(self) -> None:
-        """Store the interval of audits, by which alerts are given."""
+    def store_audit_interval(self) -> None:
+        """Store the interval of audits, which alerts depend on."""
         every_s = timedelta(hours=self._shared.settings.reconcile_audit_every_h).total_seconds()
         try:
             self._shared.checkpoints.save(AUDIT_INTERVAL, {"seconds": every_s})

@@ -1,4 +1,4 @@
-"""Find our invoice of a provider's invoice that an event names, where recent events told it."""
+"""Find our invoice of a provider's invoice that an event names, by recent events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_INVOICES: Final = 10_000
 class KnownInvoices:
     """Keeps the newest claims of provider invoices in memory.
 
-    A claim is what an object's metadata says: the invoice that it leads to has the last word.
+    A claim comes from an object's metadata; it is verified against the invoice that it names.
     """
 
     def __init__(self) -> None:

@@ -6,13 +6,11 @@ same change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol, cast
 from uuid import UUID
-
-import orjson
 
 from domain.apps.connection import Connection
 from domain.billing import Billing
@@ -24,29 +22,23 @@ from domain.gateway.errors import GatewayRejected, GatewayUnavailable, ProviderO
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import SubscriptionGateway
 from domain.gateway.setups import SetupSession
-from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
-from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
+from domain.inbox.payment_hint import PaymentHintReceived
+from domain.inbox.provider_event import ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_payment_state
 from domain.payment_methods.setup import MethodSetup
 from domain.reconciliation.comparison import Comparison
-from domain.reconciliation.drift import Discovery, Drift
+from domain.reconciliation.drift import Discovery
 from domain.reconciliation.unapplied import (
     NOT_REQUESTED_HERE,
-    discovery_of,
-    drift_id_of,
-    mark_applied,
-    park,
-    record_applied,
-    record_unapplied,
 )
 from eventlog.bodies import Body
 from workers.provider_objects.import_object import ProviderAccount
 from workers.provider_objects.ownership import (
     app_mismatch,
-    came_to_nothing,
     invoice_mismatch,
     invoice_named_by,
+    is_unattempted,
     setup_mismatch,
 )
 from workers.providers.stripe.setups import setup_named_by
@@ -54,15 +46,11 @@ from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 from workers.subscriptions.mollie_renewal import (
     ObjectNotOwned,
     apply_renewal,
-    apply_subscription,
     as_invoice,
     import_payment,
 )
 
-_WAIT_FOR_STEP_S: Final = 2.0
-SUBSCRIPTION: Final = "subscription"
-# Hints that come faster than payments are fetched are left to the next run.
-_ROUNDS: Final = 5
+WAIT_FOR_STEP_S: Final = 2.0
 
 
 class Bodies(Protocol):
@@ -88,117 +76,6 @@ class AppliedPayment:
 
     effects: list[dict[str, str]] = field(default_factory=list)
     reason: str | None = None
-
-
-def apply_payment_hint(hint_id: UUID, deps: MolliePaymentDeps) -> None:
-    """Fetch the payment until no hint waits. Raises GatewayUnavailable to be retried."""
-    actor = f"webhook:{deps.billing.get(PaymentHint, hint_id).received.payment_id}"
-    for _ in range(_ROUNDS):
-        hint = _claim_hint(hint_id, deps, actor=actor)
-        if not hint.fetching:
-            return
-        found = discovery_of(hint.received, found_by=hint.found_by)
-        applied = apply_payment(
-            hint.received, hint.received.payment_id, deps, actor=actor, discovery=found
-        )
-        _record_fetched(hint.received, applied, deps, actor=actor, discovery=found)
-    raise GatewayUnavailable(
-        "further hints arrived during the fetch", retry_after_s=_WAIT_FOR_STEP_S, counted=False
-    )
-
-
-def _claim_hint(hint_id: UUID, deps: MolliePaymentDeps, *, actor: str) -> PaymentHint:
-    occurred_at = deps.now()
-    return deps.billing.change(
-        PaymentHint, hint_id, lambda known: known.start_fetch(actor=actor, occurred_at=occurred_at)
-    )
-
-
-def _record_fetched(
-    received: PaymentHintReceived,
-    applied: AppliedPayment,
-    deps: MolliePaymentDeps,
-    *,
-    actor: str,
-    discovery: Discovery | None,
-) -> None:
-    """Close the fetch, with the difference that it leaves open or resolves."""
-    occurred_at = deps.now()
-
-    def drifts() -> Sequence[Drift]:
-        known = deps.billing.find(Drift, drift_id_of(received))
-        if applied.reason is None:
-            return record_applied(known, actor=actor, occurred_at=occurred_at)
-        return record_unapplied(
-            known, received, discovery, reason=applied.reason, occurred_at=occurred_at
-        )
-
-    deps.billing.change(
-        PaymentHint,
-        received.originator_id,
-        lambda known: known.record_fetched(
-            applied.effects, reason=applied.reason, actor=actor, occurred_at=occurred_at
-        ),
-        also_save=drifts,
-    )
-
-
-def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> None:
-    """Fetch the payment of an event, record it, and mark the event as applied.
-
-    Reconciliation also enters subscriptions, which no webhook reports. Raises GatewayUnavailable
-    for a retry.
-    """
-    entry = deps.billing.get(ProviderEvent, provider_event_id)
-    if entry.applied:
-        return
-    received = entry.received
-    actor = f"webhook:{received.provider_event_id}"
-    apply_object = (
-        apply_found_subscription if received.object_type == SUBSCRIPTION else apply_payment
-    )
-    applied = apply_object(
-        received, received.object_id, deps, actor=actor, discovery=discovery_of(received)
-    )
-    billing, occurred_at = deps.billing, deps.now()
-    if applied.reason is None:
-        effects = applied.effects
-        mark_applied(billing, provider_event_id, effects, occurred_at=occurred_at, actor=actor)
-        return
-    park(
-        billing,
-        provider_event_id,
-        applied.reason,
-        retry=False,
-        occurred_at=occurred_at,
-        actor=actor,
-    )
-
-
-def apply_found_subscription(
-    received: ProviderEventReceived,
-    subscription_id: str,
-    deps: MolliePaymentDeps,
-    *,
-    actor: str,
-    discovery: Discovery | None,
-) -> AppliedPayment:
-    """Fetch and record a subscription that reconciliation found; its customer is in the payload."""
-    stored = deps.bodies.body(bytes.fromhex(received.body))
-    found = {} if stored is None else orjson.loads(stored)["data"]["object"]
-    gateway = deps.gateway_of(received.app_id, received.connection)
-    known = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
-    account = _account(received, actor=actor, discovery=discovery)
-    try:
-        applied = apply_subscription(subscription_id, found.get("customer") or "", account, known)
-    except (ObjectNotOwned, ProviderObjectUnreadable) as error:
-        return AppliedPayment(reason=str(error))
-    except GatewayRejected as error:
-        if not error.missing:
-            raise
-        return AppliedPayment(reason="the provider has no such subscription")
-    effect = {"subscription": str(applied.id), "effect": str(Effect.CHANGED)}
-    return AppliedPayment(effects=[effect])
 
 
 def apply_payment(
@@ -237,14 +114,14 @@ def _fetch_and_record(
     if seen.subscription_id is not None:
         # It has its subscription's metadata, and so the id of the invoice that started that.
         renewals = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
-        account = _account(source, actor=actor, discovery=discovery)
+        account = account_of(source, actor=actor, discovery=discovery)
         return _apply_renewal(account, seen, back, renewals)
     named = invoice_named_by(seen)
     if SETUP in seen.metadata:
         session = gateway.fetch_setup(payment_id)
         return _apply_setup(source, session, deps, actor=actor, discovery=discovery)
     if named is None:
-        account = _account(source, actor=actor, discovery=discovery)
+        account = account_of(source, actor=actor, discovery=discovery)
         return _apply_other(account, seen, back, gateway, deps)
     invoice = deps.billing.find(Invoice, named)
     mismatch = invoice_mismatch(source, seen, invoice)
@@ -257,7 +134,7 @@ def _fetch_and_record(
     )
     if effect in (Effect.DEFERRED, Effect.FETCH):
         raise GatewayUnavailable(
-            "a step of the invoice is running", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+            "a step of the invoice is running", retry_after_s=WAIT_FOR_STEP_S, counted=False
         )
     return AppliedPayment(effects=[{"invoice": str(named), "effect": str(effect)}])
 
@@ -291,12 +168,13 @@ def _apply_setup(
     return AppliedPayment(effects=[{"setup": str(setup_id), "effect": str(effects[-1])}])
 
 
-def _account(
+def account_of(
     source: PaymentHintReceived | ProviderEventReceived,
     *,
     actor: str,
     discovery: Discovery | None,
 ) -> ProviderAccount:
+    """Return the account of the connection that received a hint or an event."""
     return ProviderAccount(
         app_id=source.app_id,
         provider=cast("Provider", source.provider),
@@ -343,7 +221,7 @@ def _is_imported(account: ProviderAccount, seen: ProviderInvoice, deps: MolliePa
     """Return whether a payment is imported, or was found by reconciliation to be imported."""
     if deps.billing.find(Invoice, account.id_of(seen.id)) is not None:
         return True
-    if account.discovery is None or came_to_nothing(seen):
+    if account.discovery is None or is_unattempted(seen):
         return False
     connection = ids.for_connection(account.app_id, account.connection)
     return deps.billing.get(Connection, connection).import_payments

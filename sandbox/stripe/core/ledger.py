@@ -57,6 +57,12 @@ def write(
         charge["currency"],
         _instrument(charge["payment_method_details"]),
     )
+    return _put_balance_transaction(call, movement, charge, amount=amount, source=source)
+
+
+def _put_balance_transaction(
+    call: Call, movement: Movement, charge: Json, *, amount: int, source: str | None
+) -> Json:
     signed = amount if movement in CREDIT_KINDS else -amount
     fee = fee_of(amount) if movement == "charge" else 0
     kind, category = _TYPES[movement]

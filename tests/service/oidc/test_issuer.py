@@ -1,4 +1,4 @@
-"""What is asked of an issuer, and what its answers may not be."""
+"""Requests to an issuer, and the rejection of its invalid answers."""
 
 import asyncio
 import json

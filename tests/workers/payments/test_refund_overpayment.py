@@ -125,7 +125,7 @@ def refund(mollie: MollieBench, invoice_id: UUID, **more: Any) -> list[Refund]:
 
 
 def finish(mollie: MollieBench, view: InvoiceView) -> InvoiceView:
-    """Let Mollie finish its refunds, and receive its webhooks."""
+    """Finish the refunds at Mollie, and receive the webhooks."""
     mollie.account.admin.set_clock(advance_s=7 * 24 * 3600)
     for payment_id in view.objects:
         mollie.receive_webhook(payment_id)

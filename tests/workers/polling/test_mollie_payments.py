@@ -15,7 +15,7 @@ from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recur
 from workers.polling.mollie_payments import PaymentPoller
 from workers.providers.mollie.history import MollieHistory
 from workers.reconciliation.inbox import ReconciliationInbox
-from workers.webhooks.mollie_payment import apply_payment_hint
+from workers.webhooks.mollie_jobs import apply_payment_hint
 
 
 @pytest.fixture

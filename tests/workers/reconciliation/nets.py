@@ -37,7 +37,7 @@ from workers.reconciliation.known_objects import KnownObjects
 from workers.reconciliation.mollie_audit import MollieAudit
 from workers.reconciliation.mollie_catch_up import MollieCatchUp
 from workers.reconciliation.stripe_audit import StripeAudit
-from workers.webhooks.mollie_payment import apply_payment_event
+from workers.webhooks.mollie_jobs import apply_payment_event
 
 DAY_S = 86400
 

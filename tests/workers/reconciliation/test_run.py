@@ -115,5 +115,5 @@ def test_a_part_that_always_fails_does_not_starve_the_others(
 def test_the_interval_of_audits_is_stated_for_alerts(
     stripe_nets: Nets, reconciler: Reconciler
 ) -> None:
-    reconciler.state_interval()
+    reconciler.store_audit_interval()
     assert stripe_nets.checkpoints.find(AUDIT_INTERVAL) == {"seconds": 86_400}

@@ -16,7 +16,7 @@ from domain.gateway.objects import (
 )
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.objects import Json
-from workers.providers.stripe.schemas import (
+from workers.providers.stripe.refund_schemas import (
     StripeCreditNote,
     StripeDispute,
     StripePaidPart,

@@ -6,11 +6,10 @@ are in webhooks; objects that are expanded in an answer are ids in a webhook.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.gateway.setups import SessionState
 from workers.providers.bounded_fields import (
     EXPANDED,
     Amount,
@@ -164,14 +163,16 @@ class _PaidBy(ProviderObject):
     payment_intent: Annotated[StripePaymentIntent | None, EXPANDED] = None
 
 
-class _PaymentTransitions(ProviderObject):
+class PaymentTransitions(ProviderObject):
+    """Times of a payment of an invoice."""
+
     paid_at: Time | None = None
 
 
 class _InvoicePayment(ProviderObject):
     is_default: bool
     status: Token | None = None
-    status_transitions: _PaymentTransitions | None = None
+    status_transitions: PaymentTransitions | None = None
     payment: _PaidBy
 
     @property
@@ -219,56 +220,6 @@ class StripeInvoice(StripeClaims):
     payments: _InvoicePayments | None = None
     from_invoice: _FromInvoice | None = None
     latest_revision: TokenOrObject | None = None
-
-
-class StripeRefund(ProviderObject):
-    """A refund."""
-
-    id: Token
-    status: Token | None = None
-    amount: Amount
-    created: Time
-    failure_reason: Token | None = None
-    metadata: Metadata = Field(default_factory=dict)
-
-
-class _PaidWith(ProviderObject):
-    payment_intent: TokenOrObject | None = None
-
-
-class StripePaidPart(ProviderObject):
-    """A payment of an invoice in the list of its payments."""
-
-    amount_paid: Amount | None = None
-    status_transitions: _PaymentTransitions | None = None
-    payment: _PaidWith
-
-
-class _CreditNoteRefund(ProviderObject):
-    refund: TokenOrObject | None = None
-    amount_refunded: Amount = 0
-
-
-class StripeCreditNote(ProviderObject):
-    """A credit note with the refunds that it made."""
-
-    id: Token
-    status: Token
-    number: Token | None = None
-    invoice: TokenOrObject
-    amount: Amount
-    post_payment_amount: Amount
-    refunds: list[_CreditNoteRefund] | None = None
-    metadata: Metadata = Field(default_factory=dict)
-
-
-class StripeDispute(ProviderObject):
-    """A dispute."""
-
-    id: Token
-    status: Token
-    amount: Amount
-    created: Time
 
 
 class StripePrice(ProviderObject):
@@ -334,37 +285,3 @@ class StripeInvoicePayment(ProviderObject):
     status: Literal["paid"]
     amount_paid: Amount
     payment: StripeInvoicePaymentSource
-
-
-class StripeMethodDetails(ProviderObject):
-    """The details of a payment method, below the name of its type."""
-
-    brand: Token | None = None
-    last4: Token | None = None
-
-
-class StripeMethod(ProviderObject):
-    """A payment method."""
-
-    id: Token
-    type: Token
-
-
-class StripeSetupIntent(ProviderObject):
-    """A SetupIntent with its payment method, unread."""
-
-    payment_method: Annotated[dict[str, Any] | None, EXPANDED] = None
-
-
-class StripeSession(ProviderObject):
-    """A Checkout session in setup mode."""
-
-    id: Token
-    status: SessionState
-    mode: Literal["setup"]
-    customer: TokenOrObject
-    expires_at: Time
-    livemode: bool
-    url: Url | None = None
-    setup_intent: Annotated[StripeSetupIntent | None, EXPANDED] = None
-    metadata: Metadata = Field(default_factory=dict)

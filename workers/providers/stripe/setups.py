@@ -12,7 +12,11 @@ from domain.core.metadata import SETUP
 from domain.gateway.setups import ProviderMethod, SetupDraft, SetupSession
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.client import call_stripe, json_of, pages
-from workers.providers.stripe.schemas import StripeMethod, StripeMethodDetails, StripeSession
+from workers.providers.stripe.setup_schemas import (
+    StripeMethod,
+    StripeMethodDetails,
+    StripeSession,
+)
 
 Json = Mapping[str, Any]
 
