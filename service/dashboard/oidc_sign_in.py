@@ -56,7 +56,7 @@ _ERRORS: Final[Mapping[type[OidcError], tuple[HTTPStatus, str]]] = {
     ),
     NoRole: (
         HTTPStatus.FORBIDDEN,
-        "{label} signed you in, but you have no role for an app here: ask for a group that has one.",
+        "{label} signed you in, but you have no role for an app here. Ask for a group with one.",
     ),
 }
 
