@@ -107,7 +107,7 @@ def verify(
     """
     try:
         return _verify(dsn, stream=stream, start=start, end=end, on_progress=on_progress)
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise LogUnavailable(type(error).__name__) from None
 
 

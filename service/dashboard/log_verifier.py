@@ -6,6 +6,8 @@ from contextlib import suppress
 from typing import Final
 from uuid import UUID, uuid4
 
+import structlog
+
 from eventlog.database.verify_chain import Report, verify
 from eventlog.errors import LogUnavailable
 from eventlog.process.supervise import supervise
@@ -15,6 +17,7 @@ from service.auth.access_cache import stopped
 
 MOST_EVENTS: Final = 1_000_000
 """The longest range of one check."""
+_log = structlog.get_logger(__name__)
 _CHUNK: Final = 2_000
 _STORE_EVERY_S: Final = 0.5
 
@@ -67,21 +70,32 @@ class LogVerifier:
         """Check, and store the result; without the database the check is shown as lost."""
         try:
             with suppress(ReadModelUnavailable):
-                try:
-                    checked, report = await self._check(check_id, stream, first=first, last=last)
-                except LogUnavailable:
-                    reason = "The database did not answer: start it again."
-                    await self._checks.update(check_id, checked=0, is_over=True, reason=reason)
-                else:
-                    await self._checks.update(
-                        check_id,
-                        checked=checked,
-                        is_over=True,
-                        first_broken=report.first_broken,
-                        reason=reason_of(report),
-                    )
+                await self._check_and_store(check_id, stream, first=first, last=last)
         finally:
             self._is_busy = False
+
+    async def _check_and_store(
+        self, check_id: UUID, stream: UUID | None, *, first: int, last: int
+    ) -> None:
+        try:
+            checked, report = await self._check(check_id, stream, first=first, last=last)
+        except ReadModelUnavailable:
+            raise
+        except LogUnavailable:
+            reason = "The database did not answer: start it again."
+            await self._checks.update(check_id, checked=0, is_over=True, reason=reason)
+        except Exception:  # noqa: BLE001 - the edge of a background task, whose end ends the process
+            _log.exception("log_check_failed")
+            reason = "The check failed: the log of the service has the error."
+            await self._checks.update(check_id, checked=0, is_over=True, reason=reason)
+        else:
+            await self._checks.update(
+                check_id,
+                checked=checked,
+                is_over=True,
+                first_broken=report.first_broken,
+                reason=reason_of(report),
+            )
 
     async def _check(
         self, check_id: UUID, stream: UUID | None, *, first: int, last: int
