@@ -58,7 +58,7 @@ fmt: $(INSTALLED) ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## Measure acknowledgements, rebuilds, idle cost and bulkheads
+bench: $(INSTALLED) ## Measure everything in docs/benchmarks.md, from acknowledgements to the dashboard
 	@$(BIN)/python -m tests.benchmarks
 
 bench-lists: $(INSTALLED) ## Measure lists, searches, CSV and pages at ROWS=1000000 invoices of one app

@@ -289,12 +289,17 @@ def _record(
         bodies=[body],
         also_save=comparison.drifts,
     )
-    if effects[0] is Effect.DEFERRED:
+    return _effect_of(*effects)
+
+
+def _effect_of(state: Effect, returned: Effect) -> Effect:
+    """Return the effect of a state and of its refunds; wait for a step that is running."""
+    if state is Effect.DEFERRED:
         # The step's own answer may be older than this state: fetch again once the step has ended.
         raise GatewayUnavailable(
             "a step of the invoice is running", retry_after_s=_WAIT_FOR_STEP_S, counted=False
         )
-    return Effect.CHANGED if Effect.CHANGED in effects else effects[0]
+    return Effect.CHANGED if Effect.CHANGED in (state, returned) else state
 
 
 def _park(entry: ProviderEvent, reason: str, deps: FetchDeps, *, actor: str) -> None:

@@ -111,17 +111,16 @@ def _fetch_and_record(
         if not error.missing:
             raise
         return AppliedPayment(reason="the provider has no such payment")
+    account = account_of(source, actor=actor, discovery=discovery)
     if seen.subscription_id is not None:
         # It has its subscription's metadata, and so the id of the invoice that started that.
         renewals = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
-        account = account_of(source, actor=actor, discovery=discovery)
         return _apply_renewal(account, seen, back, renewals)
-    named = invoice_named_by(seen)
     if SETUP in seen.metadata:
         session = gateway.fetch_setup(payment_id)
         return _apply_setup(source, session, deps, actor=actor, discovery=discovery)
+    named = invoice_named_by(seen)
     if named is None:
-        account = account_of(source, actor=actor, discovery=discovery)
         return _apply_other(account, seen, back, gateway, deps)
     invoice = deps.billing.find(Invoice, named)
     mismatch = invoice_mismatch(source, seen, invoice)

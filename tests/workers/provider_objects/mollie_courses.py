@@ -81,7 +81,7 @@ class Course:
         admin, payment, amount = self.admin, self.payment, self._amount(step.amount)
         outcomes = ("paid", "authorized", "pending", "failed", "canceled", "expired")
         acts: dict[str, Callable[[], object]] = {
-            status: lambda status=status: admin.outcome(payment, status)  # type: ignore[misc]
+            status: lambda status=status: admin.outcome(payment, status)  # type: ignore[misc]  # mypy infers no lambda with a default
             for status in outcomes
         }
         return acts | {
