@@ -16,6 +16,7 @@ from service.reports import render as reports_render
 from service.reports.context import context_of
 from service.reports.periods import (
     FIRST_DAY,
+    Bucket,
     Interval,
     ReportQuery,
     back,
@@ -68,8 +69,7 @@ async def get_revenue(request: Request) -> Response:
     caller = await authenticate(request)
     query = read_query(RevenueQuery, request.query_params)
     zone = query.timezone or caller.app.settings.time_zone
-    first, end = days_of(query, today(context.now(), zone))
-    buckets = buckets_of(query.interval, first, end, zone=zone)
+    buckets = requested_buckets(query, context.now(), zone=zone)
     await wait_until_folded(context.recording, query.min_position)
     headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
     rows = await context.reports.revenue(
@@ -79,7 +79,7 @@ async def get_revenue(request: Request) -> Response:
     )
     items = [reports_render.revenue(row, buckets) for row in rows]
     if query.format == "csv":
-        lines = reports_render.csv_lines(items)
+        lines = reports_render.csv_lines(items, reports_render.COLUMNS)
         return csv_file(reports_render.COLUMNS, lines, name="revenue", headers=headers)
     report = RevenueReport(
         kind="revenue",
@@ -98,7 +98,13 @@ def _start(day: date | None, zone: str) -> datetime | None:
     return None if day is None else start_of(day, zone)
 
 
-def days_of(query: RevenueQuery, this_day: date) -> tuple[date, date]:
+def requested_buckets(query: RevenueQuery, now: datetime, *, zone: str) -> list[Bucket]:
+    """Return the buckets of a query's period, up to today by default. Raises BadRequest."""
+    first, end = _days(query, today(now, zone))
+    return buckets_of(query.interval, first, end, zone=zone)
+
+
+def _days(query: RevenueQuery, this_day: date) -> tuple[date, date]:
     """Return the first day, and the one after the last. Raises BadRequest."""
     end = query.to or this_day + timedelta(days=1)
     last = first_of(query.interval, end - timedelta(days=1))

@@ -1,6 +1,6 @@
 """Report of the movement of monthly recurring revenue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -11,12 +11,13 @@ from projections.reports.recurring_queries import RecurringPeriod, RecurringRow
 from service.auth.authenticate import authenticate
 from service.http.queries import read_query
 from service.http.responses import LAG_MS, document
-from service.invoices.csv_export import Cell, csv_file
+from service.invoices.csv_export import csv_file
 from service.recording.read_your_writes import wait_until_folded
 from service.reports import response_schemas as schemas
 from service.reports.context import context_of
-from service.reports.endpoints import days_of
-from service.reports.periods import Bucket, buckets_of, today
+from service.reports.endpoints import requested_buckets
+from service.reports.periods import Bucket
+from service.reports.render import csv_lines
 from service.reports.schemas import MrrMovementQuery
 
 _PROJECTION: Final = "subscriptions"
@@ -37,8 +38,7 @@ async def get_mrr_movement(request: Request) -> Response:
     caller = await authenticate(request)
     query = read_query(MrrMovementQuery, request.query_params)
     zone = query.timezone or caller.app.settings.time_zone
-    first, end = days_of(query, today(context.now(), zone))
-    buckets = buckets_of(query.interval, first, end, zone=zone)
+    buckets = requested_buckets(query, context.now(), zone=zone)
     await wait_until_folded(context.recording, query.min_position, projection=_PROJECTION)
     headers = {LAG_MS: str(await context.readiness.lag_ms(_PROJECTION))}
     rows = await context.recurring.moved(
@@ -48,7 +48,7 @@ async def get_mrr_movement(request: Request) -> Response:
     )
     items = [_item(row, buckets) for row in rows]
     if query.format == "csv":
-        return csv_file(COLUMNS, _lines(items), name="mrr-movement", headers=headers)
+        return csv_file(COLUMNS, csv_lines(items, COLUMNS), name="mrr-movement", headers=headers)
     report = schemas.MrrMovementReport(
         kind="mrr_movement",
         total_items=len(items),
@@ -88,11 +88,3 @@ def _fields(moved: RecurringPeriod) -> dict[str, Any]:
         "net_minor": moved.net_minor,
         "end_mrr_minor": moved.end_minor,
     }
-
-
-def _lines(items: Sequence[schemas.MrrMovements]) -> Iterator[list[Cell]]:
-    """Build one line per bucket; totals are left out."""
-    for item in (item.to_json() for item in items):
-        for bucket in item["buckets"]:
-            known = {**item, **bucket}
-            yield [known[name] for name in COLUMNS]

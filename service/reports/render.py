@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from projections.invoices.event_feed import AppChange
 from projections.reports.queries import PeriodSums, RevenueRow, SummaryRow
+from service.http.response_model import ResponseModel
 from service.reports import response_schemas as schemas
 from service.reports.periods import Bucket
 
@@ -67,12 +68,14 @@ def revenue(row: RevenueRow, buckets: Sequence[Bucket]) -> schemas.Revenue:
     )
 
 
-def csv_lines(items: Sequence[schemas.Revenue]) -> Iterator[list[str | int | float | None]]:
+def csv_lines(
+    items: Sequence[ResponseModel], columns: Sequence[str]
+) -> Iterator[list[str | int | float | None]]:
     """Build one line per bucket; totals are left out."""
     for item in (item.to_json() for item in items):
         for bucket in item["buckets"]:
             known = {**item, **bucket}
-            yield [known[name] for name in COLUMNS]
+            yield [known[name] for name in columns]
 
 
 def _period_sums(known: PeriodSums) -> dict[str, Any]:

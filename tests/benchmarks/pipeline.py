@@ -148,7 +148,7 @@ class _Connection:
         self._app_path = caller.app_path
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._http.close()
 
     def post_and_see(self, tenant_id: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Stands in for a provider's gateway in tests of connections."""
+"""A gateway for tests of connections."""
 
 
 class CredentialsCheck:

@@ -105,6 +105,6 @@ def test_events_of_a_decision_that_raises_are_forgotten(
 
 
 def _rename_in_another_thread(billing: Billing) -> None:
-    """Write as another process would: the states of this thread do not learn of it."""
+    """Write as another process would, without a change of this thread's states."""
     with ThreadPoolExecutor(1) as other:
         other.submit(_rename, billing, "Theirs").result()

@@ -100,7 +100,7 @@ _ITEMS = st.lists(
 
 
 def _net_line(line_minor: int, off: Fraction) -> Fraction:
-    """Take off what a line's percentage comes to, rounded half up."""
+    """Subtract a percentage of a line, rounded half up."""
     return Fraction(line_minor - int(line_minor * off + Fraction(1, 2)))
 
 

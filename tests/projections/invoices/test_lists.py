@@ -163,7 +163,7 @@ def test_any_combination_gives_exactly_the_invoices_that_fit(database: str, few:
 
 
 def combination(chance: random.Random) -> tuple[dict[str, Any], list[Rule]]:
-    """One to four filters, none of them given twice."""
+    """Draw one to four filters, none of them twice, and the rules that they state."""
     given: dict[str, Any] = {}
     rules = []
     for filters, rule in chance.sample(FILTERS + MORE_FILTERS, chance.randrange(1, 5)):

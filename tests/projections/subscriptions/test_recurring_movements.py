@@ -1,4 +1,4 @@
-"""Recurring revenue over time: start, movements and end add up to what the folds say."""
+"""Recurring revenue over time: start, movements and end add up to the folds' amounts."""
 
 import asyncio
 import random
@@ -49,7 +49,7 @@ Sums = dict[tuple[str, str], int]
 
 
 @dataclass(frozen=True)
-class Said:
+class ReportedState:
     """A state of a subscription at the provider, some quarters of an hour after its start."""
 
     after: int
@@ -73,7 +73,7 @@ class Said:
 
 _said = st.lists(
     st.builds(
-        Said,
+        ReportedState,
         after=st.integers(0, 60),
         state=st.sampled_from(_STATES),
         amount_minor=st.sampled_from([0, 500, 999, 2000]),
@@ -90,7 +90,7 @@ def histories(draw: st.DrawFn) -> list[SubscriptionEvent]:
     for number in range(draw(st.integers(1, 4))):
         mode, currency = draw(st.sampled_from([("test", "eur"), ("live", "usd"), ("test", "usd")]))
         beginnings: tuple[SubscriptionState, ...] = ("incomplete", "active")
-        first = Said(0, draw(st.sampled_from(beginnings)), 999, 1)
+        first = ReportedState(0, draw(st.sampled_from(beginnings)), 999, 1)
         subscription = started(snapshot=first.snapshot(number, currency), mode=mode)
         for said in draw(_said):
             apply_snapshot(subscription, said.snapshot(number, currency))
@@ -225,7 +225,7 @@ def months_of(rows: Sequence[RecurringRow]) -> Iterator[dict[str, tuple[int, int
 def test_movements_count_when_they_were_and_are_listed_with_their_subscriptions(
     database: str,
 ) -> None:
-    """One is seen from its start, one only long after it, one only when it was over."""
+    """Three subscriptions: seen from the start, long after it, and only after the end."""
 
     def unix(hours: float) -> int:
         return int(at(hours).timestamp())

@@ -28,7 +28,7 @@ class FieldValues:
         self.seen: dict[str, set[str]] = defaultdict(set)
 
     def add(self, objects: Iterable[Json]) -> None:
-        """Note all fields of some objects."""
+        """Add all fields of some objects."""
         for one in objects:
             for path, value in _leaves(str(one.get("object") or one.get("resource")), one):
                 self.seen[path].add(value)

@@ -214,7 +214,7 @@ def follow(bench: Bench, bills: Sequence[Bill], steps: Sequence[Step], currency:
 
 
 def note_fields(bench: Bench, values: FieldValues, *services: str) -> None:
-    """Note the fields of the account's newest objects."""
+    """Add the fields of the account's newest objects to the values."""
     for service in services:
         params: Any = {"limit": 100}
         if service == "invoices":

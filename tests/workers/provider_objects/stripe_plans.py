@@ -98,7 +98,7 @@ class Plan:
 
     @property
     def currency(self) -> str:
-        """Australian dollars if all prices have such an option."""
+        """Return Australian dollars if all prices have such an option."""
         can = not {item.shape for item in self.items} & ONLY_EUROS
         return "aud" if self.in_dollars and can else "eur"
 

@@ -1,4 +1,4 @@
-"""Give a bench's connection a key that is sealed, as processes of ours read it."""
+"""Seal the key of a bench's connection, for tests that start processes."""
 
 from __future__ import annotations
 

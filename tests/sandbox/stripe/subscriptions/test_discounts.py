@@ -38,7 +38,7 @@ def subscribed(club: Club, *items: dict[str, Any], **fields: Any) -> stripe.Subs
 
 
 def off_lines(invoice: stripe.Invoice) -> list[int]:
-    """The amount off each line by all its discounts."""
+    """Return the amount off each line by all its discounts."""
     lines: list[Any] = invoice["lines"].data
     return [sum(entry.amount for entry in line.discount_amounts) for line in lines]
 
