@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -74,15 +74,14 @@ async def try_connection(context: AppsContext, caller: Caller, name: str) -> Tri
     except ProviderUnavailable:
         message = "the worker could not send the call now; its log has the reason"
         return _tried(row, context.now(), reason="unavailable", message=message)
-    return _tried(row, context.now(), **_given(found))
-
-
-def _given(found: dict[str, Any]) -> dict[str, Any]:
-    """Read a worker's answer: only an unavailable provider may accept the key later."""
     if found["accepted"]:
-        return {"duration_ms": found["duration_ms"]}
-    reason = "unavailable" if found["reason"] == "unavailable" else "refused"
-    return {"reason": reason, "message": found["message"]}
+        return _tried(row, context.now(), duration_ms=found["duration_ms"])
+    return _tried(row, context.now(), reason=_reason_of(found["reason"]), message=found["message"])
+
+
+def _reason_of(code: str) -> Reason:
+    """Reduce a worker's code: only an unavailable provider may accept the key later."""
+    return "unavailable" if code == "unavailable" else "refused"
 
 
 def _tried(
