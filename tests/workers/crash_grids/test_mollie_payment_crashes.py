@@ -116,7 +116,13 @@ FLOWS: Final = (
         ),
         "processing",
     ),
-    Flow("refund", refund, (APPEND, "post /v2/payments/*/refunds", APPEND), "paid", "7.00"),
+    Flow(
+        "refund",
+        refund,
+        ("get /v2/payments/*", APPEND, "post /v2/payments/*/refunds", APPEND),
+        "paid",
+        "7.00",
+    ),
 )
 
 

@@ -216,6 +216,7 @@ STRIPE: list[Case[Bench]] = [
     Case("preview", jobs.CHARGE_INVOICE, _previewed),
     Case("customer again", jobs.CHARGE_INVOICE, interrupted.stripe_charge("create_customer")),
     Case("invoice again", jobs.CHARGE_INVOICE, interrupted.stripe_charge("create_invoice")),
+    Case("lines again", jobs.CHARGE_INVOICE, interrupted.stripe_charge("add_lines")),
     Case("subscribe again", jobs.CHARGE_INVOICE, interrupted.stripe_subscription),
     Case("capture again", jobs.CHARGE_INVOICE, interrupted.stripe_capture),
     Case("setup again", jobs.SET_UP_METHOD, interrupted.stripe_setup),
