@@ -76,8 +76,9 @@ class Window:
 
     def accessibility_violations(self) -> list[str]:
         """Run axe-core with the rules of WCAG 2.1 AA, on the colours after all transitions."""
-        self.page.wait_for_function(
-            "!document.getAnimations().some((one) => one instanceof CSSTransition)"
+        self.page.evaluate(
+            "Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition)"
+            ".map((one) => one.finished.catch(() => null)))"
         )
         self.page.evaluate(AXE)
         found = self.page.evaluate(
