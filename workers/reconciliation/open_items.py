@@ -109,7 +109,9 @@ class OpenItemCheck:
         if object_id is None or is_running(ours.view):
             return False
         if isinstance(self.gateway, MollieGateway):
-            return self._check_payment(self.gateway, ours, object_id)
+            # The newest payment is not the one that paid the invoice if an earlier one was paid.
+            paid_by = ours.view.paid_by_object
+            return self._check_payment(self.gateway, ours, paid_by or object_id)
         if set(parts) - {WHOLE, CAPTURE}:
             back = self.gateway.fetch_refunds_and_disputes(object_id)
             difference = self.compare.parts(ours, back)

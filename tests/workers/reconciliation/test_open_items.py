@@ -85,6 +85,11 @@ def test_mollies_open_items_heal(mollie_nets: Nets, mollie: MollieBench, folding
     refunded = mollie.charged().view
     twice = paid_twice(mollie)
     refund(mollie, twice.id)
+    retried = mollie.charged(payment_method="ideal").view
+    mollie.retry(retried.id, "banktransfer")
+    mollie.pay(retried.provider_object_id)
+    mollie.receive_webhook(retried.provider_object_id)
+    refund(mollie, retried.id)
     recurring = Recurring(mollie)
     begun = recurring.started()
     mollie.pay(refunded.provider_object_id)
@@ -102,6 +107,7 @@ def test_mollies_open_items_heal(mollie_nets: Nets, mollie: MollieBench, folding
     assert mollie.invoice(waiting.id).view.status in ("open", "expired")
     assert recurring.view(begun.id).status == "canceled"
     assert mollie.invoice(refunded.id).view.refunds[0].status == "succeeded"
+    assert [one.status for one in mollie.invoice(retried.id).view.refunds] == ["succeeded"]
     after = mollie.invoice(twice.id).view
     assert [one.status for one in after.refunds] == ["succeeded", "succeeded"]
     assert (after.amount_refunded_minor, after.amount_overpaid_minor) == (1999, 0)
