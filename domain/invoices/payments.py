@@ -58,7 +58,7 @@ def record_payment_state(
     effect = known.record_provider_state(
         seen, source="answer", actor=actor, occurred_at=occurred_at, body=body, provider_type=kind
     )
-    if not _is_invoices_payment(known.view, seen):
+    if not is_payment_of(known.view, seen.id):
         returned = record_returned_payment(
             known, seen.id, back, source="webhook", actor=actor, occurred_at=occurred_at
         )
@@ -69,11 +69,11 @@ def record_payment_state(
     return moved if moved is Effect.CHANGED else effect
 
 
-def _is_invoices_payment(view: InvoiceView, seen: ProviderInvoice) -> bool:
+def is_payment_of(view: InvoiceView, payment_id: str) -> bool:
     """Return whether a payment paid the invoice, or a captured part of it so far."""
     if view.paid_by_object is not None:
-        return view.paid_by_object == seen.id
-    return view.amount_paid_minor > 0 and view.provider_object_id == seen.id
+        return view.paid_by_object == payment_id
+    return view.amount_paid_minor > 0 and view.provider_object_id == payment_id
 
 
 def returned_minor(back: RefundsAndDisputes) -> int:

@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeVar
 from domain.billing import Billing
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
+from domain.invoices.payments import is_payment_of
 from workers.provider_objects.import_object import ProviderAccount
 from workers.provider_objects.ownership import app_mismatch, invoice_named_by
 from workers.providers.mollie.history import MollieHistory, PartOfPayment
@@ -188,7 +189,7 @@ class MollieBooks(ProviderBooks):
             known = self.known.load(ids.values())
             for part in page.items:
                 invoice = known.get(ids[part.payment])
-                if isinstance(invoice, Invoice) and invoice.view.paid_by_object == part.payment:
+                if isinstance(invoice, Invoice) and is_payment_of(invoice.view, part.payment):
                     self.add_back(part.back, invoice.view.currency or "", period)
             if page.items and page.items[-1].created_at < period.start:
                 return

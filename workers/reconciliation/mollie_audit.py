@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
+from domain.invoices.payments import is_payment_of
 from domain.payment_methods.setup import COMPLETED, OPEN, MethodSetup
 from workers.providers.mollie.history import MollieHistory, PartOfPayment
 from workers.providers.retry import Page, T
@@ -107,7 +108,7 @@ class MollieAudit(AuditRun):
         entered = 0
         for payment_id, mine in by_payment.items():
             ours = known.get(ids[payment_id])
-            if not isinstance(ours, Invoice) or ours.view.paid_by_object != payment_id:
+            if not isinstance(ours, Invoice) or not is_payment_of(ours.view, payment_id):
                 continue
             difference = self.compare.parts(ours, merged(part.back for part in mine))
             if difference is not None:

@@ -13,6 +13,7 @@ from domain.gateway.errors import GatewayRejected, ProviderObjectUnreadable
 from domain.gateway.setups import SetupSession
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from domain.invoices.payments import is_payment_of
 from domain.invoices.provider_update import is_running
 from domain.invoices.refunds import is_of_overpayment
 from domain.payment_methods import setup as setups
@@ -126,7 +127,7 @@ class OpenItemCheck:
     def _check_payment(self, gateway: MollieGateway, ours: Invoice, payment_id: str) -> bool:
         seen, back = gateway.fetch_payment(payment_id)
         difference = self.compare.payment(seen, {ours.view.id: ours})
-        if difference is None and ours.view.paid_by_object == payment_id:
+        if difference is None and is_payment_of(ours.view, payment_id):
             difference = self.compare.parts(ours, back)
         entered = difference is not None and self.inbox.receive_payment(
             payment_id, difference=difference.events

@@ -13,6 +13,7 @@ from domain.core import ids
 from domain.core.metadata import APP
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
+from tests.workers.payments.test_mollie_captures import authorized, capture
 from tests.workers.payments.test_mollie_mandate_setup import do, request_setup, view_of
 from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.reconciliation.open_item_folding import Folding, check
@@ -111,6 +112,15 @@ def test_a_run_that_is_killed_after_any_page_continues(
         break
     assert pages > 2
     assert (done.checked["payments"], done.found["payments"]) == (6, 3)
+
+
+def test_a_refund_of_a_captured_part_is_found(mollie_nets: Nets, mollie: MollieBench) -> None:
+    held = capture(mollie, authorized(mollie), 3000)
+    mollie.account.admin.refund(held.provider_object_id or "", amount=amount("10.00"))
+    assert mollie_nets.audit().run(mollie_nets.period()).found["refunds"] == 1
+    mollie_nets.heal()
+    assert [one.amount_minor for one in mollie.invoice(held.id).view.refunds] == [1000]
+    assert sum(mollie_nets.audit().run(mollie_nets.period()).found.values()) == 0
 
 
 def test_a_period_in_the_past_is_read_alone(mollie_nets: Nets, mollie: MollieBench) -> None:

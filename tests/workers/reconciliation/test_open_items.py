@@ -14,6 +14,7 @@ from domain.payment_methods.setup import MethodSetup
 from projections.work.open_items import CAPTURE, ItemClosed, ItemOpened, next_check
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
+from tests.workers.payments.test_mollie_captures import authorized, capture
 from tests.workers.payments.test_refund_overpayment import paid_twice, refund
 from tests.workers.reconciliation.nets import Nets
 from tests.workers.reconciliation.open_item_folding import Folding, check
@@ -90,6 +91,8 @@ def test_mollies_open_items_heal(mollie_nets: Nets, mollie: MollieBench, folding
     mollie.pay(retried.provider_object_id)
     mollie.receive_webhook(retried.provider_object_id)
     refund(mollie, retried.id)
+    held = capture(mollie, authorized(mollie), 3000)
+    refund(mollie, held.id, amount_minor=1000)
     recurring = Recurring(mollie)
     begun = recurring.started()
     mollie.pay(refunded.provider_object_id)
@@ -107,7 +110,8 @@ def test_mollies_open_items_heal(mollie_nets: Nets, mollie: MollieBench, folding
     assert mollie.invoice(waiting.id).view.status in ("open", "expired")
     assert recurring.view(begun.id).status == "canceled"
     assert mollie.invoice(refunded.id).view.refunds[0].status == "succeeded"
-    assert [one.status for one in mollie.invoice(retried.id).view.refunds] == ["succeeded"]
+    for one in (retried, held):
+        assert [back.status for back in mollie.invoice(one.id).view.refunds] == ["succeeded"]
     after = mollie.invoice(twice.id).view
     assert [one.status for one in after.refunds] == ["succeeded", "succeeded"]
     assert (after.amount_refunded_minor, after.amount_overpaid_minor) == (1999, 0)
