@@ -6,11 +6,20 @@ from collections.abc import Collection
 from typing import Final, LiteralString
 from uuid import UUID
 
+from projections.invoices.search_terms import query_terms
 from projections.work.sessions import SessionPool
 
 _FIND: Final[LiteralString] = """
     SELECT provider_object_id, invoice_id FROM read.invoices
     WHERE app_id = %s AND connection = %s AND provider_object_id = ANY(%s)
+"""
+# The id of an earlier object of an invoice stays one of its search terms, which have no case.
+_FIND_EARLIER: Final[LiteralString] = """
+    SELECT wanted.id, invoice.invoice_id
+    FROM unnest(%s::text[], %s::text[]) AS wanted (id, term)
+    JOIN read.invoice_search_terms AS posting ON posting.app_id = %s AND posting.term = wanted.term
+    JOIN read.invoices AS invoice ON invoice.invoice_id = posting.invoice_id
+    WHERE invoice.connection = %s AND invoice.view -> 'objects' ? wanted.id
 """
 # A connection whose circuit breaker is open rests.
 _CONNECTIONS: Final[LiteralString] = """
@@ -50,3 +59,12 @@ class ProviderObjectQueries:
         with self._sessions.session() as session:
             rows = session.execute(_FIND, [app_id, connection, list(object_ids)]).fetchall()
         return dict(rows)
+
+    def find_earlier(
+        self, app_id: UUID, connection: str, object_ids: Collection[str]
+    ) -> dict[str, UUID]:
+        """Return the ids of invoices that have newer objects, or further ones, than these."""
+        terms = [query_terms(one)[0] for one in object_ids]
+        with self._sessions.session() as session:
+            values = [list(object_ids), terms, app_id, connection]
+            return dict(session.execute(_FIND_EARLIER, values).fetchall())

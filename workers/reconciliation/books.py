@@ -185,7 +185,7 @@ class MollieBooks(ProviderBooks):
 
     def _add_parts(self, fetch: Callable[[str | None], Page[PartOfPayment]], period: Span) -> None:
         for page in self.pages(fetch):
-            ids = self.known.invoices_of([part.payment for part in page.items])
+            ids = self.known.invoices_of_payments([part.payment for part in page.items])
             known = self.known.load(ids.values())
             for part in page.items:
                 invoice = known.get(ids[part.payment])

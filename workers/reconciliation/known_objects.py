@@ -46,6 +46,19 @@ class KnownObjects:
         named = self._by_object.find(account.app_id, account.connection, object_ids)
         return {one: named.get(one, account.id_of(one)) for one in object_ids}
 
+    def invoices_of_payments(self, payment_ids: Collection[str]) -> dict[str, UUID]:
+        """Return our invoices' ids by the ids of their payments, which an invoice has several of.
+
+        Otherwise as `invoices_of`.
+        """
+        account = self.account
+        newest = self._by_object.find(account.app_id, account.connection, payment_ids)
+        rest = [one for one in payment_ids if one not in newest]
+        if not rest:
+            return newest
+        earlier = self._by_object.find_earlier(account.app_id, account.connection, rest)
+        return {one: account.id_of(one) for one in rest} | earlier | newest
+
 
 def load(log: Streams, ids: Iterable[UUID]) -> Known:
     """Load the aggregates of the streams that exist, in one query."""

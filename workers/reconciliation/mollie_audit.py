@@ -23,7 +23,7 @@ from workers.providers.mollie.history import MollieHistory, PartOfPayment
 from workers.providers.retry import Page, T
 from workers.providers.stripe.setups import setup_named_by
 from workers.reconciliation.audit_run import AuditCheckpoint, AuditRun, share_read
-from workers.reconciliation.compare import Compare
+from workers.reconciliation.compare import Compare, Difference
 from workers.reconciliation.inbox import FoundObject
 from workers.reconciliation.parts import merged
 
@@ -96,24 +96,32 @@ class MollieAudit(AuditRun):
         return None if view.method["id"] in mandates(view.customer) else "SetupRevoked"
 
     def _check_parts(self, parts: Sequence[PartOfPayment]) -> int:
-        """Compare refunds or chargebacks, together for each payment.
-
-        Those of a payment that did not pay its invoice are compared with the payment.
-        """
+        """Compare refunds or chargebacks, together for each payment."""
         by_payment: dict[str, list[PartOfPayment]] = defaultdict(list)
         for part in parts:
             by_payment[part.payment].append(part)
-        ids = self.compare.known.invoices_of(list(by_payment))
+        ids = self.compare.known.invoices_of_payments(list(by_payment))
         known = self.compare.known.load(ids.values())
         entered = 0
         for payment_id, mine in by_payment.items():
             ours = known.get(ids[payment_id])
-            if not isinstance(ours, Invoice) or not is_payment_of(ours.view, payment_id):
+            if not isinstance(ours, Invoice):
                 continue
-            difference = self.compare.parts(ours, merged(part.back for part in mine))
+            difference = self._part_difference(ours, payment_id, mine)
             if difference is not None:
                 entered += self.inbox.receive_payment(payment_id, difference=difference.events)
         return entered
+
+    def _part_difference(
+        self, ours: Invoice, payment_id: str, parts: Sequence[PartOfPayment]
+    ) -> Difference | None:
+        if is_payment_of(ours.view, payment_id):
+            return self.compare.parts(ours, merged(part.back for part in parts))
+        if payment_id in ours.view.paid_elsewhere:
+            # The amount returned of it is one sum, of parts on any page.
+            back = self.lists.refunds_and_disputes(payment_id)
+            return self.compare.returned(ours, payment_id, back)
+        return None
 
     def _check_subscriptions(self, subscriptions: Sequence[ProviderSubscription]) -> int:
         compare = self.compare

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -18,6 +18,7 @@ from domain.inbox.commands import FoundBy
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived, PaymentHintRepeated
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
+from domain.invoices.view import InvoiceView
 from domain.reconciliation.drift import DriftDetected
 from eventlog.codec import Codec
 from eventlog.log import Log
@@ -60,11 +61,26 @@ class LoggedObjects:
         self._bench = bench
 
     def find(self, app_id: UUID, connection: str, object_ids: Collection[str]) -> dict[str, UUID]:
+        return self._find(app_id, connection, object_ids, lambda view: [view.provider_object_id])
+
+    def find_earlier(
+        self, app_id: UUID, connection: str, object_ids: Collection[str]
+    ) -> dict[str, UUID]:
+        return self._find(app_id, connection, object_ids, lambda view: view.objects)
+
+    def _find(
+        self,
+        app_id: UUID,
+        connection: str,
+        object_ids: Collection[str],
+        objects_of: Callable[[InvoiceView], Sequence[str | None]],
+    ) -> dict[str, UUID]:
         streams = {
             entry.originator_id for entry in self._bench.log.read(0, 100_000, INVOICE_TOPICS)
         }
         found = (self._bench.billing.find(Invoice, UUID(str(stream))) for stream in streams)
-        known = {one.view.provider_object_id: one.view for one in found if one is not None}
+        views = [one.view for one in found if one is not None]
+        known = {name: view for view in views for name in objects_of(view)}
         return {
             name: known[name].id
             for name in object_ids

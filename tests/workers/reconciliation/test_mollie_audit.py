@@ -15,6 +15,7 @@ from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.payments.test_mollie_captures import authorized, capture
 from tests.workers.payments.test_mollie_mandate_setup import do, request_setup, view_of
+from tests.workers.payments.test_refund_overpayment import paid_twice
 from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.reconciliation.open_item_folding import Folding, check
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
@@ -120,6 +121,32 @@ def test_a_refund_of_a_captured_part_is_found(mollie_nets: Nets, mollie: MollieB
     assert mollie_nets.audit().run(mollie_nets.period()).found["refunds"] == 1
     mollie_nets.heal()
     assert [one.amount_minor for one in mollie.invoice(held.id).view.refunds] == [1000]
+    assert sum(mollie_nets.audit().run(mollie_nets.period()).found.values()) == 0
+
+
+def test_a_refund_of_an_invoice_that_an_earlier_payment_paid_is_found(
+    mollie_nets: Nets, mollie: MollieBench
+) -> None:
+    first = mollie.charged(payment_method="ideal").view
+    mollie.retry(first.id, "banktransfer")
+    mollie.pay(first.provider_object_id)
+    mollie.receive_webhook(first.provider_object_id)
+    mollie.account.admin.refund(first.provider_object_id or "", amount=amount("9.99"))
+    assert mollie_nets.audit().run(mollie_nets.period()).found["refunds"] == 1
+    mollie_nets.heal()
+    assert [one.amount_minor for one in mollie.invoice(first.id).view.refunds] == [999]
+    assert sum(mollie_nets.audit().run(mollie_nets.period()).found.values()) == 0
+
+
+def test_what_went_back_of_a_second_payment_is_found(
+    mollie_nets: Nets, mollie: MollieBench
+) -> None:
+    view = paid_twice(mollie)
+    mollie.account.admin.refund(view.objects[0], amount=amount("9.99"))
+    assert mollie_nets.audit().run(mollie_nets.period()).found["refunds"] == 1
+    mollie_nets.heal()
+    after = mollie.invoice(view.id).view
+    assert (after.amount_overpaid_minor, after.amount_refunded_minor) == (1000, 0)
     assert sum(mollie_nets.audit().run(mollie_nets.period()).found.values()) == 0
 
 
