@@ -43,7 +43,7 @@ API_KEYS: Final = Table(
         "position",
         "expires_at",
         "replaced_by",
-        "is_session",
+        "issuer",
     ),
 )
 CONNECTIONS: Final = Table(
@@ -201,7 +201,7 @@ def _key(event: ApiKeyCreated, *, position: int) -> dict[str, object]:
         "position": position,
         "expires_at": None,
         "replaced_by": None,
-        "is_session": False,
+        "issuer": None,
     }
 
 
@@ -218,7 +218,7 @@ def _session(event: DashboardSessionOpened, *, position: int) -> dict[str, objec
         "position": position,
         "expires_at": datetime.fromtimestamp(event.ends_at, UTC),
         "replaced_by": None,
-        "is_session": True,
+        "issuer": event.issuer,
     }
 
 

@@ -16,14 +16,17 @@ from projections.engine.pool import ReadPool
 
 @dataclass(frozen=True)
 class KeyRow:
-    """A key or a dashboard session: `kind` is read, write or admin."""
+    """A key or a dashboard session: `kind` is read, write or admin.
+
+    `issuer`: where the person of a session signed in; None for a key.
+    """
 
     app_id: UUID
     key_id: UUID
     kind: str
     revoked: bool
     expires_at: datetime | None = None
-    is_session: bool = False
+    issuer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,19 +95,19 @@ class AccessFreshness:
 
 # Two apps with one key are not told apart: the first to have it keeps it.
 _KEY: Final = SQL(
-    "SELECT app_id, key_id, kind, revoked_at IS NOT NULL AS revoked, expires_at, is_session"
+    "SELECT app_id, key_id, kind, revoked_at IS NOT NULL AS revoked, expires_at, issuer"
     " FROM read.api_keys WHERE key_sha256 = %s ORDER BY created_at, key_id LIMIT 1"
 )
 _DETAILS: Final = (
     "SELECT key_id, kind, prefix, name, created_at, expires_at, replaced_by, revoked_at"
-    " FROM read.api_keys WHERE app_id = %s AND NOT is_session "
+    " FROM read.api_keys WHERE app_id = %s AND issuer IS NULL "
 )
 _KEYS: Final = SQL(_DETAILS + "ORDER BY created_at DESC, key_id")
 _KEY_BY_ID: Final = SQL(_DETAILS + "AND key_id = %s")
 _SESSIONS: Final = SQL(
     "SELECT key_id AS session_id, kind AS role, name AS person, created_at AS opened_at,"
     " expires_at AS ends_at FROM read.api_keys"
-    " WHERE app_id = %s AND is_session AND revoked_at IS NULL AND expires_at > %s"
+    " WHERE app_id = %s AND issuer IS NOT NULL AND revoked_at IS NULL AND expires_at > %s"
     " ORDER BY created_at DESC, key_id LIMIT 200"
 )
 _APPS: Final = (

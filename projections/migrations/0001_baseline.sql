@@ -234,8 +234,8 @@ BEGIN
             position    bigint      NOT NULL,
             expires_at  timestamptz,
             replaced_by uuid,
-            -- A person's dashboard session: found like a key, listed apart from them.
-            is_session  boolean     NOT NULL DEFAULT false
+            -- Of a person's dashboard session, which is found like a key and listed apart from them.
+            issuer      text
         );
         CREATE TABLE %1$I.connections (
             connection_id          uuid   NOT NULL,

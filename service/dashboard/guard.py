@@ -25,6 +25,7 @@ from service.http.errors import (
     problem_of,
 )
 from service.http.requests import read_body
+from service.oidc.sign_in import OpenIdConnect
 
 COOKIE: Final = "billhook_session"
 SIGN_IN: Final = "/dashboard/sign-in"
@@ -94,9 +95,10 @@ async def visitor_of(request: Request) -> Visitor | None:
         return None
     key = await find_key(context.auth, session.key_sha256)
     app = None if key is None else await context.auth.access.app(key.app_id)
-    if key is None or app is None or (key.is_session and context.oidc is None):
+    if key is None or app is None or key.issuer not in _issuers(context.oidc):
         return None
-    actor = f"session:{key.key_id}" if key.is_session else f"key:{key.key_id}"
+    is_session = key.issuer is not None
+    actor = f"session:{key.key_id}" if is_session else f"key:{key.key_id}"
     caller = Caller(app=app, actor=actor, kind=key.kind)
     session_holder.set(app.app_id)
     (await context.auth.rates.count(f"{app.app_id}:{caller.actor}")).require()
@@ -104,8 +106,13 @@ async def visitor_of(request: Request) -> Visitor | None:
     if not app.enabled:
         raise AppDisabled
     token = context.sessions.form_token(session.nonce)
-    session_id = key.key_id if key.is_session else None
+    session_id = key.key_id if is_session else None
     return Visitor(caller=caller, session=session, form_token=token, session_id=session_id)
+
+
+def _issuers(oidc: OpenIdConnect | None) -> tuple[str | None, ...]:
+    """Return the issuers whose sessions are valid; None stands for keys."""
+    return (None,) if oidc is None else (None, oidc.issuer.client.issuer)
 
 
 async def find_key(context: AuthContext, sha256_hex: str) -> KeyRow | None:

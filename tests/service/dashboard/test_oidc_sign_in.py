@@ -400,10 +400,20 @@ def test_attempts_are_limited_apart_from_those_with_a_key(
         assert Visit(service).sign_in(world.app.keys["read"]).status_code == 303
 
 
-def test_a_session_ends_where_the_issuer_is_no_longer_set(world: World, service: Service) -> None:
+def test_a_session_ends_where_its_issuer_is_no_longer_set(
+    world: World, service: Service, service_database: str
+) -> None:
     visitor, _ = world.sign_in()
     assert visitor.get("/dashboard").status_code == 200
     assert Visit(service, dict(visitor.cookies)).get("/dashboard").status_code == 303
+    role_map = roles(world.app.app_id, world.other.app_id)
+    settings = settings_of("https://login.example", role_map)
+    with Service(service_database, projections=False, **settings) as elsewhere:
+        elsewhere.call(elsewhere.context.auth.access.wait_until_verified(60))
+        by_key = Visit(elsewhere)
+        assert by_key.sign_in(world.app.keys["read"]).status_code == 303
+        assert by_key.get("/dashboard").status_code == 200
+        assert Visit(elsewhere, dict(visitor.cookies)).get("/dashboard").status_code == 303
 
 
 def test_unsafe_settings_are_refused() -> None:
