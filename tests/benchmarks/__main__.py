@@ -40,7 +40,8 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "idle": idle.measure,
     "bulkheads": bulkheads.measure,
     "pipeline": pipeline.measure,
-    "reconciliation": reconciliation.measure,
+    "audit": reconciliation.measure_audit,
+    "lost-webhooks": reconciliation.measure_days,
     "dashboard": dashboard.measure,
 }
 
@@ -54,6 +55,7 @@ def main() -> int:
         QUICK if arguments.quick else FULL,
         processes=arguments.processes,
         audit_calls_per_s=arguments.audit_calls_per_s,
+        audit_objects=arguments.audit_objects,
     )
     if arguments.rows:
         effort = replace(effort, rows=arguments.rows, invoices=arguments.rows)
@@ -82,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1, help="of each server (default 1)")
     rate = "rate limit of the audited connection (default 100, Stripe's live mode)"
     parser.add_argument("--audit-calls-per-s", type=int, default=100, help=rate)
+    objects = "invoices of the audited account (default 100,000)"
+    parser.add_argument("--audit-objects", type=int, default=100_000, help=objects)
     parser.add_argument("--rows", type=int, help="invoices of lists, rebuild and dashboard")
     return parser
 

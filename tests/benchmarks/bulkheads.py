@@ -59,20 +59,26 @@ def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
 
 
 class PostLoad:
-    """Our POSTs: each creates an invoice through Stripe and waits until it is paid."""
+    """Our POSTs: each creates an invoice through Stripe and waits until it is paid.
 
-    def __init__(self, system: System, caller: Caller, *, requests: int) -> None:
+    `callers`: so many send at a time, each its next request after an answer.
+    """
+
+    def __init__(
+        self, system: System, caller: Caller, *, requests: int, callers: int = _CALLERS
+    ) -> None:
         self._tenant_id = str(system.demo["tenant_id"])
         self._caller = caller
         self._requests = requests
+        self._callers = callers
 
     def post_all(self) -> Figures:
-        """Send the requests from two callers; percentiles of the time to the answer."""
+        """Send the requests; percentiles of the time to the answer."""
         return percentiles(self.times_s())
 
     def times_s(self) -> list[float]:
-        """Send the requests from two callers; seconds to each answer."""
-        with ThreadPoolExecutor(_CALLERS) as pool:
+        """Send the requests; seconds to each answer."""
+        with ThreadPoolExecutor(self._callers) as pool:
             return list(pool.map(lambda _: self._post(), range(self._requests)))
 
     def _post(self) -> float:

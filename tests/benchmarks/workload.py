@@ -24,6 +24,7 @@ class Effort:
     processes: int = 1
     # Of the audited connection; reconciliation has a fifth of it.
     audit_calls_per_s: int = 100
+    audit_objects: int = 100_000
 
 
 FULL: Final = Effort(
