@@ -17,7 +17,10 @@ CREATE TABLE IF NOT EXISTS objects (
     body TEXT NOT NULL,
     UNIQUE (account, kind, id)
 );
-CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (account, kind, position);
+-- With the time of creation, so that lists of an earlier time do not read the objects after it.
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (
+    account, kind, position, json_extract(body, '$.created')
+);
 CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (account, kind, owner, position);
 
 CREATE TABLE IF NOT EXISTS idempotency (
