@@ -83,6 +83,13 @@ def test_every_documented_setting_is_read_somewhere() -> None:
     assert {name for name in named if name not in code} == set()
 
 
+def test_pictures_have_no_script() -> None:
+    pictures = sorted((ROOT / "docs").rglob("*.svg"))
+    assert pictures
+    active = re.compile(r"<script|\son\w+=", re.IGNORECASE)
+    assert [str(one.relative_to(ROOT)) for one in pictures if active.search(one.read_text())] == []
+
+
 def test_every_command_is_documented() -> None:
     page = (ROOT / "docs" / "commands.md").read_text()
     assert {name for name in COMMANDS if f"| `billhook {name}" not in page} == set()
