@@ -23,6 +23,14 @@ CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (
 );
 CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (account, kind, owner, position);
 
+-- Refunds, disputes and charges are listed by payment, and an invoice is found by it.
+CREATE INDEX IF NOT EXISTS objects_by_payment_intent ON objects (
+    account, kind, json_extract(body, '$.payment_intent'), position
+) WHERE json_extract(body, '$.payment_intent') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_payment_of_invoice ON objects (
+    account, kind, json_extract(body, '$.payment.payment_intent'), position
+) WHERE json_extract(body, '$.payment.payment_intent') IS NOT NULL;
+
 CREATE TABLE IF NOT EXISTS idempotency (
     account TEXT NOT NULL,
     key TEXT NOT NULL,
