@@ -59,6 +59,7 @@ CONNECTIONS: Final = Table(
         "sealed_webhook_secrets",
         "redirect_url",
         "position",
+        "in_use_since",
         "deleted_at",
     ),
 )
@@ -144,7 +145,10 @@ class _Access:
             case ConnectionCreated():
                 self.connections[(event.connection_id,)] = _connection(event, position=position)
             case ConnectionChanged():
-                self.connections[(event.connection_id,)] |= {
+                connection = self.connections[(event.connection_id,)]
+                if connection["deleted_at"] is not None:
+                    connection["in_use_since"] = event.timestamp
+                connection |= {
                     "sealed_key": event.sealed_key,
                     "sealed_webhook_secrets": event.sealed_webhook_secrets,
                     "redirect_url": event.redirect_url,
@@ -233,5 +237,6 @@ def _connection(event: ConnectionCreated, *, position: int) -> dict[str, object]
         "sealed_webhook_secrets": event.sealed_webhook_secrets,
         "redirect_url": event.redirect_url,
         "position": position,
+        "in_use_since": event.timestamp,
         "deleted_at": None,
     }

@@ -247,6 +247,7 @@ BEGIN
             sealed_webhook_secrets jsonb  NOT NULL,
             redirect_url           text,
             position               bigint NOT NULL,
+            in_use_since           timestamptz NOT NULL,
             deleted_at             timestamptz
         );
         $$,

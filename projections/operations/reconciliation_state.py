@@ -23,7 +23,8 @@ class ConnectionState:
     """Reconciliation of one connection that is in use.
 
     `catch_up_lag_s`: age of the newest event that was looked for; None for a provider without a
-    list of events, or before the first time. `audit_age_s`: since an audit last made progress;
+    list of events, or before the first time. `audit_age_s`: since an audit last made progress; None
+    before the first. `in_use_s`: since the connection was made or set anew after its deletion.
     `audit_every_s`: the scheduler's interval of audits.
     `health` and `problems`: of the webhook endpoint; None before the first check, and where it has
     none. `delivered`, `found`: events of the last 7 days that a webhook brought, and that
@@ -37,6 +38,7 @@ class ConnectionState:
     mode: str
     catch_up_lag_s: float | None
     audit_age_s: float | None
+    in_use_s: float
     audit_every_s: float
     unresolved: int
     oldest_unresolved_s: float
@@ -51,7 +53,8 @@ class ConnectionState:
     @property
     def is_audit_overdue(self) -> bool:
         """Return whether the audit is later than its interval allows."""
-        return (self.audit_age_s or 0.0) > self.audit_every_s + AUDIT_LATE_S
+        waited_s = self.in_use_s if self.audit_age_s is None else self.audit_age_s
+        return waited_s > self.audit_every_s + AUDIT_LATE_S
 
     @property
     def found_share(self) -> float | None:
@@ -64,7 +67,7 @@ class ConnectionState:
 _QUERY: Final = SQL(
     """
 WITH connection AS (
-    SELECT connection_id, app_id, name, provider, mode
+    SELECT connection_id, app_id, name, provider, mode, in_use_since
     FROM read.connections WHERE deleted_at IS NULL
 ), unresolved AS (
     SELECT app_id, connection, count(*) AS rows, min(detected_at) AS detected_at
@@ -81,6 +84,7 @@ SELECT connection.app_id, connection.name AS connection, connection.connection_i
             catch_up.checkpoint->>'reached_s', catch_up.checkpoint->>'read_s'
         )::float AS catch_up_lag_s,
     extract(epoch FROM clock_timestamp() - audit.updated_at)::float AS audit_age_s,
+    extract(epoch FROM clock_timestamp() - connection.in_use_since)::float AS in_use_s,
     coalesce(pace.checkpoint->>'seconds', {audit_every})::float AS audit_every_s,
     coalesce(unresolved.rows, 0) AS unresolved,
     coalesce(extract(epoch FROM clock_timestamp() - unresolved.detected_at), 0)::float

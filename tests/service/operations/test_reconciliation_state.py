@@ -80,3 +80,19 @@ def test_a_connections_state_has_drift_checkpoints_endpoint_and_sources(service:
     assert (summed.audits_overdue, summed.audit_every_s) == (0, 604_800)
     with psycopg.connect(service.database, autocommit=True) as session:
         session.execute("DELETE FROM work.checkpoints WHERE name = %s", [AUDIT_INTERVAL])
+
+
+def test_a_connection_that_was_never_audited_is_overdue_once_it_is_in_use_for_too_long(
+    service: Service,
+) -> None:
+    shop = Shop(service)
+    service.wait_for_projection("access")
+    assert not states(shop)["stripe-1"].is_audit_overdue
+    with psycopg.connect(service.database, autocommit=True) as session:
+        session.execute(
+            "UPDATE read.connections SET in_use_since = in_use_since - interval '27 h'"
+            " WHERE connection_id = %s",
+            [shop.connection_id],
+        )
+    assert states(shop)["stripe-1"].audit_age_s is None
+    assert states(shop)["stripe-1"].is_audit_overdue
