@@ -880,8 +880,7 @@ CREATE INDEX jobs_due ON work.jobs (due_at, id);
 CREATE INDEX jobs_in_flight ON work.jobs (app, sent_at) WHERE sent_at IS NOT NULL;
 CREATE INDEX jobs_given_up ON work.jobs (app, gave_up_at, id) WHERE gave_up_at IS NOT NULL;
 
--- Worker processes and their threads; a process that was not seen for 15 s has none. Unlogged: a
--- process registers again every few seconds.
+-- Worker processes and their threads. Unlogged: a process registers again every few seconds.
 CREATE UNLOGGED TABLE work.workers (
     id      uuid        NOT NULL,
     lane    text        NOT NULL,
@@ -914,8 +913,20 @@ CREATE TABLE work.breakers (
     PRIMARY KEY (app, connection)
 );
 
+-- A process registers through one session, which has a lock for as long as it lives. One that was
+-- killed has no lock at once; a lock may also be missing for a moment because its session was lost.
+CREATE FUNCTION work.worker_lock(p_worker uuid) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT hashtextextended('billhook worker ' || p_worker, 0)
+$$;
+
 CREATE VIEW work.live_workers AS
-    SELECT * FROM work.workers WHERE seen_at > clock_timestamp() - interval '15 seconds';
+    SELECT * FROM work.workers WHERE seen_at > clock_timestamp() - interval '15 seconds'
+        AND (seen_at > clock_timestamp() - interval '4 seconds' OR EXISTS (
+            SELECT FROM pg_locks
+            WHERE locktype = 'advisory' AND objsubid = 1
+                AND (classid::bigint << 32) | objid::bigint = work.worker_lock(workers.id)
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ));
 
 CREATE VIEW work.live_running AS
     SELECT running.* FROM work.running

@@ -5,6 +5,9 @@ from typing import Final, LiteralString
 # Rows are sent only for threads that work.claim would give them (work.admits has the rule), so that
 # a row waits in the table and not in Redis. `busy`: threads that run a job, and rows on their way
 # to one. A row sent longer ago than `in_transit` was lost, or waits behind a worker that is gone.
+# `lost`: rows that were sent and that no thread runs: claimed by a process that died, or not
+# claimed for too long. Each further sending of a row waits twice as long, up to `resend`: it makes
+# the message before it void, which a busy worker may be about to read.
 # Round robin: each app's oldest row first, then each app's second, and so on. SKIP LOCKED lets
 # several dispatchers work beside each other.
 TAKE_DUE: Final[LiteralString] = """
@@ -14,6 +17,16 @@ TAKE_DUE: Final[LiteralString] = """
         SELECT lane, app, connection FROM work.jobs
         WHERE sent_at > clock_timestamp() - %(in_transit)s AND gave_up_at IS NULL
           AND NOT EXISTS (SELECT FROM work.live_running WHERE live_running.job = jobs.id)
+    ), lost AS (
+        SELECT jobs.id FROM work.jobs
+        WHERE sent_at <= clock_timestamp() - %(in_transit)s AND gave_up_at IS NULL
+          AND NOT EXISTS (SELECT FROM work.live_running WHERE live_running.job = jobs.id)
+          AND (sent_at <= clock_timestamp() - least(
+                  %(in_transit)s * pow(2, least(sends, 10) - 1), %(resend)s
+              ) OR EXISTS (
+                  SELECT FROM work.running
+                  WHERE running.job = jobs.id AND running.sends = jobs.sends
+              ))
     ), free AS (
         SELECT lane, greatest((
                 SELECT sum(threads) FROM work.live_workers WHERE live_workers.lane = lanes.lane
@@ -36,7 +49,8 @@ TAKE_DUE: Final[LiteralString] = """
         LEFT JOIN work.breakers AS breaker ON breaker.app = jobs.app
             AND breaker.connection = jobs.connection AND breaker.opened_at IS NOT NULL
         WHERE jobs.due_at <= clock_timestamp() AND jobs.gave_up_at IS NULL
-          AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s)
+          AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s
+               OR jobs.id IN (SELECT id FROM lost))
     ), admitted AS (
         SELECT due.*, row_number() OVER (PARTITION BY lane, app ORDER BY due_at, id) - 1
             AS before_of_app
@@ -60,7 +74,9 @@ TAKE_DUE: Final[LiteralString] = """
     ), chosen AS (
         SELECT jobs.id FROM work.jobs JOIN placed USING (id)
         WHERE placed.place <= placed.free AND jobs.gave_up_at IS NULL
-          AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s)
+          AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s
+               OR jobs.sent_at <= clock_timestamp() - %(in_transit)s
+               AND jobs.id IN (SELECT id FROM lost))
         ORDER BY placed.turn, placed.due_at, jobs.id
         LIMIT %(limit)s
         FOR UPDATE OF jobs SKIP LOCKED

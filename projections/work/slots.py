@@ -12,10 +12,12 @@ from datetime import timedelta
 from typing import Final, Literal, LiteralString, cast
 from uuid import UUID
 
-from psycopg.rows import class_row
+import psycopg
+from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
-from projections.work.sessions import SessionPool
+from eventlog.database.connect import connect
+from projections.work.sessions import SessionPool, WorkUnavailable
 from projections.work.table import Job
 
 JOBS: Final = "jobs"
@@ -46,6 +48,7 @@ _HEARTBEAT: Final[LiteralString] = """
             WHERE held.job = running.job AND held.sends = running.sends
         )
 """
+_LOCK: Final[LiteralString] = "SELECT pg_try_advisory_lock(work.worker_lock(%s))"
 _UNREGISTER: Final[LiteralString] = """
     WITH worker AS (DELETE FROM work.workers WHERE id = %(worker)s)
     DELETE FROM work.running WHERE worker = %(worker)s
@@ -76,12 +79,14 @@ class WorkerSlots:
         max_size: int = 4,
     ) -> None:
         """Store the process's id and its number of threads by lane. Use `open` before a call."""
+        self._dsn = dsn
         self._worker = worker
         self._threads = dict(threads)
         self._breaker = breaker
         self._sessions = SessionPool(
             dsn, application_name="billhook work slots", min_size=1, max_size=max_size
         )
+        self._registration: psycopg.Connection[TupleRow] | None = None
 
     def open(self) -> None:
         """Allow sessions to be opened on demand."""
@@ -90,11 +95,14 @@ class WorkerSlots:
     def close(self) -> None:
         """Close the sessions."""
         self._sessions.close()
+        if self._registration is not None:
+            self._registration.close()
 
     def heartbeat(self, held: Collection[tuple[int, int]]) -> None:
         """Register the process's threads again, and renew the sent marks of its jobs.
 
         `held`: the (job, sends) that its threads run or are about to claim; others are freed.
+        Call it from one thread.
         """
         parameters = {
             "worker": self._worker,
@@ -102,8 +110,17 @@ class WorkerSlots:
             "jobs": [job for job, _ in held],
             "sends": [sends for _, sends in held],
         }
-        with self._sessions.session() as connection:
-            connection.execute(_HEARTBEAT, parameters)
+        try:
+            self._register().execute(_HEARTBEAT, parameters)
+        except psycopg.Error as error:
+            raise WorkUnavailable(type(error).__name__) from error
+
+    def _register(self) -> psycopg.Connection[TupleRow]:
+        """Return the session whose lock tells the others that the process lives."""
+        if self._registration is None or self._registration.closed:
+            self._registration = connect(self._dsn, application_name="billhook work registration")
+            self._registration.execute(_LOCK, [self._worker])
+        return self._registration
 
     def unregister(self) -> None:
         """Remove the process and the threads that it had."""

@@ -21,6 +21,7 @@ class Effort:
     requests: int
     pipeline: int
     rows: int
+    crashes: int
     processes: int = 1
     # Of the audited connection; reconciliation has a fifth of it.
     audit_calls_per_s: int = 100
@@ -39,6 +40,7 @@ FULL: Final = Effort(
     requests=40,
     pipeline=160,
     rows=100_000,
+    crashes=20,
 )
 QUICK: Final = Effort(
     rounds=1,
@@ -52,4 +54,5 @@ QUICK: Final = Effort(
     requests=10,
     pipeline=32,
     rows=10_000,
+    crashes=1,
 )

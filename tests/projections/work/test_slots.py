@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from projections.work.sessions import WorkUnavailable
 from projections.work.slots import LOOKUPS, WorkerSlots
 from projections.work.table import WorkNotifier, WorkTable
 from tests.projections.work.claims import add_jobs, claim_in_processes, claimed, opened
@@ -150,6 +151,65 @@ def test_a_running_job_is_not_sent_again_while_its_process_lives(
         session.execute("UPDATE work.jobs SET sent_at = sent_at - interval '1 hour'")
     slots.heartbeat([(job_id, 1)])
     assert work.take_due(limit=1) == []
+
+
+def age(database: str, table: str, column: str, seconds: int) -> None:
+    """Let rows be older by so many seconds."""
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute(
+            f"UPDATE work.{table} SET {column} = {column} - make_interval(secs => %s)",  # noqa: S608
+            [seconds],
+        )
+
+
+def test_a_job_of_a_killed_process_is_sent_again_within_seconds(
+    database: str, slots: WorkerSlots, work: WorkTable
+) -> None:
+    (job_id,) = add_jobs(database, 1, app=APP, connection="slow")
+    with opened(database, uuid4(), threads=THREADS) as dying:
+        dying.heartbeat([])
+        claimed(dying, job_id)
+        dying.heartbeat([(job_id, 1)])
+        age(database, "workers", "seen_at", 5)
+        age(database, "jobs", "sent_at", 6)
+        # It is silent, but its session lives: it may be a busy machine.
+        assert work.take_due(limit=1) == []
+    slots.heartbeat([])
+    assert [job.id for job in work.take_due(limit=1)] == [job_id]
+
+
+def test_a_job_is_not_sent_again_because_its_process_lost_a_session(
+    database: str, slots: WorkerSlots, work: WorkTable
+) -> None:
+    (job_id,) = add_jobs(database, 1, app=APP, connection="slow")
+    claimed(slots, job_id)
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'billhook work registration'"
+            " AND datname = current_database()"
+        )
+    age(database, "jobs", "sent_at", 6)
+    assert work.take_due(limit=1) == []
+    with pytest.raises(WorkUnavailable):
+        slots.heartbeat([(job_id, 1)])
+    slots.heartbeat([(job_id, 1)])
+    age(database, "workers", "seen_at", 5)
+    age(database, "jobs", "sent_at", 6)
+    assert work.take_due(limit=1) == []
+
+
+@pytest.mark.usefixtures("slots")
+def test_a_message_that_nobody_reads_is_sent_again_each_time_after_twice_as_long(
+    database: str, work: WorkTable
+) -> None:
+    (job_id,) = add_jobs(database, 1, app=APP, connection="slow", sent=False)
+    for wait_s in (10, 20, 30, 30):  # 5 s after the first sending, which was before
+        assert [job.id for job in work.take_due(limit=1)] == [job_id]
+        age(database, "jobs", "sent_at", wait_s // 2)
+        assert work.take_due(limit=1) == []
+        age(database, "jobs", "sent_at", wait_s // 2)
+    assert [job.id for job in work.take_due(limit=1)] == [job_id]
 
 
 def test_lookups_have_threads_of_their_own(database: str, slots: WorkerSlots) -> None:
