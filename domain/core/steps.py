@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Self, get_type_hints
 from uuid import UUID
 
 
@@ -16,7 +17,31 @@ class StepRecord:
     attempt: int
     key: str
     started_at: datetime
-    plan: dict[str, str] = field(default_factory=dict)
+    plan: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """The parameters of a step's call that were looked up before it: one subclass a kind of step.
+
+    Fields are texts or integers. Events hold them as texts, without those that are None.
+    """
+
+    @classmethod
+    def of(cls, record: StepRecord) -> Self:
+        """Read the plan of a recorded step; fields of later versions are left out."""
+        kinds = get_type_hints(cls)
+        return cls(
+            **{
+                name: int(text) if kinds[name] is int else text
+                for name, text in record.plan.items()
+                if name in kinds
+            }
+        )
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the plan as an event holds it."""
+        return {name: str(value) for name, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

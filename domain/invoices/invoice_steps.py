@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import WORKER
-from domain.core.steps import StepRecord, step_age, step_key
+from domain.core.steps import StepPlan, StepRecord, step_age, step_key
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices import events as e
@@ -38,7 +38,7 @@ class InvoiceSteps(AggregateRoot):
         *,
         occurred_at: datetime,
         attempt: int = 1,
-        plan: dict[str, str] | None = None,
+        plan: StepPlan | None = None,
     ) -> StepRecord:
         """Record a step before its first call; later tries use the same record."""
         known = self.view.steps.get(step)
@@ -50,7 +50,7 @@ class InvoiceSteps(AggregateRoot):
                 step=step,
                 attempt=attempt,
                 key=self.key(step, attempt=attempt),
-                plan=plan or {},
+                plan={} if plan is None else plan.to_fields(),
             )
         return self.view.steps[step]
 

@@ -15,6 +15,7 @@ from domain.core.aggregate import NewEvent
 from domain.gateway.objects import PaidPayment
 from domain.invoices import refund_events as m
 from domain.invoices.refunds import RESERVING, find_refund
+from domain.invoices.step_plans import RefundPlan
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView, Refund
 
@@ -66,7 +67,7 @@ def _left_minor(view: InvoiceView, payment: PaidPayment) -> int:
 def _payment_of(view: InvoiceView, refund: Refund) -> str | None:
     """Return the payment of a refund; one that was not split has it in its step."""
     step = view.steps.get(f"{REFUND_STEP}{refund.id}")
-    return refund.payment_id or (None if step is None else step.plan.get("payment"))
+    return refund.payment_id or (None if step is None else RefundPlan.of(step).payment)
 
 
 def _part_requested(

@@ -11,7 +11,7 @@ from domain.core.aggregate import AggregateRoot
 from domain.core.calendar import from_unix
 from domain.core.effects import WORKER, Effect
 from domain.core.failures import Failure
-from domain.core.steps import GaveUp, StepRecord, step_key
+from domain.core.steps import GaveUp, StepPlan, StepRecord, step_age, step_key
 from domain.gateway.setups import ProviderMethod, SetupSession
 from domain.payment_methods import events as s
 from domain.payment_methods.commands import RequestSetup
@@ -28,6 +28,21 @@ STATUSES: Final = (REQUESTED, OPEN, SUBMITTED, COMPLETED, EXPIRED, REJECTED, REV
 # The steps: the page is opened; what was left there becomes what is charged by default.
 OPEN_PAGE: Final = "open"
 DEFAULTING: Final = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenPagePlan(StepPlan):
+    """Step `open`: the customer who leaves a method on the page."""
+
+    customer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultMethodPlan(StepPlan):
+    """Step `default`: the method to make the default. `before`: the last default, or empty."""
+
+    method: str
+    before: str
 
 
 @dataclass(slots=True)
@@ -81,7 +96,7 @@ class MethodSetup(AggregateRoot):
         return {REQUESTED: OPEN_PAGE, SUBMITTED: DEFAULTING}.get(self.view.status)
 
     def start_step(
-        self, step: str, *, occurred_at: datetime, plan: dict[str, str], attempt: int = 1
+        self, step: str, *, occurred_at: datetime, plan: StepPlan, attempt: int = 1
     ) -> StepRecord:
         """Record a step before its first call; later tries keep the first record."""
         known = self.view.steps.get(step)
@@ -93,14 +108,13 @@ class MethodSetup(AggregateRoot):
                 step=step,
                 attempt=attempt,
                 key=step_key(self.id, step, attempt),
-                plan=plan,
+                plan=plan.to_fields(),
             )
         return self.view.steps[step]
 
     def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
         """Return the time since a step's first call; zero for a step that was never started."""
-        record = self.view.steps.get(step)
-        return timedelta(0) if record is None else occurred_at - record.started_at
+        return step_age(self.view.steps, step, now=occurred_at)
 
     def record_completed(self, method: ProviderMethod, *, occurred_at: datetime) -> None:
         """Record that the method is the default; a repetition has no effect."""

@@ -5,14 +5,14 @@ A first payment creates the mandate; the provider's subscription is created afte
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from domain.catalogue.pricing import Charge
 from domain.core import ids
 from domain.core.effects import WORKER
-from domain.core.steps import step_key
+from domain.core.steps import StepPlan, step_key
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
@@ -23,6 +23,14 @@ from domain.subscriptions.terms import agree, items_of, terms_of, with_items
 from domain.subscriptions.view import ENDED, SubscriptionView
 
 START_STEP: Final = "start"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartPlan(StepPlan):
+    """Step `start`: the mandate to charge, and the day of the next charge."""
+
+    mandate: str
+    starts_on: str
 
 
 def start_pending(
@@ -213,11 +221,11 @@ def give_up_start(known: Subscription, *, why: str, attempts: int, occurred_at: 
         )
 
 
-def restart_step(known: Subscription, plan: dict[str, str], *, occurred_at: datetime) -> None:
+def restart_step(known: Subscription, plan: StartPlan, *, occurred_at: datetime) -> None:
     """Record the call's parameters before the call; other parameters get a new key."""
     before = known.view.steps.get(START_STEP)
     attempt = 1 if before is None else before.attempt + 1
-    if before is not None and before.plan == plan:
+    if before is not None and StartPlan.of(before) == plan:
         return
     known.record_event(
         s.SubscriptionStepStarted,
@@ -226,5 +234,5 @@ def restart_step(known: Subscription, plan: dict[str, str], *, occurred_at: date
         step=START_STEP,
         attempt=attempt,
         key=step_key(known.id, START_STEP, attempt),
-        plan=plan,
+        plan=plan.to_fields(),
     )

@@ -12,7 +12,7 @@ from domain.core.aggregate import AggregateRoot
 from domain.core.effects import WORKER, Effect
 from domain.core.errors import NotPossible
 from domain.core.metadata import without_ours
-from domain.core.steps import StepRecord, step_key
+from domain.core.steps import StepRecord, step_age, step_key
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
 from domain.subscriptions.commands import (
@@ -132,8 +132,7 @@ class Subscription(AggregateRoot):
 
     def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
         """Return the time since a step's first call; zero for a step that was never started."""
-        record = self.view.steps.get(step)
-        return timedelta(0) if record is None else occurred_at - record.started_at
+        return step_age(self.view.steps, step, now=occurred_at)
 
     def finish_request(self, *, occurred_at: datetime) -> None:
         """Record that the provider carried out the request; a repetition has no effect."""

@@ -17,6 +17,7 @@ from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.commands import InvoiceCommand, RequestInvoice
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import DraftPlan
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.commands import SetTenant
 from eventlog.bodies import Body
@@ -122,7 +123,7 @@ class Bench:
 
     def start_creation(self, invoice_id: UUID) -> None:
         """Record the step that creates the provider's invoice, as before its call."""
-        plan = {"customer": "cus_1", "currency": "eur"}
+        plan = DraftPlan(customer="cus_1", currency="eur")
         self.billing.change(
             Invoice,
             invoice_id,

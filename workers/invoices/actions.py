@@ -16,6 +16,7 @@ from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import RetryPlan
 from workers.invoices.capture import capture_payment
 from workers.invoices.job import (
     InvoicingDeps,
@@ -37,7 +38,7 @@ def perform_action(invoice: Invoice, deps: InvoicingDeps) -> None:
 
 
 def _start_action_step(
-    invoice: Invoice, deps: InvoicingDeps, *, plan: dict[str, str] | None = None
+    invoice: Invoice, deps: InvoicingDeps, *, plan: RetryPlan | None = None
 ) -> Invoice:
     """Start the action's step; later tries keep the first try's step."""
     pending = invoice.pending_request
@@ -56,10 +57,10 @@ def _retry(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     step = _started_step(invoice)
     if step is None or deps.key_expired(invoice, "pay"):
         answer = deps.gateway.fetch_invoice(at_provider)
-        tried = step is not None and _charge_of(answer) != step.plan["charge"]
+        tried = step is not None and _charge_of(answer) != RetryPlan.of(step).charge
         if tried or not _payable(answer):
             return _take_attempt(invoice, answer, deps)
-        invoice = _start_action_step(invoice, deps, plan={"charge": _charge_of(answer)})
+        invoice = _start_action_step(invoice, deps, plan=RetryPlan(charge=_charge_of(answer)))
     deps.heartbeat()
     try:
         answer = deps.gateway.pay_invoice(
@@ -83,7 +84,7 @@ def _take_attempt(invoice: Invoice, answer: ProviderInvoice, deps: InvoicingDeps
 def _retry_refused(invoice: Invoice, deps: InvoicingDeps, error: GatewayRejected) -> Invoice:
     """Distinguish a declined attempt, which is an outcome, from one that was never made."""
     answer = deps.gateway.fetch_invoice(object_id(invoice.view))
-    made = _charge_of(answer) != invoice.view.steps["pay"].plan["charge"]
+    made = _charge_of(answer) != RetryPlan.of(invoice.view.steps["pay"]).charge
     if _payable(answer) and not error.declined and not made:
         return record_rejection(invoice, answer, deps, RequestRejected.from_gateway(error))
     if answer.state == "uncollectible":

@@ -10,6 +10,7 @@ from domain.core.effects import WORKER
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.objects import CaptureDraft, ProviderCapture, ProviderInvoice
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import CapturePlan
 from eventlog.bodies import Body
 from workers.invoices.job import InvoiceDeps, object_id, record_rejection, start_step
 from workers.invoices.rejections import RequestRejected
@@ -21,7 +22,9 @@ def capture_payment(invoice: Invoice, deps: InvoiceDeps) -> Invoice:
     step = invoice.view.steps.get(pending.step)
     made: ProviderCapture | None = None
     if step is not None and step.attempt == pending.attempt:
-        made = deps.gateway.find_capture(step.plan["payment"], reference=_reference(invoice))
+        made = deps.gateway.find_capture(
+            CapturePlan.of(step).payment, reference=_reference(invoice)
+        )
     else:
         seen = deps.gateway.fetch_invoice(at_provider)
         try:
@@ -41,7 +44,7 @@ def capture_payment(invoice: Invoice, deps: InvoiceDeps) -> Invoice:
     return _record(invoice, answer, made, deps)
 
 
-def _plan(seen: ProviderInvoice, wanted_minor: int | None) -> dict[str, str]:
+def _plan(seen: ProviderInvoice, wanted_minor: int | None) -> CapturePlan:
     """Plan the capture of what the payment holds now. Raises RequestRejected."""
     held_minor = seen.amount_capturable_minor or 0
     amount_minor = held_minor if wanted_minor is None else wanted_minor
@@ -55,11 +58,9 @@ def _plan(seen: ProviderInvoice, wanted_minor: int | None) -> dict[str, str]:
             message=f"Only {held_minor} can still be captured.",
             path="amountMinor",
         )
-    return {
-        "payment": seen.capturable_payment,
-        "amount_minor": str(amount_minor),
-        "currency": seen.currency,
-    }
+    return CapturePlan(
+        payment=seen.capturable_payment, amount_minor=amount_minor, currency=seen.currency
+    )
 
 
 def _reference(invoice: Invoice) -> str:
@@ -69,10 +70,11 @@ def _reference(invoice: Invoice) -> str:
 
 def _capture(invoice: Invoice, deps: InvoiceDeps) -> ProviderCapture:
     step = invoice.view.steps[invoice.pending_request.step]
+    plan = CapturePlan.of(step)
     draft = CaptureDraft(
-        payment_id=step.plan["payment"],
-        amount_minor=int(step.plan["amount_minor"]),
-        currency=step.plan["currency"],
+        payment_id=plan.payment,
+        amount_minor=plan.amount_minor,
+        currency=plan.currency,
         reference=_reference(invoice),
     )
     return deps.gateway.capture(draft, key=step.key)

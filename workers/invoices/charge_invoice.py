@@ -13,6 +13,7 @@ from uuid import UUID
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import DraftPlan
 from workers.invoices.actions import perform_action
 from workers.invoices.draft_invoice import draft_invoice
 from workers.invoices.hand_over_draft import (
@@ -41,7 +42,7 @@ def charge_invoice(invoice_id: UUID, deps: InvoicingDeps) -> None:
 
 def _take_steps(invoice: Invoice, deps: InvoicingDeps) -> None:
     if "discard" in invoice.view.steps:
-        raise RequestRejected.from_plan(invoice.view.steps["discard"].plan)
+        raise RequestRejected.of_discarded(invoice.view.steps["discard"])
     if invoice.view.type == "subscription":
         subscribe(invoice, deps)
         return
@@ -70,7 +71,7 @@ def _finalize(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
         answer = deps.gateway.finalize_invoice(at_provider, key=invoice.view.steps["finalize"].key)
     except GatewayRejected as error:
         answer = status_after_rejection(at_provider, deps, error)
-    has_method = invoice.view.steps["create"].plan["method"] != ""
+    has_method = DraftPlan.of(invoice.view.steps["create"]).method is not None
     return record_answer(invoice, answer, deps, source="answer", charging=has_method)
 
 

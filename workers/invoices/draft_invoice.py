@@ -17,6 +17,7 @@ from domain.gateway.objects import (
     ProviderLine,
 )
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import AddLinesPlan, DraftPlan
 from domain.invoices.view import InvoiceView
 from workers.invoices.customers import credentials_rejected
 from workers.invoices.job import InvoicingDeps, billhook_metadata, object_id, start_step
@@ -46,17 +47,17 @@ def find_customer(view: InvoiceView, deps: InvoicingDeps) -> ProviderCustomer:
         raise credentials_rejected(view.connection) from error
 
 
-def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
+def _plan(view: InvoiceView, deps: InvoicingDeps) -> DraftPlan:
     """Fetch the data that the request omits, once: customer, currency and payment method.
 
     The provider determines the currency of a draft's amounts.
     """
     customer = find_customer(view, deps)
-    method = view.request.payment_method or customer.default_method or ""
+    method = view.request.payment_method or customer.default_method or None
     if view.request.charge_immediately and not method:
         raise missing_payment_method()
-    currency = "" if view.request.flow == "draft" else _currency(view, deps)
-    return {"customer": customer.id, "currency": currency, "method": method}
+    currency = None if view.request.flow == "draft" else _currency(view, deps)
+    return DraftPlan(customer=customer.id, currency=currency, method=method)
 
 
 def _currency(view: InvoiceView, deps: InvoicingDeps) -> str:
@@ -110,10 +111,11 @@ def create(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
     """Create the draft and record it, together with the start of the next step."""
     view, step = invoice.view, invoice.view.steps["create"]
     deps.heartbeat()
+    plan = DraftPlan.of(step)
     made = _made_before(invoice, deps) or deps.gateway.create_invoice(
         InvoiceDraft(
-            customer=step.plan["customer"],
-            currency=step.plan["currency"] or None,
+            customer=plan.customer,
+            currency=plan.currency,
             include_pending_items=view.request.flow == "include_pending_items",
             tax_rate_id=view.request.tax_rate_id,
             payment_method=view.request.payment_method,
@@ -127,7 +129,7 @@ def create(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
 
     def decide(known: Invoice) -> None:
         known.record_created(made, occurred_at=occurred_at)
-        known.start_step(then, occurred_at=occurred_at, plan={"currency": made.currency})
+        known.start_step(then, occurred_at=occurred_at, plan=AddLinesPlan(currency=made.currency))
 
     return deps.billing.change(Invoice, invoice.id, decide)
 
@@ -137,7 +139,7 @@ def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice | Non
     if not deps.key_expired(invoice, "create"):
         return None
     found = deps.gateway.find_invoices(
-        customer=step.plan["customer"],
+        customer=DraftPlan.of(step).customer,
         reference=str(invoice.id),
         created_after=int((step.started_at - CLOCK_SKEW).timestamp()),
     )
@@ -147,20 +149,20 @@ def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice | Non
 def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> Sequence[ProviderLine] | None:
     """Add the missing lines; return all lines of the draft, None if they must be listed."""
     view, step = invoice.view, invoice.view.steps["lines"]
-    wanted = _line_drafts(view)
+    wanted, plan = _line_drafts(view), AddLinesPlan.of(step)
     if deps.key_expired(invoice, "lines"):
         # Under an expired key the same lines would be added and charged a second time.
         present = {line.reference for line in deps.gateway.list_lines(object_id(view))}
         wanted = [line for line in wanted if line.reference not in present]
         if wanted:
-            invoice = start_step(invoice, "lines", deps, attempt=step.attempt + 1, plan=step.plan)
+            invoice = start_step(invoice, "lines", deps, attempt=step.attempt + 1, plan=plan)
     if not wanted:
         return None
     deps.heartbeat()
     return deps.gateway.add_lines(
         object_id(view),
         wanted,
-        currency=step.plan["currency"],
+        currency=plan.currency,
         key=invoice.view.steps["lines"].key,
     )
 

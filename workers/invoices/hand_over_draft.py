@@ -11,6 +11,7 @@ from typing import Final
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import DraftPlan
 from workers.invoices.draft_invoice import create, draft_invoice, find_customer
 from workers.invoices.job import InvoicingDeps, object_id, record_draft, start_step
 from workers.invoices.rejections import RequestRejected
@@ -39,8 +40,7 @@ def draft_with_pending_items(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Create a draft with the customer's pending items (seed 004). Raises RequestRejected."""
     try:
         if "create" not in invoice.view.steps:
-            customer = find_customer(invoice.view, deps).id
-            plan = {"customer": customer, "currency": ""}
+            plan = DraftPlan(customer=find_customer(invoice.view, deps).id)
             invoice = start_step(invoice, "create", deps, plan=plan)
         if invoice.view.provider_object_id is None:
             _acquire_lock(invoice, deps)
@@ -66,7 +66,7 @@ def status_after_rejection(
 
 def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Acquire the lock on the customer's pending items; raises GatewayUnavailable if it is held."""
-    customer = invoice.view.steps["create"].plan["customer"]
+    customer = DraftPlan.of(invoice.view.steps["create"]).customer
     if not deps.billing.acquire_pending_items_lock(invoice, customer, occurred_at=deps.now()):
         raise GatewayUnavailable(
             f"another invoice includes the pending items of {customer}",
@@ -76,7 +76,7 @@ def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
 
 
 def _release_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
-    customer = invoice.view.steps["create"].plan["customer"]
+    customer = DraftPlan.of(invoice.view.steps["create"]).customer
     deps.billing.release_pending_items_lock(invoice, customer, occurred_at=deps.now())
 
 

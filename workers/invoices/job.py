@@ -11,6 +11,7 @@ from domain.billing import Billing
 from domain.core import metadata as metadata_keys
 from domain.core.effects import WORKER
 from domain.core.providers import Mode, Provider
+from domain.core.steps import StepPlan
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.port import InvoicingGateway, ProviderGateway
 from domain.invoices.invoice import Invoice
@@ -64,7 +65,7 @@ def start_step(
     deps: InvoiceDeps,
     *,
     attempt: int = 1,
-    plan: dict[str, str] | None = None,
+    plan: StepPlan | None = None,
 ) -> Invoice:
     """Record a step, its key and its plan before its first call."""
     occurred_at = deps.now()

@@ -21,6 +21,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_returned_payment
 from domain.invoices.refund_split import NOT_REFUNDABLE
 from domain.invoices.refunds import find_refund, is_of_overpayment
+from domain.invoices.step_plans import RefundPlan
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView, Refund
 from workers.invoices.credit_note import create_note, refuse_note
@@ -89,7 +90,7 @@ def _start(invoice: Invoice, refund_id: UUID, step: str, deps: InvoiceDeps) -> I
         if payment_id is None:
             message = "It was paid outside of the provider, which has nothing to give back."
             raise GatewayRejected(message, code=NOT_REFUNDABLE)
-    return start_step(invoice, step, deps, plan={"payment": payment_id})
+    return start_step(invoice, step, deps, plan=RefundPlan(payment=payment_id))
 
 
 def _made_before(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> ProviderRefund | None:
@@ -102,7 +103,7 @@ def _draft(view: InvoiceView, refund: Refund) -> RefundDraft:
     refund_id = UUID(refund.id)
     return RefundDraft(
         invoice_id=_refunded_object(view, refund_id),
-        payment_id=view.steps[f"{REFUND_STEP}{refund_id}"].plan["payment"],
+        payment_id=RefundPlan.of(view.steps[f"{REFUND_STEP}{refund_id}"]).payment,
         amount_minor=refund.amount_minor,
         currency=view.currency or "",
         reason=refund.reason,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.core.money import line_total
+from domain.core.steps import StepRecord
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.objects import LineDraft, ProviderInvoice, ProviderLine, ProviderPayment
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import PAYMENT_DECLINED
+from domain.invoices.step_plans import DiscardPlan
 
 
 class RequestRejected(Exception):
@@ -40,20 +42,15 @@ class RequestRejected(Exception):
         return cls(code=PAYMENT_DECLINED, message=error.message, provider_code=error.code)
 
     @classmethod
-    def from_plan(cls, plan: dict[str, str]) -> RequestRejected:
+    def of_discarded(cls, step: StepRecord) -> RequestRejected:
         """Read a rejection that was recorded before its draft was deleted."""
-        return cls(
-            code=plan["code"],
-            message=plan["message"],
-            path=plan.get("path"),
-            provider_code=plan.get("provider_code"),
-        )
+        return cls(**vars(DiscardPlan.of(step)))
 
-    def to_plan(self) -> dict[str, str]:
-        """Return the rejection as the plan of a step."""
-        optional = {"path": self.path, "provider_code": self.provider_code}
-        known = {name: value for name, value in optional.items() if value is not None}
-        return {"code": self.code, "message": self.message, **known}
+    def to_plan(self) -> DiscardPlan:
+        """Return the rejection as the plan of the step that deletes the draft."""
+        return DiscardPlan(
+            code=self.code, message=self.message, path=self.path, provider_code=self.provider_code
+        )
 
     def record(self, invoice: Invoice, *, occurred_at: datetime) -> None:
         """Record the rejection on the invoice."""

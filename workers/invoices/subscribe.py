@@ -16,6 +16,7 @@ from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice, ProviderPayment
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionDraft
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import DeclinedPlan, SubscribePlan
 from domain.invoices.steps import UNSUBSCRIBE_STEP
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.subscription import Subscription
@@ -69,10 +70,10 @@ def _start(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     )
 
 
-def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
+def _plan(view: InvoiceView, deps: InvoicingDeps) -> SubscribePlan:
     """Fetch customer and payment method; reject lines that no subscription can have."""
     customer = find_customer(view, deps)
-    method = view.request.payment_method or customer.default_method or ""
+    method = view.request.payment_method or customer.default_method or None
     if view.request.charge_immediately and not method:
         raise missing_payment_method()
     currencies = {}
@@ -87,7 +88,7 @@ def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
         raise RequestRejected(
             code="currencies_mixed", message=message, path=list(currencies.values())[1]
         )
-    plan = {"customer": customer.id, "method": method}
+    plan = SubscribePlan(customer=customer.id, method=method)
     _check_total(view, plan, deps)
     return plan
 
@@ -107,7 +108,7 @@ def _currency(price_id: str, path: str, deps: InvoicingDeps) -> str:
     return price.currency
 
 
-def _check_total(view: InvoiceView, plan: dict[str, str], deps: InvoicingDeps) -> None:
+def _check_total(view: InvoiceView, plan: SubscribePlan, deps: InvoicingDeps) -> None:
     expected = view.request.expected_total_minor
     if expected is None:
         return
@@ -120,13 +121,13 @@ def _check_total(view: InvoiceView, plan: dict[str, str], deps: InvoicingDeps) -
         )
 
 
-def _draft(view: InvoiceView, plan: dict[str, str]) -> SubscriptionDraft:
+def _draft(view: InvoiceView, plan: SubscribePlan) -> SubscriptionDraft:
     return SubscriptionDraft(
-        customer=plan["customer"],
+        customer=plan.customer,
         items=tuple((line.price or "", line.quantity) for line in view.request.lines),
         tax_rate_id=view.request.tax_rate_id,
         payment_method=view.request.payment_method,
-        charge=plan["method"] != "",
+        charge=plan.method is not None,
         off_session=view.request.off_session,
         footer=view.footer,
         description=view.description,
@@ -137,13 +138,14 @@ def _draft(view: InvoiceView, plan: dict[str, str]) -> SubscriptionDraft:
 def _create(invoice: Invoice, deps: InvoicingDeps) -> ProviderSubscription:
     step = invoice.view.steps["subscribe"]
     deps.heartbeat()
-    return deps.gateway.create_subscription(_draft(invoice.view, step.plan), key=step.key)
+    draft = _draft(invoice.view, SubscribePlan.of(step))
+    return deps.gateway.create_subscription(draft, key=step.key)
 
 
 def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderSubscription | None:
     if not deps.key_expired(invoice, "subscribe"):
         return None
-    customer = invoice.view.steps["subscribe"].plan["customer"]
+    customer = SubscribePlan.of(invoice.view.steps["subscribe"]).customer
     found = deps.gateway.find_subscriptions(customer=customer, reference=str(invoice.id))
     return found[0] if found else None
 
@@ -182,18 +184,17 @@ def _declined(answer: ProviderInvoice) -> bool:
     return answer.state == "open" and payment is not None and payment.state == "failed"
 
 
-def _decline_details(answer: ProviderInvoice) -> dict[str, str]:
+def _decline_details(answer: ProviderInvoice) -> DeclinedPlan:
     payment = answer.payment
     assert payment is not None, "a declined invoice has a payment"  # noqa: S101 - STYLE: assert what must hold
-    known = {
-        "id": payment.id,
-        "amount": str(payment.amount_minor),
-        "code": payment.code,
-        "decline_code": payment.decline_code,
-        "message": payment.message,
-        "method": payment.method,
-    }
-    return {name: value for name, value in known.items() if value is not None}
+    return DeclinedPlan(
+        id=payment.id,
+        amount=payment.amount_minor,
+        code=payment.code,
+        decline_code=payment.decline_code,
+        message=payment.message,
+        method=payment.method,
+    )
 
 
 def _end(invoice: Invoice, deps: InvoicingDeps) -> None:
@@ -211,7 +212,7 @@ def _end(invoice: Invoice, deps: InvoicingDeps) -> None:
     _record_subscription(invoice, deps)
     occurred_at = deps.now()
     body = Body.of(answer.raw, view.body_owner)
-    refused = replace(answer, state="open", payment=_declined_payment(step.plan))
+    refused = replace(answer, state="open", payment=_declined_payment(DeclinedPlan.of(step)))
 
     def decide(known: Invoice) -> None:
         if answer.state != "paid":
@@ -232,13 +233,13 @@ def _end(invoice: Invoice, deps: InvoicingDeps) -> None:
         raise GatewayUnavailable(f"the first invoice {answer.id} is still {answer.state}")
 
 
-def _declined_payment(plan: dict[str, str]) -> ProviderPayment:
+def _declined_payment(plan: DeclinedPlan) -> ProviderPayment:
     return ProviderPayment(
-        id=plan["id"],
+        id=plan.id,
         state="failed",
-        amount_minor=int(plan["amount"]),
-        method=plan.get("method"),
-        code=plan.get("code"),
-        decline_code=plan.get("decline_code"),
-        message=plan.get("message"),
+        amount_minor=plan.amount,
+        method=plan.method,
+        code=plan.code,
+        decline_code=plan.decline_code,
+        message=plan.message,
     )

@@ -25,9 +25,7 @@ from workers.payments.checkout import (
     find_or_create_payment,
     record_payment,
 )
-from workers.payments.plan import Plan, payment_method_fields
-
-_OF_METHOD = ("method", "mandate")
+from workers.payments.plan import PaymentPlan
 
 
 def charge_or_perform_action(invoice_id: UUID, deps: CheckoutDeps) -> None:
@@ -66,7 +64,7 @@ def _retry(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
     return record_payment(invoice, made, pending.step, deps)
 
 
-def _plan(invoice: Invoice, method: str | None) -> Plan:
+def _plan(invoice: Invoice, method: str | None) -> PaymentPlan:
     """Plan a payment of the same amount, perhaps by another method. Raises RequestRejected."""
     first = invoice.view.steps.get(CREATE)
     if first is None:
@@ -74,8 +72,7 @@ def _plan(invoice: Invoice, method: str | None) -> Plan:
             code="not_asked_for_here",
             message="The payment was not requested here and cannot be repeated.",
         )
-    kept = {name: value for name, value in first.plan.items() if name not in _OF_METHOD}
-    return first.plan if method is None else kept | payment_method_fields(method)
+    return PaymentPlan.of(first).paid_by(method)
 
 
 def _under_way(payment: ProviderInvoice) -> bool:

@@ -27,13 +27,12 @@ from eventlog.bodies import Body
 from workers.invoices.job import InvoiceDeps, start_step, subscription_command
 from workers.invoices.rejections import RequestRejected
 from workers.payments.plan import (
-    Plan,
+    PaymentPlan,
     check_metadata_size,
     payment_draft,
     payment_plan,
     price_lines,
     provider_lines,
-    read_charge,
     redirect_url_for,
 )
 from workers.providers.callback_urls import CallbackUrls
@@ -73,7 +72,7 @@ def reject(invoice_id: UUID, rejection: RequestRejected, deps: CheckoutDeps) -> 
     )
 
 
-def _plan(view: InvoiceView, deps: CheckoutDeps) -> Plan:
+def _plan(view: InvoiceView, deps: CheckoutDeps) -> PaymentPlan:
     """Plan the payment; a missing customer is created only after all checks."""
     check_metadata_size(view)
     charge = price_lines(view, deps.billing)
@@ -113,15 +112,17 @@ def find_or_create_payment(
     if found:
         # Under the old key the provider would return the canceled or expired payment again.
         record = invoice.view.steps[step]
-        invoice = start_step(invoice, step, deps, attempt=record.attempt + 1, plan=record.plan)
+        plan = PaymentPlan.of(record)
+        invoice = start_step(invoice, step, deps, attempt=record.attempt + 1, plan=plan)
     return invoice, _make(invoice, invoice.view.steps[step], deps, is_repeat=is_repeat)
 
 
 def _make(
     invoice: Invoice, step: StepRecord, deps: CheckoutDeps, *, is_repeat: bool
 ) -> ProviderInvoice:
+    draft = payment_draft(invoice.view, PaymentPlan.of(step))
     try:
-        return deps.gateway.create_payment(payment_draft(invoice.view, step.plan), key=step.key)
+        return deps.gateway.create_payment(draft, key=step.key)
     except GatewayMisconfigured as error:
         if is_repeat:
             raise  # an earlier run may have created a payment that these credentials cannot fetch
@@ -134,7 +135,7 @@ def _made_before(invoice: Invoice, step: str, deps: CheckoutDeps) -> list[Provid
     """Find a step's payments that are not recorded yet, newest first."""
     record = invoice.view.steps[step]
     found = deps.gateway.find_payments(
-        customer=record.plan["customer"],
+        customer=PaymentPlan.of(record).customer,
         reference=str(invoice.id),
         created_after=int((record.started_at - CLOCK_SKEW).timestamp()),
     )
@@ -150,7 +151,7 @@ def record_payment(
     invoice: Invoice, made: ProviderInvoice, step: str, deps: CheckoutDeps
 ) -> Invoice:
     """Record a step's payment and its state."""
-    charge, occurred_at = read_charge(invoice.view.steps[step].plan), deps.now()
+    charge, occurred_at = PaymentPlan.of(invoice.view.steps[step]).charge, deps.now()
     seen = replace(made, tax_minor=charge.tax_minor, lines=provider_lines(charge))
     body = Body.of(made.raw, invoice.view.body_owner)
     return deps.billing.change(

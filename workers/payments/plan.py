@@ -7,8 +7,8 @@ catalogue or the connection.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Any, Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Self
 from uuid import UUID
 
 import orjson
@@ -17,19 +17,50 @@ from domain.billing import Billing
 from domain.catalogue.catalogue import Price, TaxRate
 from domain.catalogue.pricing import Charge, ChargeLine, NotChargeable, charge_for
 from domain.core import ids
+from domain.core.steps import StepPlan, StepRecord
 from domain.gateway.objects import PaymentDraft, ProviderLine
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.terms import terms_of
 from workers.invoices.job import billhook_metadata
 from workers.invoices.rejections import RequestRejected
 
-Plan = dict[str, str]
-
 _MANDATE: Final = "mdt_"
 _METHODS: Final = {"card": "creditcard"}
 # Mollie docs: approximately 1 kB.
 _MOST_METADATA_BYTES: Final = 1024
 _LONGEST_DESCRIPTION: Final = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentPlan(StepPlan):
+    """The payment to create. Events hold its charge as JSON."""
+
+    charge: Charge
+    customer: str
+    description: str
+    redirect_url: str
+    method: str | None = None
+    mandate: str | None = None
+    webhook_url: str | None = None
+
+    @classmethod
+    def of(cls, record: StepRecord) -> Self:
+        """Read the plan of a recorded step."""
+        plan = super().of(record)
+        return replace(plan, charge=_read_charge(record.plan["charge"]))
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the plan as an event holds it."""
+        charge = orjson.dumps(asdict(self.charge)).decode()
+        return super().to_fields() | {"charge": charge}
+
+    def paid_by(self, named: str | None) -> Self:
+        """Return the plan with a payment method, or the mandate to charge; None changes neither."""
+        if named is None:
+            return self
+        if named.startswith(_MANDATE):
+            return replace(self, mandate=named, method=None)
+        return replace(self, mandate=None, method=_METHODS.get(named, named))
 
 
 def price_lines(view: InvoiceView, billing: Billing) -> Charge:
@@ -91,25 +122,16 @@ def payment_plan(
     customer: str,
     redirect_url: str,
     webhook_url: str | None,
-) -> Plan:
+) -> PaymentPlan:
     """Return the fields that will be sent."""
-    plan = {
-        "charge": orjson.dumps(asdict(charge)).decode(),
-        "customer": customer,
-        "description": _description(view, charge),
-        "redirect_url": redirect_url,
-        **payment_method_fields(view.request.payment_method),
-    }
-    return plan if webhook_url is None else plan | {"webhook_url": webhook_url}
-
-
-def payment_method_fields(named: str | None) -> Plan:
-    """Return the field for a payment method, or for the mandate to charge."""
-    if named is None:
-        return {}
-    if named.startswith(_MANDATE):
-        return {"mandate": named}
-    return {"method": _METHODS.get(named, named)}
+    plan = PaymentPlan(
+        charge=charge,
+        customer=customer,
+        description=_description(view, charge),
+        redirect_url=redirect_url,
+        webhook_url=webhook_url,
+    )
+    return plan.paid_by(view.request.payment_method)
 
 
 def _description(view: InvoiceView, charge: Charge) -> str:
@@ -118,9 +140,8 @@ def _description(view: InvoiceView, charge: Charge) -> str:
     return text[:_LONGEST_DESCRIPTION]
 
 
-def read_charge(plan: Plan) -> Charge:
-    """Read the charge from a plan."""
-    stored: dict[str, Any] = orjson.loads(plan["charge"])
+def _read_charge(text: str) -> Charge:
+    stored: dict[str, Any] = orjson.loads(text)
     lines, interval = stored["lines"], stored["interval"]
     read = {
         "lines": tuple(ChargeLine(**line) for line in lines),
@@ -129,17 +150,16 @@ def read_charge(plan: Plan) -> Charge:
     return Charge(**stored | read)
 
 
-def payment_draft(view: InvoiceView, plan: Plan) -> PaymentDraft:
+def payment_draft(view: InvoiceView, plan: PaymentPlan) -> PaymentDraft:
     """Build the payment to create from its plan."""
-    mandate = plan.get("mandate")
     return PaymentDraft(
-        charge=read_charge(plan),
-        customer=plan["customer"],
-        description=plan["description"],
-        method=plan.get("method"),
-        mandate=mandate,
-        redirect_url=plan["redirect_url"] if mandate is None else None,
-        webhook_url=plan.get("webhook_url"),
+        charge=plan.charge,
+        customer=plan.customer,
+        description=plan.description,
+        method=plan.method,
+        mandate=plan.mandate,
+        redirect_url=plan.redirect_url if plan.mandate is None else None,
+        webhook_url=plan.webhook_url,
         metadata=view.metadata | billhook_metadata(view),
         first=view.type == "subscription",
     )

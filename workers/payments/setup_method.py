@@ -15,12 +15,19 @@ from uuid import UUID
 from domain.billing import Billing
 from domain.core.effects import WORKER
 from domain.core.metadata import APP, SETUP
-from domain.core.steps import StepRecord
+from domain.core.steps import StepPlan, StepRecord
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderCustomer
 from domain.gateway.port import SetupGateway
 from domain.gateway.setups import ProviderMethod, SetupDraft, SetupSession
-from domain.payment_methods.setup import DEFAULTING, OPEN_PAGE, MethodSetup, MethodSetupView
+from domain.payment_methods.setup import (
+    DEFAULTING,
+    OPEN_PAGE,
+    DefaultMethodPlan,
+    MethodSetup,
+    MethodSetupView,
+    OpenPagePlan,
+)
 from workers.invoices.customers import TenantCustomers, credentials_rejected
 from workers.invoices.rejections import RequestRejected
 from workers.providers.key_lifetime import KEY_LIFETIME
@@ -46,7 +53,7 @@ class SetupDeps:
     webhook_url: str | None = None
 
     def start(
-        self, setup: MethodSetup, step: str, *, plan: dict[str, str], attempt: int = 1
+        self, setup: MethodSetup, step: str, *, plan: StepPlan, attempt: int = 1
     ) -> StepRecord:
         """Record a step before its first call; a repeat keeps the first record."""
         occurred_at = self.now()
@@ -94,16 +101,18 @@ def set_up_method(setup_id: UUID, deps: SetupDeps) -> None:
 def _open(setup: MethodSetup, deps: SetupDeps) -> None:
     view, begun = setup.view, setup.view.steps.get(OPEN_PAGE)
     if begun is None:
-        begun = deps.start(setup, OPEN_PAGE, plan={"customer": _customer_of(view, deps).id})
+        plan = OpenPagePlan(customer=_customer_of(view, deps).id)
+        begun = deps.start(setup, OPEN_PAGE, plan=plan)
     elif setup.step_age(OPEN_PAGE, occurred_at=deps.now()) >= deps.key_lifetime:
         found = _opened_before(setup, begun, deps)
         if found is not None:
             _record(setup, found, deps)
             return
-        begun = deps.start(setup, OPEN_PAGE, plan=begun.plan, attempt=begun.attempt + 1)
+        plan = OpenPagePlan.of(begun)
+        begun = deps.start(setup, OPEN_PAGE, plan=plan, attempt=begun.attempt + 1)
     deps.heartbeat()
     draft = SetupDraft(
-        customer=begun.plan["customer"],
+        customer=OpenPagePlan.of(begun).customer,
         return_url=view.redirect_url,
         metadata={APP: str(view.app_id), SETUP: str(view.id)},
         webhook_url=deps.webhook_url,
@@ -121,7 +130,8 @@ def _customer_of(view: MethodSetupView, deps: SetupDeps) -> ProviderCustomer:
 
 def _opened_before(setup: MethodSetup, begun: StepRecord, deps: SetupDeps) -> SetupSession | None:
     """Find an open page that an earlier try created."""
-    found = deps.gateway.find_setups(customer=begun.plan["customer"], reference=str(setup.id))
+    customer = OpenPagePlan.of(begun).customer
+    found = deps.gateway.find_setups(customer=customer, reference=str(setup.id))
     living = [session for session in found if session.state in _STATES_THAT_COUNT]
     return min(living, key=lambda session: _STATES_THAT_COUNT.index(session.state), default=None)
 
@@ -146,8 +156,9 @@ def _make_default(setup: MethodSetup, deps: SetupDeps) -> None:
     if method is None:
         raise GatewayUnavailable(f"the payment method of {view.session_id} is not available yet")
     before = deps.gateway.find_customer(view.customer).default_method or ""
-    begun = deps.start(setup, DEFAULTING, plan={"method": method.id, "before": before})
-    if before in (begun.plan["before"], "") and before != method.id:
+    plan = DefaultMethodPlan(method=method.id, before=before)
+    begun = deps.start(setup, DEFAULTING, plan=plan)
+    if before in (DefaultMethodPlan.of(begun).before, "") and before != method.id:
         deps.heartbeat()
         deps.gateway.set_default_method(view.customer, method.id, key=begun.key)
     _complete(setup, method, deps)

@@ -19,6 +19,7 @@ from domain.gateway.errors import GatewayError, GatewayRejected, GatewayUnavaila
 from domain.inbox.payment_hint import PaymentHint
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import DraftPlan
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView
 from domain.payment_methods.setup import MethodSetup
@@ -96,12 +97,12 @@ def end_invoice_request(failed: FailedJob, runtime: Runtime) -> RowAction:
         exhausted.stop_invoice_step(failed.as_exhausted(), billing)
         return RowAction.KEEP_FOR_OPERATOR
     if view.request.flow == "include_pending_items" and "create" in view.steps:
-        customer = view.steps["create"].plan["customer"]
+        customer = DraftPlan.of(view.steps["create"]).customer
         billing.release_pending_items_lock(
             billing.get(Invoice, invoice_id), customer, occurred_at=failed.occurred_at
         )
     discarded = view.steps.get("discard")
-    rejection = failed.rejection if discarded is None else RequestRejected.from_plan(discarded.plan)
+    rejection = failed.rejection if discarded is None else RequestRejected.of_discarded(discarded)
     billing.change(
         Invoice, invoice_id, lambda known: rejection.record(known, occurred_at=failed.occurred_at)
     )

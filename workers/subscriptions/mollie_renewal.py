@@ -18,7 +18,7 @@ from domain.gateway.objects import ProviderInvoice, ProviderLine, RefundsAndDisp
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.items import Terms
-from domain.subscriptions.mandate_subscription import START_STEP
+from domain.subscriptions.mandate_subscription import START_STEP, StartPlan
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView
 from workers.payments.plan import provider_lines
@@ -96,7 +96,7 @@ def apply_subscription(
     if not ours.view.provider_subscription_id:
         # Its first webhook arrived before the answer that created it.
         step = ours.view.steps.get(START_STEP)
-        mandate = None if step is None else step.plan["mandate"]
+        mandate = None if step is None else StartPlan.of(step).mandate
         record_started(ours, seen, mandate=mandate, deps=deps)
         return deps.billing.get(Subscription, ours.view.id)
     return record_state(ours, seen, actor=account.actor, deps=deps, discovery=account.discovery)

@@ -24,6 +24,7 @@ from domain.invoices.view import InvoiceView
 from domain.subscriptions.items import Terms
 from domain.subscriptions.mandate_subscription import (
     START_STEP,
+    StartPlan,
     give_up_start,
     mark_not_started,
     restart_step,
@@ -42,8 +43,6 @@ from workers.subscriptions.mollie_common import (
 MANDATE_TIMEOUT: Final = timedelta(hours=72)
 RECHECK_S: Final = 3600.0
 _LONGEST_NAMES: Final = 200
-
-Plan = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +96,14 @@ def _find_or_create(
     if before is not None:
         found = deps.gateway.find_mandate_subscription(customer=customer, description=description)
         if found is not None:
-            return found, before.plan["mandate"]
-    step = _step(known, before, _plan(known.view, invoice, deps), deps)
+            return found, StartPlan.of(before).mandate
+    plan = _plan(known.view, invoice, deps)
+    step = _step(known, before, plan, deps)
     draft = MandateSubscriptionDraft(
         customer=customer,
-        mandate=step.plan["mandate"],
+        mandate=plan.mandate,
         charge=_terms(known.view).charge,
-        starts_on=step.plan["starts_on"],
+        starts_on=plan.starts_on,
         description=description,
         webhook_url=deps.callback_urls.webhook_url(known.view.provider, known.view.connection_id),
         metadata=billhook_metadata(invoice) | {SUBSCRIPTION: str(known.id)},
@@ -119,10 +119,10 @@ def _find_or_create(
 
 
 def _step(
-    known: Subscription, before: StepRecord | None, plan: Plan, deps: StartSubscriptionDeps
+    known: Subscription, before: StepRecord | None, plan: StartPlan, deps: StartSubscriptionDeps
 ) -> StepRecord:
     """Record the step's plan; every repeat under its key sends the same."""
-    if before is not None and before.plan == plan:
+    if before is not None and StartPlan.of(before) == plan:
         return before
     occurred_at = deps.now()
     after = deps.billing.change(
@@ -133,17 +133,15 @@ def _step(
     return after.view.steps[START_STEP]
 
 
-def _plan(view: SubscriptionView, invoice: InvoiceView, deps: StartSubscriptionDeps) -> Plan:
+def _plan(view: SubscriptionView, invoice: InvoiceView, deps: StartSubscriptionDeps) -> StartPlan:
     """Choose the mandate and the date of the next charge, after the paid first period."""
     paid_at = invoice.paid_at or deps.now()
     payment = invoice.paid_by_object or invoice.provider_object_id or ""
     mandate = deps.gateway.find_mandate(payment, customer=view.customer or "")
     mandate_id = _valid(mandate, waited=deps.now() - paid_at)
     next_day = calendar.after(provider_date(paid_at), *_terms(view).every)
-    return {
-        "mandate": mandate_id,
-        "starts_on": max(next_day, provider_date(deps.now())).isoformat(),
-    }
+    starts_on = max(next_day, provider_date(deps.now()))
+    return StartPlan(mandate=mandate_id, starts_on=starts_on.isoformat())
 
 
 def _valid(mandate: ProviderMandate | None, *, waited: timedelta) -> str:

@@ -11,6 +11,7 @@ from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from domain.invoices.step_plans import DraftPlan
 from tests.domain.event_examples import EXAMPLES, REQUESTED_LINE
 from tests.domain.given import START, Given, Happened, happened, moment
 from tests.domain.invoices.provider_updates import (
@@ -79,12 +80,14 @@ def test_changing_a_view_does_not_change_the_request() -> None:
 
 def test_a_step_is_recorded_with_its_key_before_its_first_call() -> None:
     key = f"billhook:{INVOICE_ID}:create:1"
-    plan = {"customer": "cus_1"}
+    plan, stored = DraftPlan(customer="cus_1"), {"customer": "cus_1"}
     (
         Given(Invoice, REQUESTED)
         .when(lambda invoice: invoice.start_step("create", occurred_at=NOW, plan=plan))
-        .then(happened(e.StepStarted, step="create", attempt=1, key=key, plan=plan, actor="worker"))
-        .answering(StepRecord("create", 1, key, NOW, plan))
+        .then(
+            happened(e.StepStarted, step="create", attempt=1, key=key, plan=stored, actor="worker")
+        )
+        .answering(StepRecord("create", 1, key, NOW, stored))
     )
 
 
@@ -94,7 +97,7 @@ def test_a_step_keeps_its_first_plan_and_time_however_often_it_is_started() -> N
         Given(Invoice, REQUESTED, first)
         .when(
             lambda invoice: invoice.start_step(
-                "create", occurred_at=NOW, plan={"customer": "cus_2"}
+                "create", occurred_at=NOW, plan=DraftPlan(customer="cus_2")
             )
         )
         .then()

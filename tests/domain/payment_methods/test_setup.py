@@ -133,15 +133,15 @@ def test_another_page_than_the_one_that_was_shown_changes_nothing(session: Setup
 
 
 def test_a_step_keeps_its_key_and_plan_until_a_new_attempt() -> None:
-    plan = {"customer": "cus_1"}
+    plan = m.OpenPagePlan(customer="cus_1")
     key = f"billhook:{AGGREGATE_ID}:open:"
     (
         given()
         .when(lambda setup: setup.start_step(m.OPEN_PAGE, occurred_at=moment(1), plan=plan))
-        .then(happened(s.SetupStepStarted, key=f"{key}1", plan=plan))
+        .then(happened(s.SetupStepStarted, key=f"{key}1", plan={"customer": "cus_1"}))
         .when(
             lambda setup: setup.start_step(
-                m.OPEN_PAGE, occurred_at=moment(9), plan={"customer": "cus_2"}
+                m.OPEN_PAGE, occurred_at=moment(9), plan=m.OpenPagePlan(customer="cus_2")
             )
         )
         .then()

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from domain.invoices.events import InvoiceRejected
+from domain.invoices.step_plans import RetryPlan
 from tests.projections.harness import (
     APP,
     Reading,
@@ -26,7 +27,7 @@ def test_every_step_of_an_invoice_is_on_its_timeline_in_the_logs_order(database:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
-            invoice.start_step("pay", occurred_at=AT, plan={"customer": "cus_1"})
+            invoice.start_step("pay", occurred_at=AT, plan=RetryPlan(charge="ch_1"))
             issue(invoice)
             pay(invoice)
             confirm(invoice, occurred_at=AT + timedelta(seconds=9))
@@ -48,7 +49,7 @@ def test_a_timeline_entry_has_the_event_fields_without_internal_ones(database: s
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested(metadata={"order_number": "7"}, footer="Thank you")
-            invoice.start_step("pay", occurred_at=AT, plan={"customer": "cus_1"})
+            invoice.start_step("pay", occurred_at=AT, plan=RetryPlan(charge="ch_1"))
             issue(invoice)
             await books.append_and_project(invoice)
             request_entry, step, issued = await books.invoices.timeline(APP, invoice.id)
