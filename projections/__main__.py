@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import psycopg
 import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
 from projections.engine.errors import RebuildError
+from projections.engine.fill import MOST_PROCESSES
 from projections.engine.rebuild import rebuild
 from projections.engine.runner import Projections
 from projections.registry import PROJECTIONS
@@ -43,23 +47,47 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also where the new rows differ from the old ones",
     )
+    rebuilding.add_argument(
+        "--processes",
+        type=int,
+        choices=range(1, MOST_PROCESSES + 1),
+        metavar="N",
+        help="processes that fill the tables (default: as many as there are cores)",
+    )
     rebuilding.set_defaults(run=_rebuild)
     return parser
 
 
 def _follow(settings: Settings, _: argparse.Namespace) -> int:
+    # Folds make no cyclic garbage, and a batch has tens of thousands of objects to be searched.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     uvloop.run(_until_stopped(Projections(settings.database_url), settings.heartbeat_file))
     return 0
 
 
 def _rebuild(settings: Settings, arguments: argparse.Namespace) -> int:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    console = Console(stderr=True)
     try:
-        done = rebuild(
-            settings.database_url,
-            arguments.name,
-            keep_old_for_s=settings.keep_old_generation_s,
-            accept_changes=arguments.accept_changes,
-        )
+        with Progress(
+            *columns,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            auto_refresh=False,  # by a thread, beside which no process may be forked
+        ) as progress:
+            task = progress.add_task("filling", total=1.0)
+            done = rebuild(
+                settings.database_url,
+                arguments.name,
+                keep_old_for_s=settings.keep_old_generation_s,
+                accept_changes=arguments.accept_changes,
+                processes=arguments.processes,
+                report=lambda phase, share: progress.update(
+                    task, description=phase, completed=share, refresh=True
+                ),
+            )
     except RebuildError as error:
         sys.stderr.write(f"not rebuilt: {error}\n")
         return 1

@@ -8,6 +8,7 @@ from eventlog.follow.follower import Handle
 from projections.access import projector as access_projector
 from projections.catalogue import projector as catalogue_projector
 from projections.engine.errors import UnknownProjection
+from projections.engine.fill import Fill
 from projections.engine.tables import Table
 from projections.inbox import projector as inbox_projector
 from projections.invoices import bulk_load, tenant_emails
@@ -26,8 +27,8 @@ class Projection:
     topics: tuple[str, ...]
     handler: Callable[[str], Handle]
     tables: tuple[Table, ...]
-    fill: Callable[[str, str, int], None] | None = None
-    """Fills empty tables (dsn, schema) up to a position, faster than the handler would."""
+    fill: Fill | None = None
+    """Fills empty tables from a part of the log, faster than the handler would."""
     deferred: tuple[str, ...] = ()
     """Topics that no reader waits for: they are folded together with the events after them."""
     defer_s: float = 0.05

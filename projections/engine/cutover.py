@@ -1,6 +1,7 @@
 """Compare two generations of a projection before the newer one replaces the older."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -18,6 +19,9 @@ from projections.engine.runner import (
 )
 from projections.engine.tables import Table
 from projections.registry import Projection
+
+Report = Callable[[str, float], None]
+"""Takes the name of a phase (filling, indexing, following) and the share of it that is done."""
 
 _EXAMPLES: Final = 5
 
@@ -76,8 +80,8 @@ _log = structlog.get_logger("billhook.projections")
 
 _POLL_S: Final = 0.05
 _STUCK: Final = "SELECT error FROM eventlog.follower_failures WHERE name = %s"
-_BEHIND: Final = (
-    "SELECT follower.position < answering.position"
+_POSITIONS: Final = (
+    "SELECT follower.position, answering.position"
     " FROM eventlog.followers AS follower, read.positions AS answering"
     " WHERE follower.name = %s AND answering.projection = %s"
 )
@@ -87,12 +91,19 @@ class Cutover:
     """The last part of a rebuild: catch up, compare, switch."""
 
     def __init__(
-        self, dsn: str, projection: Projection, number: int, *, accept_changes: bool
+        self,
+        dsn: str,
+        projection: Projection,
+        number: int,
+        *,
+        accept_changes: bool,
+        report: Report = lambda _phase, _share: None,
     ) -> None:
         self._dsn = dsn
         self._projection = projection
         self._number = number
         self._accept_changes = accept_changes
+        self._report = report
 
     async def run(self, *, keep_old_for_s: float) -> int:
         """Do it, following the new generation meanwhile; return how many rows differ."""
@@ -124,9 +135,9 @@ class Cutover:
     ) -> None:
         """Wait until readers would not see less. Raises RebuildError if that will not be."""
         while not following.task.done():
-            await asyncio.wait([following.task], timeout=_POLL_S)
             if not await self._is_behind(connection, new):
                 return
+            await asyncio.wait([following.task], timeout=_POLL_S)
         await following.task
         raise RebuildError("the new generation has no follower any more")
 
@@ -134,18 +145,35 @@ class Cutover:
         cursor = await connection.execute(_STUCK, [new.follower])
         if (stuck := await cursor.fetchone()) is not None:
             raise RebuildError(f"the new generation cannot be filled: {stuck[0]}")
-        cursor = await connection.execute(_BEHIND, [new.follower, new.projection])
+        cursor = await connection.execute(_POSITIONS, [new.follower, new.projection])
         row = await cursor.fetchone()
-        return row is None or bool(row[0])
+        if row is None:
+            return True
+        position, answering = row
+        self._report("following", min(position / max(answering, 1), 1.0))
+        return bool(position < answering)
 
     async def _compare(self, connection: Connection, *, old: Generation, new: Generation) -> int:
         """Count the rows that differ. Raises GenerationsDiffer unless that is accepted."""
+        tables = iter(self._projection.tables)
         differing = 0
         examples: list[str] = []
-        for table in self._projection.tables:
-            count, some = await differences(connection, table, old=old, new=new)
-            differing += count
-            examples += some
+
+        async def compare(session: Connection) -> None:
+            nonlocal differing
+            for table in tables:  # the next one that no session has taken
+                count, some = await differences(session, table, old=old, new=new)
+                differing += count
+                examples.extend(some)
+
+        second = await connect_async(self._dsn, application_name="billhook cutover")
+        async with second:
+            try:
+                async with asyncio.TaskGroup() as comparing:
+                    for session in (connection, second):
+                        comparing.create_task(compare(session))
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
         if differing and not self._accept_changes:
             raise GenerationsDiffer(differing=differing, examples=examples)
         _log.info("compared", old=old.follower, new=new.follower, differing=differing)

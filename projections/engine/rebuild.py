@@ -1,4 +1,4 @@
-"""Filling a projection anew beside the one that answers, and changing over without a gap."""
+"""Fill a projection anew beside the one that answers, and change over without a gap."""
 
 import asyncio
 import time
@@ -12,7 +12,8 @@ import structlog
 from psycopg.rows import TupleRow
 
 from eventlog.database.connect import connect
-from projections.engine.cutover import Cutover
+from projections.engine import fill
+from projections.engine.cutover import Cutover, Report
 from projections.engine.errors import RebuildRunning
 from projections.registry import Projection, find
 
@@ -42,21 +43,25 @@ def rebuild(
     *,
     keep_old_for_s: float = KEEP_OLD_FOR_S,
     accept_changes: bool = False,
+    processes: int | None = None,
+    report: Report = lambda _phase, _share: None,
 ) -> Rebuilt:
     """Fill the next generation, let it catch up, compare it, let the views point to it.
 
     Readers and followers go on meanwhile. The old one is followed for `keep_old_for_s` more by
     the projections' process, then dropped. `accept_changes`: a new generation that says something
-    else is what is wanted, because the fold was changed or the old rows are wrong.
+    else is what is wanted, because the fold was changed or the old rows are wrong. `processes`
+    fill the tables; None: as many as the events and the cores are worth.
     Blocks; not for a thread with a running loop.
     Raises UnknownProjection, RebuildRunning, GenerationsDiffer, RebuildError; then nothing changed.
     """
     projection = find(name)
     started_s = time.monotonic()
     with _alone(dsn, name) as connection, _new_generation(connection, name) as number:
-        events = _fill(dsn, connection, projection, number)
+        filling = _Filling(dsn, projection, number, processes=processes, report=report)
+        events = filling.run(connection)
         filling_s = time.monotonic() - started_s
-        taking_over = Cutover(dsn, projection, number, accept_changes=accept_changes)
+        taking_over = Cutover(dsn, projection, number, accept_changes=accept_changes, report=report)
         differing = asyncio.run(taking_over.run(keep_old_for_s=keep_old_for_s))
     return Rebuilt(name, number, events, time.monotonic() - started_s, filling_s, differing)
 
@@ -94,28 +99,63 @@ def _drop_unfinished(connection: Connection, name: str) -> None:
     )
 
 
-def _fill(dsn: str, connection: Connection, projection: Projection, number: int) -> int:
-    """Fill and index the tables, then let the generation be followed from there on."""
-    name = projection.name
-    head, events = _count(connection, projection.topics)
-    if projection.fill is None:
-        head = 0  # few events: following them from the first is quick enough
-    else:
-        projection.fill(dsn, f"read_{name}_g{number}", head)
-    connection.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY}'")
-    connection.execute("SELECT read.index_generation(%s, %s)", [name, number])
-    with connection.transaction():
+class _Filling:
+    """The first part of a rebuild: fill the tables, index them, let them be followed from there."""
+
+    def __init__(
+        self,
+        dsn: str,
+        projection: Projection,
+        number: int,
+        *,
+        processes: int | None,
+        report: Report,
+    ) -> None:
+        self._dsn = dsn
+        self._projection = projection
+        self._number = number
+        self._processes = processes
+        self._report = report
+
+    def run(self, connection: Connection) -> int:
+        """Do it; return how many events of the projection there are."""
+        name = self._projection.name
+        head, events = _count(connection, self._projection.topics)
+        if self._projection.fill is None:
+            head = 0  # few events: following them from the first is quick enough
+        else:
+            self._fill(self._projection.fill, head, events=events)
+        self._report("indexing", 0)
+        connection.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY}'")
+        connection.execute("SELECT read.index_generation(%s, %s)", [name, self._number])
+        with connection.transaction():
+            self._begin_to_follow(connection, head)
+        _log.info("filled", generation=f"{name}_g{self._number}", events=events)
+        return events
+
+    def _fill(self, fill_part: fill.Fill, head: int, *, events: int) -> None:
+        schema = f"read_{self._projection.name}_g{self._number}"
+        number = self._processes or fill.processes_for(events)
+        folded = 0
+
+        def on_events(more: int) -> None:
+            nonlocal folded
+            folded += more
+            self._report("filling", folded / max(events, 1))
+
+        fill.run(fill_part, fill.parts(self._dsn, schema, head, number=number), on_events)
+
+    def _begin_to_follow(self, connection: Connection, head: int) -> None:
+        values = [self._projection.name, self._number]
         connection.execute(
             "INSERT INTO eventlog.followers SELECT follower, %s, clock_timestamp()"
             " FROM read.generations WHERE projection = %s AND number = %s",
-            [head, name, number],
+            [head, *values],
         )
         connection.execute(
             "UPDATE read.generations SET state = 'following' WHERE projection = %s AND number = %s",
-            [name, number],
+            values,
         )
-    _log.info("filled", generation=f"{name}_g{number}", events=events)
-    return events
 
 
 def _count(connection: Connection, topics: tuple[str, ...]) -> tuple[int, int]:

@@ -7,8 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import psycopg
-from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
@@ -130,20 +128,6 @@ def _insert(table: Table, schema: str, *, alias: str | None = None) -> Composed:
         columns=_names(table.columns),
         rows=Placeholder(),
     )
-
-
-def copy(
-    connection: psycopg.Connection[TupleRow], table: Table, rows: Sequence[Row], *, schema: str
-) -> None:
-    """Add rows, whose values come in the order of the table's columns, by COPY."""
-    query = SQL("COPY {table} ({columns}) FROM STDIN").format(
-        table=table.within(schema), columns=_names(table.columns)
-    )
-    with connection.cursor() as cursor, cursor.copy(query) as copying:
-        for row in rows:
-            copying.write_row(
-                [value.decode() if isinstance(value, bytes) else value for value in row.values()]
-            )
 
 
 def _json(rows: Sequence[Row]) -> Jsonb:

@@ -13,8 +13,16 @@ from projections.engine.errors import VersionGap
 from projections.engine.tables import Row, Table
 from projections.invoices import search_terms
 from projections.invoices.facets import Facet, facet_of
+from projections.invoices.search_terms import Sources
 from projections.reports import invoice_sums
-from projections.reports.invoice_sums import DAY_QUARTERS, NAMED, Amount, Change, Part
+from projections.reports.invoice_sums import (
+    DAY_QUARTERS,
+    NAMED,
+    Amount,
+    Change,
+    Part,
+    SumInputs,
+)
 
 _Key = TypeVar("_Key")
 
@@ -35,21 +43,29 @@ class InvoiceAccumulator:
     """An invoice, and how far its stream has been folded.
 
     `terms` (with the position that brought each), `changes` and `counted` (facets with a step and
-    its position) are what the events taken since it was loaded changed.
+    its position) are what the events taken since it was loaded changed. `facet` is the current one.
     """
 
     view: InvoiceView | None = None
     version: int = 0
     position: int = 0
+    facet: Facet | None = None
     terms: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     counted: list[tuple[Facet, int, int]] = field(default_factory=list)
+    # What was derived from the view before its next event: most events leave it as it is.
+    _sources: Sources | None = None
+    _sum_inputs: SumInputs | None = None
     _parts: dict[Part, Amount] = field(default_factory=dict)
 
     @classmethod
     def loaded(cls, view: InvoiceView, *, version: int, position: int) -> Self:
         """Go on from a row."""
-        return cls(view, version, position, _parts=invoice_sums.parts_of(view))
+        loaded = cls(view, version, position, facet=facet_of(view))
+        loaded._sources = search_terms.term_sources(view)
+        loaded._sum_inputs = invoice_sums.sum_inputs(view)
+        loaded._parts = invoice_sums.parts_of(view)
+        return loaded
 
     @property
     def app_id(self) -> UUID:
@@ -63,40 +79,57 @@ class InvoiceAccumulator:
             raise VersionGap(
                 event.originator_id, version=self.version, offered=event.originator_version
             )
-        view = self.view
-        sources = None if view is None else search_terms.term_sources(view)
-        before = None if view is None else facet_of(view)
-        self.view = view = fold(view, event)
+        self.view = view = fold(self.view, event)
         self.version = event.originator_version
         self.position = position
-        for term in search_terms.new_terms(sources, search_terms.term_sources(view)):
-            self.terms.setdefault(term, position)
-        after = facet_of(view)
-        if after != before:
-            self.counted += [(before, -1, position)] if before is not None else []
-            self.counted.append((after, 1, position))
+        self._take_terms(view)
+        facet = facet_of(view)
+        if facet != self.facet:
+            self.counted += [] if self.facet is None else [(self.facet, -1, position)]
+            self.counted.append((facet, 1, position))
+            self.facet = facet
+        self._take_sums(view)
+        if refused := invoice_sums.refusal_in(event, view):
+            self.changes += invoice_sums.changes({}, refused, position=position)
+
+    def _take_terms(self, view: InvoiceView) -> None:
+        sources = search_terms.term_sources(view)
+        if sources == self._sources:
+            return
+        for term in search_terms.new_terms(self._sources, sources):
+            self.terms.setdefault(term, self.position)
+        self._sources = sources
+
+    def _take_sums(self, view: InvoiceView) -> None:
+        inputs = invoice_sums.sum_inputs(view)
+        if inputs == self._sum_inputs:
+            return
         parts = invoice_sums.parts_of(view)
-        self.changes += invoice_sums.changes(self._parts, parts, position=position)
-        self.changes += invoice_sums.changes(
-            {}, invoice_sums.refusal_in(event, view), position=position
-        )
-        self._parts = parts
+        self.changes += invoice_sums.changes(self._parts, parts, position=self.position)
+        self._sum_inputs, self._parts = inputs, parts
 
 
 def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
     """Return the rows of new terms, in the order of SEARCH_TERMS.columns."""
-    return [
-        {
-            "app_id": invoice.view.app_id,
-            "term": term,
-            "created_at": invoice.view.created_at,
-            "invoice_id": invoice.view.id,
-            "position": position,
-        }
-        for invoice in invoices
-        if invoice.view is not None
-        for term, position in invoice.terms.items()
-    ]
+    rows: list[Row] = []
+    for invoice in invoices:
+        view = invoice.view
+        if view is None or not invoice.terms:
+            continue
+        # The values that the rows share are written once.
+        app_id, invoice_id = view.app_id.hex, view.id.hex
+        created_at = view.created_at.isoformat()
+        for term, position in invoice.terms.items():
+            rows.append(
+                {
+                    "app_id": app_id,
+                    "term": term,
+                    "created_at": created_at,
+                    "invoice_id": invoice_id,
+                    "position": position,
+                }
+            )
+    return rows
 
 
 class SumKey(NamedTuple):
@@ -124,19 +157,23 @@ class SumDeltas:
         view = invoice.view
         if view is None:
             return
+        app_id = view.app_id
         day = view.created_at.astimezone(UTC).date()
         for facet, step, position in invoice.counted:
-            _add(self._facets, (view.app_id, facet), step, position)
+            _add(self._facets, (app_id, facet), step, position)
             if facet.at_provider:
-                _add(self._days, (view.app_id, facet.connection, day), step, position)
-        for change in invoice.changes:
-            key = SumKey(view.app_id, view.mode, view.provider, view.connection), change.part
-            tally = self._quarters.setdefault(key, [0, 0, 0])
-            tally[:] = (
-                tally[0] + change.amount_minor,
-                tally[1] + change.items,
-                max(tally[2], change.position),
-            )
+                _add(self._days, (app_id, facet.connection, day), step, position)
+        if not invoice.changes:
+            return
+        books = SumKey(app_id, view.mode, view.provider, view.connection)
+        for part, amount_minor, items, position in invoice.changes:
+            tally = self._quarters.get((books, part))
+            if tally is None:
+                self._quarters[books, part] = [amount_minor, items, position]
+            else:
+                tally[0] += amount_minor
+                tally[1] += items
+                tally[2] = max(tally[2], position)
 
     def clear(self) -> None:
         """Clear what was written."""
@@ -209,8 +246,12 @@ class SumDeltas:
 
 
 def _add(counts: dict[_Key, list[int]], key: _Key, step: int, position: int) -> None:
-    count = counts.setdefault(key, [0, 0])
-    count[:] = count[0] + step, max(count[1], position)
+    count = counts.get(key)
+    if count is None:
+        counts[key] = [step, position]
+    else:
+        count[0] += step
+        count[1] = max(count[1], position)
 
 
 def _sum_row(books: SumKey, currency: str, kind: str, *, sums: Sequence[int]) -> dict[str, object]:

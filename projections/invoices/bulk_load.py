@@ -1,4 +1,4 @@
-"""Invoices from the whole log at once, into tables that have no index yet."""
+"""Fill the tables of invoices from the log, stream by stream, while they have no index yet."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +18,9 @@ from domain.tenants.events import TenantEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
-from projections.engine.tables import Row, copy
+from projections.engine.copy_rows import copy
+from projections.engine.fill import OnEvents, Part
+from projections.engine.tables import Row
 from projections.invoices.accumulate import (
     SEARCH_TERMS,
     InvoiceAccumulator,
@@ -31,9 +33,16 @@ from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, t
 
 _CHUNK_ROWS: Final = 10_000
 _MOST_TALLIES: Final = 20_000
+_READ_AT_ONCE: Final = 2_000
+# For all rows of a part rather than for the first ones soon, and with room to sort them.
+_READING: Final[LiteralString] = "SET cursor_tuple_fraction = 1; SET work_mem = '32MB'"
+# One process at a time: two that add to the same sums in another order would wait for each other.
+_ADD_ALONE: Final[LiteralString] = (
+    "SELECT pg_advisory_xact_lock(hashtextextended('billhook rebuild sums', 0))"
+)
 _EVENTS: Final[LiteralString] = (
     "SELECT originator_id, originator_version, topic, state, position FROM eventlog.events"
-    " WHERE position <= %s AND topic = ANY(%s)"
+    " WHERE position <= %s AND topic = ANY(%s) AND originator_id BETWEEN %s AND %s"
 )
 # Stream by stream, so that each invoice is written once and only one is in memory.
 _BY_STREAM: Final[LiteralString] = _EVENTS + " ORDER BY originator_id, originator_version"
@@ -54,7 +63,6 @@ class _Chunk:
         self.invoices.extend(rows_of([invoice]))
         self.terms.extend(search_term_rows([invoice]))
         self.deltas.take(invoice)
-        self.write_if_full()
 
     def write_if_full(self) -> None:
         if len(self.timeline) >= _CHUNK_ROWS:
@@ -72,30 +80,56 @@ class _Chunk:
             rows.clear()
 
     def write_tallies(self) -> None:
-        for query, parameters in additions(self.deltas, schema=self.schema):
-            self.writer.execute(query, parameters)
+        with self.writer.transaction():
+            self.writer.execute(_ADD_ALONE)
+            for query, parameters in additions(self.deltas, schema=self.schema):
+                self.writer.execute(query, parameters)
         self.deltas.clear()
 
 
-def fill(dsn: str, schema: str, up_to_position: int) -> None:
-    """Fold the log up to a position into empty tables."""
+def fill(part: Part, on_events: OnEvents) -> None:
+    """Fold the streams of a part into tables without indexes."""
     with (
-        connect(dsn, application_name="billhook rebuild read", autocommit=False) as reader,
-        connect(dsn, application_name="billhook rebuild write") as writer,
+        connect(part.dsn, application_name="billhook rebuild read", autocommit=False) as reader,
+        connect(part.dsn, application_name="billhook rebuild write") as writer,
     ):
-        chunk = _Chunk(writer, schema)
-        _fill_invoices(reader, chunk, up_to_position)
-        _fill_subscriptions(reader, chunk, up_to_position)
-        _fill_other_events(reader, chunk, up_to_position)
+        writer.execute("SET synchronous_commit = off")
+        reader.execute(_READING)
+        log = _Reader(reader, part, on_events)
+        chunk = _Chunk(writer, part.schema)
+        _fill_invoices(log, chunk)
+        _fill_subscriptions(log, chunk)
+        _fill_other_events(log, chunk)
         chunk.write_rows()
         chunk.write_tallies()
 
 
-def _fill_invoices(
-    reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
-) -> None:
+@dataclass
+class _Reader:
+    """Reads the events of a part through a cursor of the server: the log need not fit in memory."""
+
+    connection: psycopg.Connection[TupleRow]
+    part: Part
+    on_events: OnEvents
+
+    def read(self, query: LiteralString, *, topics: Collection[str]) -> Iterator[RecordedEvent]:
+        """Yield the events of these topics; report them by the thousand."""
+        part = self.part
+        with (
+            self.connection.transaction(),
+            self.connection.cursor("events", row_factory=args_row(RecordedEvent)) as cursor,
+        ):
+            cursor.itersize = _READ_AT_ONCE
+            values = [part.up_to_position, list(topics), part.first, part.last]
+            cursor.execute(query, values, binary=True)
+            while events := cursor.fetchmany(_READ_AT_ONCE):
+                yield from events
+                self.on_events(len(events))
+
+
+def _fill_invoices(log: _Reader, chunk: _Chunk) -> None:
     codec = Codec()
-    events = _read(reader, _BY_STREAM, up_to_position, topics=INVOICE_TOPICS)
+    events = log.read(_BY_STREAM, topics=INVOICE_TOPICS)
     for _, stream in groupby(events, key=attrgetter("originator_id")):
         invoice = InvoiceAccumulator()
         for recorded in stream:
@@ -103,16 +137,14 @@ def _fill_invoices(
             invoice.take(event, position=recorded.position)
             entry = entry_of(event, app_id=invoice.app_id, position=recorded.position)
             chunk.timeline.extend(entry)
+            chunk.write_if_full()
         chunk.take(invoice)
 
 
-def _fill_subscriptions(
-    reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
-) -> None:
+def _fill_subscriptions(log: _Reader, chunk: _Chunk) -> None:
     codec = Codec()
-    events = _read(reader, _BY_STREAM, up_to_position, topics=SUBSCRIPTION_TOPICS)
     apps: dict[UUID, UUID] = {}
-    for recorded in events:
+    for recorded in log.read(_BY_STREAM, topics=SUBSCRIPTION_TOPICS):
         event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
         if isinstance(event, SubscriptionStarted):
             apps = {event.originator_id: event.app_id}  # the streams come one after the other
@@ -121,32 +153,13 @@ def _fill_subscriptions(
         chunk.write_if_full()
 
 
-def _fill_other_events(
-    reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
-) -> None:
+def _fill_other_events(log: _Reader, chunk: _Chunk) -> None:
     codec = Codec()
     topics = [ProviderEventApplied.TOPIC, *TENANT_TOPICS]
-    for recorded in _read(reader, _EVENTS, up_to_position, topics=topics):
+    for recorded in log.read(_EVENTS, topics=topics):
         match codec.decode(recorded):
             case ProviderEventApplied() as event:
                 chunk.timeline.extend(entries_of(event, position=recorded.position))
             case TenantEvent() as event:
                 chunk.timeline.extend(tenant_entry_of(event, position=recorded.position))
         chunk.write_if_full()
-
-
-def _read(
-    reader: psycopg.Connection[TupleRow],
-    query: LiteralString,
-    up_to_position: int,
-    *,
-    topics: Collection[str],
-) -> Iterator[RecordedEvent]:
-    """Read through a cursor of the server, so that the log need not fit into memory."""
-    with (
-        reader.transaction(),
-        reader.cursor("events", row_factory=args_row(RecordedEvent)) as cursor,
-    ):
-        cursor.itersize = _CHUNK_ROWS
-        cursor.execute(query, [up_to_position, list(topics)])
-        yield from cursor

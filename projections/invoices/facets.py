@@ -6,6 +6,7 @@ and adds up their counts. `facet` numbers a combination by its hash, the same on
 generation and on every machine.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -34,8 +35,13 @@ class Facet(NamedTuple):
     @property
     def number(self) -> int:
         """Return the combination's hash as a signed integer of 64 bits."""
-        hashed = blake2b(orjson.dumps(list(self)), digest_size=_BYTES).digest()
-        return int.from_bytes(hashed, "big", signed=True)
+        return _number_of(self)
+
+
+@lru_cache(maxsize=4096)
+def _number_of(facet: Facet) -> int:
+    hashed = blake2b(orjson.dumps(list(facet)), digest_size=_BYTES).digest()
+    return int.from_bytes(hashed, "big", signed=True)
 
 
 FACETS: Final = Table(
@@ -48,15 +54,15 @@ FACETS: Final = Table(
 def facet_of(view: InvoiceView) -> Facet:
     """Return the facet that an invoice belongs to."""
     return Facet(
-        provider=view.provider,
-        connection=view.connection,
-        mode=view.mode,
-        type=view.type,
-        origin=view.origin,
-        status=view.status,
-        currency=view.currency,
-        at_provider=exists_at_provider(view),
-        assigned=view.tenant_id is not None,
+        view.provider,
+        view.connection,
+        view.mode,
+        view.type,
+        view.origin,
+        view.status,
+        view.currency,
+        exists_at_provider(view),
+        view.tenant_id is not None,
     )
 
 

@@ -156,7 +156,7 @@ def rows_of(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
 
 
 def _row(invoice: InvoiceAccumulator, view: InvoiceView) -> Row:
-    facet = facet_of(view)
+    facet = invoice.facet or facet_of(view)
     return {
         "invoice_id": view.id,
         "app_id": view.app_id,

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from domain.invoices.view import InvoiceView
@@ -21,7 +22,8 @@ def term_sources(view: InvoiceView) -> Sources:
     return view.number, view.customer, view.provider_object_id, tuple(view.metadata.values())
 
 
-def index_terms(sources: Sources) -> dict[str, None]:
+@lru_cache(maxsize=1024)
+def index_terms(sources: Sources) -> Mapping[str, None]:
     """Return the terms in a fixed order. An id is one term; other texts have parts, too."""
     number, customer, provider_object_id, values = sources
     found = {term: None for text in (customer, provider_object_id) if text for term in _split(text)}
@@ -35,7 +37,8 @@ def split_terms(texts: Iterable[str]) -> dict[str, None]:
     for text in texts:
         for term in _split(text):
             found[term] = None
-            found |= dict.fromkeys(_PIECE.findall(term))
+            if not term.isalnum():
+                found |= dict.fromkeys(_PIECE.findall(term))
     return found
 
 
@@ -59,5 +62,8 @@ def new_terms(before: Sources | None, after: Sources) -> Collection[str]:
 
 def _split(text: str) -> list[str]:
     """Split a text into terms, with case, width and ligatures normalised."""
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    if text.isascii():
+        plain = text.lower()
+    else:
+        plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return [term[:_LONGEST] for term in plain.split()]

@@ -1,8 +1,8 @@
 """Build timeline entries: an event's fields without internal ones."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from domain.core.calendar import from_unix
 from domain.inbox.provider_event import ProviderEventApplied
@@ -53,6 +53,7 @@ _UNIX_TIMES: Final = frozenset(
         "ended_at",
     }
 )
+_LISTS: Final = frozenset({"lines", "items"})
 _NAMED: Final[tuple[Kind, ...]] = ("invoice", "subscription")
 # What a provider event changed stands on the timeline as an event of the invoice itself.
 _SHOWN_ALREADY: Final = frozenset({"changed"})
@@ -80,11 +81,12 @@ def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:
 
 def event_data(event: e.InvoiceEvent | SubscriptionEvent | TenantEvent) -> dict[str, object]:
     """Return an event's facts in camelCase."""
-    return {
-        camel(name): _fact(name, value)
-        for name, value in vars(event).items()
-        if name not in _INTERNAL
-    }
+    facts: dict[str, object] = {}
+    for name, value in vars(event).items():
+        shown, read = _shown(name)
+        if shown is not None:
+            facts[shown] = value if read is None or value is None else read(value)
+    return facts
 
 
 def effects_of(event: ProviderEventApplied) -> dict[tuple[Kind, str], list[str]]:
@@ -104,12 +106,29 @@ def camel(name: str) -> str:
     return first + "".join(other.capitalize() for other in others)
 
 
-def _fact(name: str, value: object) -> object:
-    if name in _UNIX_TIMES and isinstance(value, int):
-        return from_unix(value)
-    if name in ("lines", "items") and isinstance(value, list):
-        return [_line(line) for line in value]
-    return value
+@lru_cache(maxsize=1024)
+def _shown(name: str) -> tuple[str | None, Callable[[Any], object] | None]:
+    """Return a field's name on the timeline (None: hidden) and the function that reads its value.
+
+    Fields are few, and each event has ten or twenty of them.
+    """
+    if name in _INTERNAL:
+        return None, None
+    if name in _UNIX_TIMES:
+        return camel(name), _moment
+    return camel(name), _lines if name in _LISTS else None
+
+
+def _moment(value: object) -> object:
+    return _from_unix(value) if isinstance(value, int) else value
+
+
+# The times of an event are often the same, as are those of the events after it.
+_from_unix: Final = lru_cache(maxsize=1024)(from_unix)
+
+
+def _lines(value: object) -> object:
+    return [_line(line) for line in value] if isinstance(value, list) else value
 
 
 def _line(line: Mapping[str, object]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 from domain.invoices.view import InvoiceView
 from eventlog.database.connect import connect
+from projections.engine.fill import parts, run
 from projections.engine.tables import Table
 from projections.engine.view_codec import from_json, to_json
 from projections.invoices import bulk_load
@@ -106,7 +107,7 @@ def fill(dsn: str, template: InvoiceView, *, rows: int) -> list[Sample]:
     with connect(dsn, application_name="benchmark fill") as connection:
         head, number = _new_generation(connection)
         schema = f"read_invoices_g{number}"
-        bulk_load.fill(dsn, schema, head)
+        run(bulk_load.fill, parts(dsn, schema, head, number=1), lambda _: None)
         samples = []
         company = _Company(template, position=head)
         for start in range(0, rows, _BLOCK_ROWS):
@@ -179,7 +180,7 @@ class _Filled:
 
     view: InvoiceView
     position: int
-    terms: dict[str, None]
+    terms: Mapping[str, None]
 
     def entries(self) -> Iterator[dict[str, object]]:
         """Yield a row of the timeline for the request, and one for the payment."""

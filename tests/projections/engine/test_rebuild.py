@@ -300,18 +300,46 @@ def test_an_unknown_projection_is_refused(database: str) -> None:
         rebuild(database, "nothing")
 
 
-def test_the_command_prints_its_result(database: str) -> None:
+def test_the_command_fills_in_several_processes_and_prints_its_result(database: str) -> None:
+    async def fill() -> None:
+        async with projecting(database) as books:
+            invoices = paid_invoices(6)
+            webhook = applied([{"invoice": str(invoices[0].id), "effect": "stale"}])
+            await books.append_and_project(*invoices, requested(), webhook)
+
+    asyncio.run(fill())
+    process = start(database, "rebuild", "invoices", "--processes", "3")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert output.startswith("invoices: generation 2 answers, 26 events in ")
+    assert output.endswith(", 0 rows differ from the old one\n")
+    assert rows(database) == views_of_log(database)
+    execute(database, "UPDATE read.invoices SET status = 'void' WHERE status = 'paid'")
+    process = start(database, "rebuild", "invoices")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "not rebuilt: 6 rows differ" in errors
+
+
+def test_an_event_that_one_process_cannot_fold_ends_the_rebuild(database: str) -> None:
+    execute(
+        database,
+        "SELECT eventlog.append('{1}', '{00000000-0000-0000-0000-000000000009}', '{1}',"
+        " '{invoice.requested}', '{\"{}\"}', '{}', '{}', '{}', '{}')",
+    )
+    process = start(database, "rebuild", "invoices", "--processes", "2")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "not rebuilt: a process that fills the tables has failed" in errors
+    assert generations(database) == [(1, "active"), (2, "dropped")]
+
+
+def test_the_progress_reaches_the_number_of_events(database: str) -> None:
     async def fill() -> None:
         async with projecting(database) as books:
             await books.append_and_project(*paid_invoices(2))
 
     asyncio.run(fill())
-    process = start(database, "rebuild", "invoices")
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert output.startswith("invoices: generation 2 answers, 8 events in ")
-    execute(database, "UPDATE read.invoices SET status = 'void'")
-    process = start(database, "rebuild", "invoices")
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "not rebuilt: 2 rows differ" in errors
+    reported: list[tuple[str, float]] = []
+    rebuild(database, "invoices", report=lambda *phase: reported.append(phase))
+    assert reported == [("filling", 1.0), ("indexing", 0), ("following", 1.0)]
