@@ -1,10 +1,12 @@
 """Encode domain events as stored events, and decode them."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
     DatetimeAsISO,
@@ -21,6 +23,7 @@ from eventlog.field_types import check_field_types
 _TYPE: Final = "_type_"
 _DATA: Final = "_data_"
 _MARKERS: Final = frozenset({_TYPE, _DATA})
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 
 
 class EscapedDict(Transcoding):
@@ -61,10 +64,17 @@ class EventTranscoder(JSONTranscoder):
             super().register(transcoding)
 
     def encode(self, obj: object) -> bytes:
-        """Encode, and decode again to prove it. Raises EventNotStorable, a TypeError.
+        """Encode. Raises EventNotStorable, a TypeError.
 
-        An event that followers cannot decode would stop all of them, for every app.
+        An event that followers cannot decode would stop all of them, for every app. Values whose
+        types are all in `_marked` are decoded as themselves; others are decoded to prove it.
         """
+        try:
+            return orjson.dumps(_marked(obj))
+        except (TypeError, RecursionError):
+            return self._encode_and_compare(obj)
+
+    def _encode_and_compare(self, obj: object) -> bytes:
         _refuse_floats(obj)
         try:
             encoded = super().encode(self._escape(obj))
@@ -101,6 +111,26 @@ class EventTranscoder(JSONTranscoder):
             return transcoding.decode(d[_DATA])
         except (AssertionError, AttributeError, TypeError, ValueError):
             return d
+
+
+def _marked(value: object) -> object:
+    """Return a value for orjson, which writes the bytes that `json` would write of it.
+
+    Raises TypeError for other types, subclasses among them, and for dicts that must be escaped;
+    orjson does for integers of more than 64 bits and for halves of surrogate pairs.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if isinstance(value, UUID) and kind is UUID:
+        return {_TYPE: UUIDAsHex.name, _DATA: value.hex}
+    if isinstance(value, datetime) and kind is datetime and value.tzinfo is UTC:
+        return {_TYPE: DatetimeAsISO.name, _DATA: value.isoformat()}
+    if isinstance(value, list) and kind is list:
+        return [_marked(item) for item in value]
+    if isinstance(value, dict) and kind is dict and _MARKERS.isdisjoint(value):
+        return {key: item if type(item) in _PLAIN else _marked(item) for key, item in value.items()}
+    raise TypeError
 
 
 def _refuse_floats(value: object) -> None:

@@ -15,14 +15,16 @@ from service.compose import open_context
 from service.dashboard.own_port import OwnPort
 from service.dashboard.routes import DASHBOARD_ROUTES
 from service.http.cors import Cors
+from service.http.direct_route import DirectRoute
 from service.http.errors import HANDLED_ERRORS, problem_of
 from service.http.limits import Limits
 from service.http.responses import error_response
 from service.operations.metrics import Metrics
 from service.operations.request_log import RequestLog
 from service.recording.waits import Waits
-from service.routes import ROUTES
+from service.routes import ROUTES, WEBHOOKS_ROUTE
 from service.settings import Settings
+from service.webhooks.endpoint import receive_webhook
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -46,6 +48,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(RequestLog, metrics=metrics),
             Middleware(Limits, settings=settings),
             *_own_port(settings),
+            Middleware(DirectRoute, route=WEBHOOKS_ROUTE, method="POST", endpoint=receive_webhook),
         ],
         exception_handlers=dict.fromkeys((HTTPException, *HANDLED_ERRORS), _refuse),
         lifespan=lifespan,

@@ -1,6 +1,8 @@
 """Build the contexts of the capabilities from the shared dependencies."""
 
 from contextlib import AsyncExitStack
+from functools import lru_cache
+from typing import Final
 
 from projections.catalogue.queries import CatalogueQueries
 from projections.dashboard.queries import DashboardQueries
@@ -41,6 +43,8 @@ from service.webhooks.context import WebhooksContext
 from service.webhooks.hints import Hints
 from service.webhooks.large_bodies import LargeBodies
 from service.work.context import WorkContext
+
+_MOST_SECRETS: Final = 1024
 
 
 async def open_context(
@@ -177,7 +181,8 @@ def _webhooks(shared: Dependencies) -> WebhooksContext:
     return WebhooksContext(
         settings=settings,
         access=shared.auth.access,
-        open_secret=shared.auth.open_secret,
+        # Deliveries of a connection follow each other closely, each signed with the same secret.
+        open_secret=lru_cache(maxsize=_MOST_SECRETS)(shared.auth.open_secret),
         recording=recording,
         readiness=shared.readiness,
         deliveries=DeliveryQueries(shared.pool),

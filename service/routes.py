@@ -93,8 +93,9 @@ def _route(path: str, *, browsers: tuple[str, ...] = (), **endpoints: Endpoint) 
     return route
 
 
+WEBHOOKS_ROUTE: Final = _route("/webhooks/{provider}/{connectionId}", POST=receive_webhook)
 ROUTES: Final = [
-    _route("/webhooks/{provider}/{connectionId}", POST=receive_webhook),
+    WEBHOOKS_ROUTE,
     _route(
         _TENANT + "/payment-providers/{paymentProvider}/invoices",
         POST=create_invoice,

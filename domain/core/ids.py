@@ -9,8 +9,8 @@ _NAMESPACE = UUID("5b3cf7be-9d6e-5d0c-8f0e-0b1d1c0a7f11")
 
 def _derive(kind: str, *parts: object) -> UUID:
     """Derive a UUID; lengths are written down so that no two lists of parts read the same."""
-    text = "".join(f"{len(str(part))}:{part}" for part in (kind, *parts))
-    return uuid5(_NAMESPACE, text)
+    texts = [kind, *map(str, parts)]
+    return uuid5(_NAMESPACE, "".join([f"{len(text)}:{text}" for text in texts]))
 
 
 def for_post(app_id: UUID, token_tenant_id: UUID | None, idempotency_key: str) -> UUID:

@@ -38,7 +38,7 @@ async def authenticate(request: Request, *, tokens: bool = False) -> Caller:
     if token is None or not tokens:
         raise Unauthorized
     caller = await _by_token(request, context, token, app_id=named)
-    caller = await _admitted(request, context, caller, counted_as=f"token:{caller.tenant_id}")
+    caller = _admitted(request, context, caller, counted_as=f"token:{caller.tenant_id}")
     for name in _TENANT_PARAMETERS:
         if name in request.path_params:
             caller.require_tenant(path_uuid(request, name))
@@ -127,12 +127,10 @@ async def _by_key(
     if app is None:
         raise Unauthorized
     caller = Caller(app=app, actor=f"key:{key.key_id}", kind=key.kind)
-    return await _admitted(
-        request, context, caller, counted_as=caller.actor, even_disabled=even_disabled
-    )
+    return _admitted(request, context, caller, counted_as=caller.actor, even_disabled=even_disabled)
 
 
-async def _admitted(
+def _admitted(
     request: Request,
     context: AuthContext,
     caller: Caller,
@@ -143,9 +141,9 @@ async def _admitted(
     """Count the request for the caller and its app; raise RateLimited, or AppDisabled."""
     request.state.caller = caller
     session_holder.set(caller.app.app_id)
-    request.state.rate_limit = await context.rates.count(f"{caller.app.app_id}:{counted_as}")
+    request.state.rate_limit = context.rates.count(f"{caller.app.app_id}:{counted_as}")
     request.state.rate_limit.require()
-    (await context.app_rates.count(str(caller.app.app_id))).require()
+    context.app_rates.count(str(caller.app.app_id)).require()
     if not caller.app.enabled and not even_disabled:
         raise AppDisabled
     return caller

@@ -1,19 +1,15 @@
 """Limit the look-ups of wrong keys and tokens per peer."""
 
 import ipaddress
-import math
-import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
-
 from service.http.errors import RateLimited, Unauthorized
+from service.http.fixed_windows import FixedWindows
 
+_MINUTE_S: Final = 60
 _MOST_PEERS: Final = 10_000
 _MOST_VALID: Final = 10_000
 _OTHERS: Final = "others"
@@ -28,9 +24,7 @@ class FailedLookups:
     """
 
     def __init__(self, *, per_minute: int) -> None:
-        self._item = RateLimitItemPerMinute(per_minute)
-        self._storage = MemoryStorage()
-        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._failures = FixedWindows(per_minute, period_s=_MINUTE_S)
         self._valid: OrderedDict[str, None] = OrderedDict()
 
     @asynccontextmanager
@@ -39,24 +33,23 @@ class FailedLookups:
 
         Raises RateLimited instead of the look-up.
         """
-        await self._require(peer, credential)
+        self._require(peer, credential)
         try:
             yield
         except Unauthorized:
-            await self._count(peer, credential)
+            self._count(peer, credential)
             raise
         self._remember(credential)
 
-    async def _require(self, peer: str | None, credential: str) -> None:
+    def _require(self, peer: str | None, credential: str) -> None:
         name = self._name(peer)
-        if credential in self._valid or await self._limiter.test(self._item, name):
+        if credential in self._valid or self._failures.fits(name):
             return
-        window = await self._limiter.get_window_stats(self._item, name)
-        raise RateLimited(max(math.ceil(window.reset_time - time.time()), 1))
+        raise RateLimited(self._failures.reset_s(name))
 
-    async def _count(self, peer: str | None, credential: str) -> None:
+    def _count(self, peer: str | None, credential: str) -> None:
         self._valid.pop(credential, None)
-        await self._limiter.hit(self._item, self._name(peer))
+        self._failures.count(self._name(peer))
 
     def _remember(self, credential: str) -> None:
         self._valid[credential] = None
@@ -66,8 +59,7 @@ class FailedLookups:
 
     def _name(self, peer: str | None) -> str:
         name = _network(peer)
-        known = self._storage.storage
-        is_tracked = len(known) < _MOST_PEERS or self._item.key_for(name) in known
+        is_tracked = len(self._failures) < _MOST_PEERS or name in self._failures
         return name if is_tracked else _OTHERS
 
 

@@ -1,15 +1,13 @@
 """Rate limits of callers."""
 
-import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
+from typing import Final
 
 from service.http.errors import RateLimited
+from service.http.fixed_windows import FixedWindows
+
+_MINUTE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +41,15 @@ class RateLimiter:
     """
 
     def __init__(self, *, per_minute: int) -> None:
-        self._item = RateLimitItemPerMinute(per_minute)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._windows = FixedWindows(per_minute, period_s=_MINUTE_S)
 
-    async def count(self, caller: str) -> RateLimitStatus:
+    def count(self, caller: str) -> RateLimitStatus:
         """Count one request of a caller."""
-        admitted = await self._limiter.hit(self._item, caller)
-        window = await self._limiter.get_window_stats(self._item, caller)
+        windows = self._windows
+        admitted = windows.count(caller)
         return RateLimitStatus(
-            limit=self._item.amount,
-            remaining=max(window.remaining, 0),
-            reset_s=max(math.ceil(window.reset_time - time.time()), 1),
+            limit=windows.amount,
+            remaining=windows.remaining(caller),
+            reset_s=windows.reset_s(caller),
             admitted=admitted,
         )

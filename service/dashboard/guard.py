@@ -101,8 +101,8 @@ async def visitor_of(request: Request) -> Visitor | None:
     actor = f"session:{key.key_id}" if is_session else f"key:{key.key_id}"
     caller = Caller(app=app, actor=actor, kind=key.kind)
     session_holder.set(app.app_id)
-    (await context.auth.rates.count(f"{app.app_id}:{caller.actor}")).require()
-    (await context.auth.app_rates.count(str(app.app_id))).require()
+    context.auth.rates.count(f"{app.app_id}:{caller.actor}").require()
+    context.auth.app_rates.count(str(app.app_id)).require()
     if not app.enabled:
         raise AppDisabled
     token = context.sessions.form_token(session.nonce)

@@ -74,7 +74,7 @@ async def start_oidc(request: Request) -> Response:
         now=context.now(),
     )
     try:
-        await count_attempt(request, context, way="oidc")
+        count_attempt(request, context, way="oidc")
         url = await oidc.issuer.authorization_url(
             state=pending.state, nonce=pending.nonce, code_verifier=pending.code_verifier
         )
@@ -102,7 +102,7 @@ async def finish_oidc(request: Request) -> Response:
     if context.oidc is None:
         return refusal(request, NotFound(), None)
     try:
-        await count_attempt(request, context, way="oidc")
+        count_attempt(request, context, way="oidc")
         response = await _finish(request, context, context.oidc)
     except OidcError as error:
         response = _failure(request, context.oidc, error)

@@ -48,7 +48,7 @@ async def sign_in(request: Request) -> Response:
     """Open a session for a key; a wrong key costs an attempt of the sender's address."""
     context = context_of(request)
     try:
-        await count_attempt(request, context, way="key")
+        count_attempt(request, context, way="key")
         form = await read_form(request, request.cookies.get(_FORM_COOKIE, ""))
         key = await _key_of(context, form)
     except HANDLED_ERRORS as error:
@@ -86,10 +86,10 @@ sign_out: Callable[[Request], Awaitable[Response]] = action_of_reader(_sign_out)
 choose_theme: Callable[[Request], Awaitable[Response]] = action_of_reader(_choose_theme)
 
 
-async def count_attempt(request: Request, context: DashboardContext, *, way: str) -> None:
+def count_attempt(request: Request, context: DashboardContext, *, way: str) -> None:
     """Count an attempt of an address in one way to sign in. Raises RateLimited."""
     address = "unknown" if request.client is None else request.client.host
-    (await context.sign_ins.count(f"{way}:{address}")).require()
+    context.sign_ins.count(f"{way}:{address}").require()
 
 
 async def _key_of(context: DashboardContext, form: Form) -> str | None:

@@ -50,7 +50,7 @@ class Cors:
         """Serve one request."""
 
         async def pass_on(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and _browsers(scope):
                 await _add_headers(scope, MutableHeaders(scope=message), self._origins())
             await send(message)
 

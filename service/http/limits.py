@@ -7,6 +7,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventlog.database.fair_share import session_holder
+from service.http.deadlines import Deadlines
 from service.http.errors import (
     ApiError,
     BadRequest,
@@ -31,6 +32,8 @@ class Limits:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._requests = Deadlines(settings.request_timeout_s, expire=_expire)
+        self._bodies = Deadlines(settings.body_timeout_s, expire=_Body.expire)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -42,15 +45,16 @@ class Limits:
             return
         session_holder.set(UNAUTHENTICATED)
         started = False
-        body = _Body(receive, timeout_s=self._settings.body_timeout_s)
+        body = _Body(receive, self._bodies)
         try:
-            async with asyncio.timeout(self._settings.request_timeout_s) as timeout:
+            async with asyncio.timeout(None) as timeout:
+                self._requests.start(timeout)
 
                 async def pass_on(message: Message) -> None:
                     nonlocal started
                     if message["type"] == "http.response.start":
                         started = True
-                        timeout.reschedule(None)  # a streamed response may take longer
+                        self._requests.stop(timeout)  # a streamed response may take longer
                         _add_rate_limit_headers(scope, message)
                     await send(message)
 
@@ -64,32 +68,56 @@ class Limits:
             if started:
                 raise
             await _refuse(ShuttingDown(), scope, receive, send)
+        finally:
+            self._requests.stop(timeout)
+            body.stop()
+
+
+def _expire(timeout: asyncio.Timeout) -> None:
+    timeout.reschedule(0)
 
 
 class _Body:
     """A request's body, with a deadline from its first read."""
 
-    def __init__(self, receive: Receive, *, timeout_s: float) -> None:
+    def __init__(self, receive: Receive, deadlines: "Deadlines[_Body]") -> None:
         self._receive = receive
-        self._timeout_s = timeout_s
-        self._deadline_s: float | None = None
-        self._whole = False
+        self._deadlines = deadlines
+        self._waiting: asyncio.Timeout | None = None
+        self._is_started = self._is_late = self._is_whole = False
 
     async def receive(self) -> Message:
         """Wait for the next part. Raises TooSlow."""
-        if self._whole:
+        if self._is_whole:
             return await self._receive()
-        if self._deadline_s is None:
-            self._deadline_s = asyncio.get_running_loop().time() + self._timeout_s
+        if not self._is_started:
+            self._is_started = True
+            self._deadlines.start(self)
+        if self._is_late:
+            raise TooSlow
         try:
-            async with asyncio.timeout_at(self._deadline_s) as timeout:
+            async with asyncio.timeout(None) as self._waiting:
                 message = await self._receive()
         except TimeoutError:
-            if not timeout.expired():
+            if not self._is_late:
                 raise
             raise TooSlow from None
-        self._whole = not message.get("more_body", False)
+        finally:
+            self._waiting = None
+        if not message.get("more_body", False):
+            self._is_whole = True
+            self.stop()
         return message
+
+    def expire(self) -> None:
+        """End the read that waits, and let later ones fail."""
+        self._is_late = True
+        if self._waiting is not None:
+            _expire(self._waiting)
+
+    def stop(self) -> None:
+        """End the deadline."""
+        self._deadlines.stop(self)
 
 
 def require_shape(given: object, *, deepest: int, most_fields: int) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 import re
+import secrets
 import time
 from http import HTTPStatus
 from typing import Final
-from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +16,8 @@ from service.http.responses import REQUEST_ID, error_response
 from service.operations.metrics import Metrics
 
 _log = structlog.get_logger("billhook.service")
-_SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+_SANE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
+_REQUEST_ID: Final = b"x-request-id"
 _MACHINE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _WEBHOOKS: Final = "/webhooks/"
 _SLOW_S: Final = 1.0
@@ -38,31 +38,32 @@ class RequestLog:
             return
         scope["path"] = scope["path"].rstrip("/") or "/"
         exchange = _Exchange(scope, send)
-        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
-            try:
-                await self._app(scope, receive, exchange.send)
-            except ClientDisconnect:
-                exchange.status = _GONE
-            except asyncio.CancelledError:
-                # The process stops and waits no longer; the server would answer in plain text.
-                if not exchange.status:
-                    await error_response(problem_of(TimedOut()), scope)(
-                        scope, receive, exchange.send
-                    )
-            except Exception as error:  # noqa: BLE001 - the edge of the process
-                _log.exception("unexpected")
-                if not exchange.status:
-                    await error_response(problem_of(error), scope)(scope, receive, exchange.send)
-            finally:
-                exchange.finish(self._metrics)
+        # Not bound for a block: each request has a task, and so variables, of its own.
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        try:
+            await self._app(scope, receive, exchange.send)
+        except ClientDisconnect:
+            exchange.status = _GONE
+        except asyncio.CancelledError:
+            # The process stops and waits no longer; the server would answer in plain text.
+            if not exchange.status:
+                await error_response(problem_of(TimedOut()), scope)(scope, receive, exchange.send)
+        except Exception as error:  # noqa: BLE001 - the edge of the process
+            _log.exception("unexpected")
+            if not exchange.status:
+                await error_response(problem_of(error), scope)(scope, receive, exchange.send)
+        finally:
+            exchange.finish(self._metrics)
 
 
 class _Exchange:
     """A request and its response."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        given = Headers(scope=scope).get("x-request-id", "")
-        self.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else uuid4().hex
+        given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
+        self.request_id = (
+            given.decode() if _SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        )
         scope[REQUEST_ID] = self.request_id
         self.status = 0
         self._scope = scope
@@ -73,7 +74,8 @@ class _Exchange:
         """Send a message of the application, with the request's id."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["x-request-id"] = self.request_id
+            others = [pair for pair in message["headers"] if pair[0] != _REQUEST_ID]
+            message["headers"] = [*others, (_REQUEST_ID, self.request_id.encode())]
         await self._send(message)
 
     def finish(self, metrics: Metrics) -> None:

@@ -8,19 +8,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from typing import Final
-from uuid import UUID
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 
 from projections.access.queries import ConnectionRow
 from service.http.errors import DeliveriesOverBytes, DeliveriesOverRate
+from service.http.fixed_windows import FixedWindows
 from service.operations.metrics import Metrics
 
 _log = structlog.get_logger("billhook.service")
 
+_MINUTE_S: Final = 60
+_DAY_S: Final = 24 * 60 * _MINUTE_S
 _LOG_EVERY_S: Final = 60.0
 
 
@@ -33,26 +32,22 @@ class DeliveryBudgets:
 
     def __init__(self, metrics: Metrics, *, per_minute: int, bytes_per_day: int) -> None:
         self._metrics = metrics
-        self._per_minute = RateLimitItemPerMinute(per_minute)
-        self._bytes_per_day = RateLimitItemPerDay(bytes_per_day)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._per_minute = FixedWindows(per_minute, period_s=_MINUTE_S)
+        self._bytes_per_day = FixedWindows(bytes_per_day, period_s=_DAY_S)
         self._rejected: Counter[str] = Counter()
         self._logged_at_s = -_LOG_EVERY_S
 
-    async def admit(self, connection: ConnectionRow, *, size_bytes: int) -> None:
+    def admit(self, connection: ConnectionRow, *, size_bytes: int) -> None:
         """Count a delivery. Raises DeliveriesOverRate and DeliveriesOverBytes."""
         key = connection.connection_id
-        if not await self._fits(self._per_minute, key, cost=1):
+        if not self._per_minute.fits(key):
             self._record_rejected(connection)
             raise DeliveriesOverRate
-        if not await self._fits(self._bytes_per_day, key, cost=size_bytes):
+        if not self._bytes_per_day.fits(key, cost=size_bytes):
             self._record_rejected(connection)
             raise DeliveriesOverBytes
-        await self._limiter.hit(self._per_minute, str(key))
-        await self._limiter.hit(self._bytes_per_day, str(key), cost=size_bytes)
-
-    async def _fits(self, item: RateLimitItem, key: UUID, *, cost: int) -> bool:
-        return await self._limiter.test(item, str(key), cost=cost)
+        self._per_minute.count(key)
+        self._bytes_per_day.count(key, cost=size_bytes)
 
     def _record_rejected(self, connection: ConnectionRow) -> None:
         """Count a refused delivery; log a count per connection once a minute."""

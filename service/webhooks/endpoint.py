@@ -9,7 +9,7 @@ from eventlog.database.fair_share import session_holder
 from projections.access.queries import ConnectionRow
 from service.http.errors import NotFound, TooLarge
 from service.http.requests import path_uuid, read_body
-from service.http.responses import POSITION, document
+from service.http.responses import POSITION, PRIVATE, serialized
 from service.webhooks.context import context_of
 from service.webhooks.hints import hinted_at
 from service.webhooks.inbox import store_mollie_event, store_stripe_event
@@ -17,7 +17,8 @@ from service.webhooks.mollie_signature import HEADER as MOLLIE_SIGNATURE
 from service.webhooks.rejections import record_rejection
 from service.webhooks.response_schemas import Received
 
-_RECEIVED: Final = Received(received=True)
+_RECEIVED: Final = serialized(Received(received=True))
+_JSON: Final = {**PRIVATE, "content-type": "application/json"}
 
 
 async def receive_webhook(request: Request) -> Response:
@@ -29,8 +30,12 @@ async def receive_webhook(request: Request) -> Response:
     with record_rejection(request, connection) as seen:
         seen.raw = await read_body(request, limit_bytes=context.settings.webhook_body_limit_bytes)
         position = await _store(request, connection, seen.raw)
-    headers = {} if position is None else {POSITION: str(position)}
-    return document(_RECEIVED, headers)
+    return _received(position)
+
+
+def _received(position: int | None) -> Response:
+    known = _JSON if position is None else {**_JSON, POSITION: str(position)}
+    return Response(_RECEIVED, headers=known)
 
 
 async def _store(request: Request, connection: ConnectionRow, raw: bytes) -> int | None:
@@ -55,7 +60,7 @@ async def _receive_hint(request: Request) -> Response:
         context.recording.metrics.record_delivery("mollie", "ignored")
     else:
         await context.hints.take(connection, payment_id, occurred_at=context.now())
-    return document(_RECEIVED)
+    return _received(None)
 
 
 async def _connection(request: Request) -> ConnectionRow:

@@ -9,9 +9,6 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 import structlog
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 
 from domain.core import ids
 from domain.core.aggregate import DomainEvent
@@ -27,12 +24,14 @@ from eventlog.async_store import AsyncStore, pending_events
 from eventlog.errors import Conflict
 from projections.access.queries import ConnectionRow
 from service.http.errors import HintsOverLimit
+from service.http.fixed_windows import FixedWindows
 from service.operations.metrics import Metrics
 from service.webhooks.mollie import PAYMENT_ID
 
 _log = structlog.get_logger("billhook.service")
 
 _TRIES: Final = 5
+_MINUTE_S: Final = 60
 _LOG_EVERY_S: Final = 60.0
 
 
@@ -65,8 +64,7 @@ class Hints:
         self._store = store
         self._metrics = metrics
         self._is_ours = is_ours
-        self._item = RateLimitItemPerMinute(per_minute)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._foreign = FixedWindows(per_minute, period_s=_MINUTE_S)
         self._rejected: Counter[str] = Counter()
         self._logged_at_s = -_LOG_EVERY_S
 
@@ -77,15 +75,15 @@ class Hints:
 
         Raises HintsOverLimit, LogUnavailable.
         """
-        key = str(connection.connection_id)
-        is_over = not await self._limiter.test(self._item, key)
+        key = connection.connection_id
+        is_over = not self._foreign.fits(key)
         is_ours = is_over and await self._is_ours(connection.app_id, payment_id)
         if is_over and not is_ours:
             self._reject(connection)
         if await self._record(connection, payment_id, occurred_at=occurred_at):
             self._count("stored")
             if not is_ours and not await self._is_ours(connection.app_id, payment_id):
-                await self._limiter.hit(self._item, key)
+                self._foreign.count(key)
         else:
             self._count("coalesced")
         if is_over:

@@ -30,7 +30,7 @@ async def store_stripe_event(
     event = await context.large_bodies.read(
         raw, lambda: _proved(context, connection, raw, header=header)
     )
-    await context.budgets.admit(connection, size_bytes=len(raw))
+    context.budgets.admit(connection, size_bytes=len(raw))
     return await _stored(context, connection, event)
 
 
@@ -41,7 +41,7 @@ async def store_mollie_event(
     event = await context.large_bodies.read(
         raw, lambda: _proved_at_mollie(context, connection, raw, header=header)
     )
-    await context.budgets.admit(connection, size_bytes=len(raw))
+    context.budgets.admit(connection, size_bytes=len(raw))
     return await _stored(context, connection, event)
 
 

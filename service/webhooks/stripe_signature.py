@@ -3,7 +3,6 @@
 Not the SDK's: it accepts times in the future and raises on bytes that are not UTF-8.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -50,7 +49,7 @@ def verify(
 def _matches(signed: bytes, *, offered: Sequence[str], secrets: Sequence[str]) -> bool:
     found = False
     for secret in secrets:
-        expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+        expected = hmac.digest(secret.encode(), signed, "sha256").hex()
         for candidate in offered:
             found |= hmac.compare_digest(expected, candidate)
     return found

@@ -1,12 +1,13 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from http import HTTPMethod
 from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 from eventsourcing.persistence import DecimalAsStr, JSONTranscoder
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.core.aggregate import DomainEvent
@@ -18,16 +19,28 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
     ["_type_", "_data_", "uuid_hex", "datetime_iso", "escaped_dict"]
 )
 _PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | _TEXT | st.uuids() | st.datetimes(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | _TEXT
+    | st.uuids()
+    | st.datetimes(timezones=st.none() | st.just(UTC)),
     lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
     max_leaves=8,
 )
 
 
 @given(st.dictionaries(_TEXT, _PLAIN))
-def test_what_events_may_carry_comes_back_as_it_was(state: dict[str, Any]) -> None:
-    transcoder = EventTranscoder()
-    assert transcoder.decode(transcoder.encode(state)) == state
+@example({"id": uuid4(), "name": "Ä \x00\x1f\x7f\u2028", "lines": [{"amount_minor": 2**64}]})
+def test_events_come_back_as_they_were_from_eventsourcing_s_own_format(
+    state: dict[str, Any],
+) -> None:
+    transcoder, original = EventTranscoder(), JSONTranscoder()
+    for transcoding in transcoder.types.values():
+        original.register(transcoding)
+    encoded = transcoder.encode(state)
+    assert transcoder.decode(encoded) == state
+    assert b"escaped_dict" in encoded or encoded == original.encode(state)
 
 
 class Sampled(DomainEvent):
@@ -101,9 +114,5 @@ def test_decimals_are_refused_though_eventsourcing_registers_them() -> None:
         transcoder.encode({"amount": Decimal("1.5")})
 
 
-def test_it_is_eventsourcing_s_own_format() -> None:
-    state = {"id": uuid4(), "name": "Ä", "lines": [{"amount_minor": 100}]}
-    original = JSONTranscoder()
-    for transcoding in EventTranscoder().types.values():
-        original.register(transcoding)
-    assert EventTranscoder().encode(state) == original.encode(state)
+def test_a_kind_of_string_that_would_be_decoded_as_a_plain_one_is_still_stored() -> None:
+    assert EventTranscoder().encode({"state": HTTPMethod.GET}) == b'{"state":"GET"}'

@@ -62,7 +62,7 @@ def test_the_peers_and_credentials_that_are_kept_are_bounded(
                 pass
         for number in range(200):
             await fail(failures, f"192.0.2.{number}")
-        assert len(failures._storage.storage) == 11  # noqa: SLF001 - the bound is the subject
+        assert len(failures._failures) == 11  # noqa: SLF001 - the bound is the subject
         assert len(failures._valid) == 10  # noqa: SLF001
         assert not await fail(failures, "203.0.113.1")  # counted with the others
         assert await fail(failures, "192.0.2.1")
