@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, TupleRow
 from psycopg.sql import SQL, Composed
 
 from projections.engine import keyset
-from projections.engine.keyset import COUNTED_EXACTLY
+from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_pages, list_plan
 from projections.invoices.list_plan import FEW, Facets, Size, Source
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
@@ -28,6 +28,11 @@ class Fetcher(Protocol):
         self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
     ) -> list[DictRow]:
         """Return the rows."""
+
+    async def fetch_tuples(
+        self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[TupleRow]:
+        """Return the rows without the names of their columns."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class ListReader:
     async def page(self, filters: InvoiceFilter) -> ListRows:
         """Return a page. Up to 10,000 the total is exact where an index has it."""
         plan = await self._plan(filters)
-        found = await self._rows(filters, plan)
+        found = await self._pool.fetch(*_query(filters, plan))
         if found and "total" in found[0]:
             total, is_exact = int(found[0]["total"]), True
             found = [row for row in found if row["invoice_id"] is not None]
@@ -90,20 +95,27 @@ class ListReader:
         rows, next_cursor = _cut(found, filters)
         return ListRows(rows, next_cursor, total, is_exact)
 
-    async def chunks(self, filters: InvoiceFilter, *, rows: int) -> AsyncIterator[list[DictRow]]:
+    async def chunks(
+        self, filters: InvoiceFilter, *, fields: Sequence[str], rows: int
+    ) -> AsyncIterator[list[TupleRow]]:
         """Return a whole list, so many rows at a time, each a query of its own.
 
-        What is added meanwhile in front of what was read is not in it; no row is there twice.
+        A row has the fields of its view as text, then its key and its id (see `export`). What is
+        added meanwhile in front of what was read is not in it; no row is there twice.
         """
         filters = replace(filters, limit=rows, page=None)
         plan = await self._plan(filters)
         while True:
-            found = await self._rows(filters, plan)
-            some, next_cursor = _cut([r for r in found if r["invoice_id"] is not None], filters)
-            yield some
-            if next_cursor is None:
+            found = await self._pool.fetch_tuples(*_query(filters, plan, fields=fields))
+            if not found or found[0][len(fields) + 1] is None:
+                yield []
                 return
-            filters = replace(filters, cursor=next_cursor)
+            yield found[:rows]
+            if len(found) <= rows:
+                return
+            key, invoice_id = found[rows - 1][len(fields) :][:2]
+            cursor = keyset.cursor_after(key, invoice_id, name=filters.list_name)
+            filters = replace(filters, cursor=cursor)
             # An invoice may have got into a facet that nothing had before.
             plan = replace(plan, facets=await self._facets(filters))
 
@@ -124,14 +136,6 @@ class ListReader:
     async def _facets(self, filters: InvoiceFilter) -> Facets:
         (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
         return Facets(known["numbers"], known["items"], known["of_app"])
-
-    async def _rows(self, filters: InvoiceFilter, plan: _Plan) -> list[DictRow]:
-        if plan.few is not None:
-            query = list_pages.few_query(filters, plan.few, plan.facets, plan.emails)
-        else:
-            ranges = list_plan.ordered_ranges(filters, plan.facets, plan.sizes, plan.sources)
-            query = list_pages.ordered_query(filters, ranges, plan.facets, plan.emails)
-        return await self._pool.fetch(*query)
 
     async def _total(
         self, filters: InvoiceFilter, plan: _Plan, found: Sequence[DictRow]
@@ -157,6 +161,15 @@ class ListReader:
         firsts, afters = zip(*map(prefix_range, terms), strict=True)
         parameters = {"app_id": filters.app_id, "first": list(firsts), "after": list(afters)}
         return {row["first"] for row in await self._pool.fetch(_EMAIL_TERMS, parameters)}
+
+
+def _query(
+    filters: InvoiceFilter, plan: _Plan, *, fields: Sequence[str] = ()
+) -> tuple[Composed, Parameters]:
+    if plan.few is not None:
+        return list_pages.few_query(filters, plan.few, plan.facets, plan.emails, fields=fields)
+    ranges = list_plan.ordered_ranges(filters, plan.facets, plan.sizes, plan.sources)
+    return list_pages.ordered_query(filters, ranges, plan.facets, plan.emails, fields=fields)
 
 
 def _planned_rows(explained: Mapping[str, Any]) -> int:

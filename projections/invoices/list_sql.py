@@ -128,6 +128,13 @@ def facet_conditions(filters: InvoiceFilter) -> Iterator[Composable]:
         yield SQL("at_provider")
 
 
+def has_facet(filters: InvoiceFilter) -> bool:
+    """Return whether some facets of the app may not fit; a tenant has a condition of its own."""
+    given = [getattr(filters, name) for name in sorted(_OF_FACET)]
+    narrows = filters.status or filters.unassigned or filters.at_provider
+    return bool(narrows) or any(value is not None for value in given)
+
+
 def term_range(number: int) -> dict[str, Composable]:
     """Name the parameters that bound the terms with a prefix of `q`, counted from 0."""
     return {"first": Placeholder(f"first_{number}"), "after": Placeholder(f"after_{number}")}

@@ -12,7 +12,7 @@ from service.http.responses import LAG_MS, document
 from service.invoices import render as invoices_render
 from service.invoices.connection_choice import default_mode
 from service.invoices.context import InvoicesContext, context_of
-from service.invoices.csv_export import csv_answer
+from service.invoices.csv_export import FIELDS, csv_answer
 from service.invoices.response_schemas import InvoicePage
 from service.recording.read_your_writes import wait_until_folded
 
@@ -58,7 +58,7 @@ async def _list(
     headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
     filters = to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
     if query.format == "csv":
-        chunks = context.queries.stream_invoices(filters)
+        chunks = context.queries.stream_invoices(filters, fields=FIELDS)
         return await csv_answer(chunks, links=context.links, headers=headers)
     return document(await _page(context, filters), headers)
 

@@ -12,7 +12,7 @@ from service.auth.authenticate import authenticate
 from service.http.errors import BadRequest, FieldError
 from service.http.queries import clashes_with_csv, read_query, refuse_clashes
 from service.http.responses import LAG_MS, document
-from service.invoices.csv_export import Cell, csv_stream, harmless
+from service.invoices.csv_export import Cell, csv_stream
 from service.recording.read_your_writes import wait_until_folded
 from service.reports import response_schemas as schemas
 from service.reports.context import ReportsContext, context_of
@@ -133,4 +133,4 @@ def period_of(query: DriftQuery, now: datetime, *, zone: str) -> tuple[datetime,
 
 def _cells(row: DriftRow) -> list[Cell]:
     known = item(row).to_json()
-    return [harmless(known[name]) for name in COLUMNS]
+    return [known[name] for name in COLUMNS]
