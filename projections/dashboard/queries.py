@@ -13,7 +13,13 @@ from psycopg.sql import SQL
 
 from projections.engine.pool import ReadPool
 from projections.invoices.event_feed import AppChange
-from projections.reports.invoice_sums import DAY_QUARTERS, quarter_of
+from projections.reports.time_units import (
+    DAY_QUARTERS,
+    FOREVER,
+    RANGES,
+    quarter_of,
+    range_parameters,
+)
 from projections.work.breakers import OpenBreaker, fetch_open_breakers
 
 _NAMES: Final = 6
@@ -66,28 +72,35 @@ class Movement:
     reserved_minor: int | None
 
 
-# Whole days, and the quarters of an hour before and after them.
 SHARES: Final = SQL(
     """
+WITH {ranges}
 SELECT name, sum(items)::bigint AS items
-FROM unnest(%(units)s::text[], %(firsts)s::bigint[], %(ends)s::bigint[])
-    AS range (unit, first, "end")
-JOIN read.invoice_shares AS share
+FROM ranges AS range JOIN read.invoice_shares AS share
     ON share.app_id = %(app_id)s AND share.kind = %(kind)s AND share.mode = %(mode)s
     AND share.currency = %(currency)s AND share.unit = range.unit
     AND share.number >= range.first AND share.number < range."end"
 GROUP BY name HAVING sum(items) > 0 ORDER BY items DESC, name
 """
-)
-_AGES: Final = SQL(
-    "SELECT CASE WHEN quarter > %(now)s THEN -1"
-    " WHEN quarter > %(now)s - 30 * %(day)s THEN 0"
-    " WHEN quarter > %(now)s - 60 * %(day)s THEN 30"
-    " WHEN quarter > %(now)s - 90 * %(day)s THEN 60 ELSE 90 END AS from_days,"
-    " sum(amount_minor)::bigint AS amount_minor, sum(items)::bigint AS items"
-    " FROM read.invoice_quarters WHERE app_id = %(app_id)s AND kind = 'outstanding'"
-    " AND items <> 0 AND mode = %(mode)s AND currency = %(currency)s GROUP BY 1 ORDER BY 1"
-)
+).format(ranges=RANGES)
+AGES: Final = SQL(
+    """
+WITH {ranges}
+SELECT range.tag AS from_days, sum(part.amount_minor)::bigint AS amount_minor,
+    sum(part.items)::bigint AS items
+FROM read.invoice_totals AS kept CROSS JOIN ranges AS range CROSS JOIN LATERAL (
+    SELECT sum(amount_minor) AS amount_minor, sum(items)::bigint AS items
+    FROM read.invoice_sums
+    WHERE app_id = kept.app_id AND kind = kept.kind
+        AND mode = kept.mode AND currency = kept.currency
+        AND provider = kept.provider AND connection = kept.connection
+        AND unit = range.unit AND number >= range.first AND number < range."end"
+) AS part
+WHERE kept.app_id = %(app_id)s AND kept.kind = 'outstanding'
+    AND kept.mode = %(mode)s AND kept.currency = %(currency)s
+GROUP BY 1 HAVING sum(part.items) <> 0 ORDER BY 1
+"""
+).format(ranges=RANGES)
 _DELIVERIES: Final = SQL(
     "SELECT state AS name, count(*) AS items FROM (SELECT state FROM read.deliveries"
     " WHERE app_id = %(app_id)s AND received_at > %(since)s"
@@ -172,7 +185,8 @@ class DashboardQueries:
         `end` is not included.
         """
         books = {"app_id": app_id, "mode": mode, "currency": currency, "kind": kind}
-        found = await self._pool.fetch(SHARES, books | share_ranges(first, end))
+        ranges = range_parameters([(0, quarter_of(first), quarter_of(end))])
+        found = await self._pool.fetch(SHARES, books | ranges)
         shares = [Share(**row) for row in found]
         rest = sum(share.items for share in shares[_NAMES:])
         return shares[:_NAMES] + ([Share("other", rest)] if rest else [])
@@ -180,8 +194,7 @@ class DashboardQueries:
     async def ages(self, app_id: UUID, mode: str, currency: str, *, now: datetime) -> list[Age]:
         """Sum what is outstanding by its age."""
         known = {"app_id": app_id, "mode": mode, "currency": currency}
-        known |= {"now": quarter_of(now), "day": DAY_QUARTERS}
-        return [Age(**row) for row in await self._pool.fetch(_AGES, known)]
+        return [Age(**row) for row in await self._pool.fetch(AGES, known | age_ranges(now))]
 
     async def delivery_states(self, app_id: UUID, *, since: datetime) -> dict[str, int]:
         """Count the newest deliveries since a moment by state; `failed` were rejected."""
@@ -247,17 +260,16 @@ class DashboardQueries:
         return [AppChange(**row) for row in await self._pool.fetch(_NEWEST_CHANGES, known)]
 
 
-def share_ranges(first: datetime, end: datetime) -> dict[str, list[Any]]:
-    """Split a period into whole days (UTC) and the quarters of an hour around them."""
-    first_quarter, end_quarter = quarter_of(first), quarter_of(end)
-    first_day, end_day = -(-first_quarter // DAY_QUARTERS), end_quarter // DAY_QUARTERS
-    if first_day >= end_day:
-        ranges = [("quarter", first_quarter, end_quarter)]
-    else:
-        ranges = [
-            ("quarter", first_quarter, first_day * DAY_QUARTERS),
-            ("day", first_day, end_day),
-            ("quarter", end_day * DAY_QUARTERS, end_quarter),
+def age_ranges(now: datetime) -> dict[str, list[Any]]:
+    """Return the ranges of AGES: what is due in the quarter of `now` is 0 days overdue."""
+    end = quarter_of(now) + 1
+    begins = [end - days * DAY_QUARTERS for days in (30, 60, 90)]
+    return range_parameters(
+        [
+            (-1, end, FOREVER),
+            (0, begins[0], end),
+            (30, begins[1], begins[0]),
+            (60, begins[2], begins[1]),
+            (90, -FOREVER, begins[2]),
         ]
-    units, firsts, ends = zip(*ranges, strict=True)
-    return {"units": list(units), "firsts": list(firsts), "ends": list(ends)}
+    )

@@ -15,14 +15,8 @@ from projections.invoices import search_terms
 from projections.invoices.facets import Facet, facet_of
 from projections.invoices.search_terms import Sources
 from projections.reports import invoice_sums
-from projections.reports.invoice_sums import (
-    DAY_QUARTERS,
-    NAMED,
-    Amount,
-    Change,
-    Part,
-    SumInputs,
-)
+from projections.reports.invoice_sums import NAMED, Amount, Change, Part, SumInputs
+from projections.reports.time_units import Unit, units_of
 
 _Key = TypeVar("_Key")
 
@@ -197,25 +191,26 @@ class SumDeltas:
             for (app_id, connection, day), (step, position) in self._days.items()
         ]
 
-    def quarter_rows(self) -> list[Row]:
-        """Return what to add to QUARTERS: the changes of all names."""
-        quarters: dict[tuple[SumKey, Part], list[int]] = {}
+    def sum_rows(self) -> list[Row]:
+        """Return what to add to SUMS: the changes of all names, by each unit of time."""
+        sums: dict[tuple[SumKey, str, str, Unit, int], tuple[int, int, int]] = {}
         for (books, part), (amount_minor, items, position) in self._quarters.items():
-            known = quarters.setdefault((books, part._replace(name="")), [0, 0, 0])
-            known[:] = known[0] + amount_minor, known[1] + items, max(known[2], position)
+            for unit, number in units_of(part.quarter):
+                key = books, part.currency, part.kind, unit, number
+                known_minor, known_items, last = sums.get(key, (0, 0, 0))
+                sums[key] = known_minor + amount_minor, known_items + items, max(last, position)
         return [
-            _sum_row(books, part.currency, part.kind, sums=sums) | {"quarter": part.quarter}
-            for (books, part), sums in quarters.items()
+            _sum_row(books, currency, kind, sums=summed) | {"unit": unit, "number": number}
+            for (books, currency, kind, unit, number), summed in sums.items()
         ]
 
     def share_rows(self) -> list[Row]:
-        """Return what to add to SHARES: the numbers of items by name, by quarter and by day."""
-        shares: dict[tuple[SumKey, str, str, str, int, str], tuple[int, int]] = {}
+        """Return what to add to SHARES: the numbers of items by name, by each unit of time."""
+        shares: dict[tuple[SumKey, str, str, Unit, int, str], tuple[int, int]] = {}
         for (books, part), (_, items, position) in self._quarters.items():
             if part.kind not in NAMED or not items:
                 continue
-            day = part.quarter // DAY_QUARTERS
-            for unit, number in (("quarter", part.quarter), ("day", day)):
+            for unit, number in units_of(part.quarter):
                 key = (books, part.currency, part.kind, unit, number, part.name)
                 known, last = shares.get(key, (0, 0))
                 shares[key] = known + items, max(last, position)

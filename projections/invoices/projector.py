@@ -40,7 +40,7 @@ from projections.invoices.accumulate import (
 from projections.invoices.facets import FACETS, facet_of
 from projections.invoices.timeline import TENANT_TOPICS
 from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
-from projections.reports.invoice_sums import QUARTERS, SHARES, SUMMED, TOTALS
+from projections.reports.invoice_sums import SHARES, SUMMED, SUMS, TOTALS
 
 NAME: Final = "invoices"
 TOPICS: Final = (
@@ -88,7 +88,7 @@ INVOICES: Final = Table(
     ),
 )
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
-TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, QUARTERS, TOTALS, SHARES)
+TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, SUMS, TOTALS, SHARES)
 
 
 def handler(schema: str) -> Handle:
@@ -143,7 +143,7 @@ def additions(deltas: SumDeltas, *, schema: str) -> list[tuple[bytes, list[Jsonb
     tables = [
         (FACETS, deltas.facet_rows(), ("items",)),
         (DAYS, deltas.day_rows(), ("at_provider",)),
-        (QUARTERS, deltas.quarter_rows(), SUMMED),
+        (SUMS, deltas.sum_rows(), SUMMED),
         (TOTALS, deltas.total_rows(), SUMMED),
         (SHARES, deltas.share_rows(), ("items",)),
     ]

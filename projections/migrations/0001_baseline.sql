@@ -349,23 +349,24 @@ BEGIN
             position    bigint NOT NULL,
             PRIMARY KEY (app_id, connection, day)
         );
-        -- `quarter` counts quarters of an hour since 1970 (UTC). Sums are numeric, so that no amount
-        -- that a provider sends overflows and stops the projection.
-        CREATE TABLE %1$I.invoice_quarters (
+        -- Each sum by quarter of an hour, and again by hour, day and week. `number` counts the `unit`s
+        -- since 1970 (UTC). Sums are numeric, so that no amount that a provider sends overflows and
+        -- stops the projection.
+        CREATE TABLE %1$I.invoice_sums (
             app_id       uuid    NOT NULL,
             mode         text    NOT NULL,
             currency     text    NOT NULL,
             provider     text    NOT NULL,
             connection   text    NOT NULL,
             kind         text    NOT NULL,
-            quarter      bigint  NOT NULL,
+            unit         text    NOT NULL,
+            number       bigint  NOT NULL,
             amount_minor numeric NOT NULL,
             items        bigint  NOT NULL,
             position     bigint  NOT NULL,
-            PRIMARY KEY (app_id, kind, mode, currency, provider, connection, quarter)
+            PRIMARY KEY (app_id, kind, mode, currency, provider, connection, unit, number)
         );
-        -- Payments by method and declines by reason (`name`). `number` counts the `unit`s, quarters of
-        -- an hour or days, since 1970 (UTC).
+        -- Payments by method and declines by reason (`name`), by the same units.
         CREATE TABLE %1$I.invoice_shares (
             app_id       uuid    NOT NULL,
             mode         text    NOT NULL,
@@ -453,9 +454,6 @@ BEGIN
         CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, created_at, invoice_id);
         CREATE INDEX ON %1$I.invoice_search_terms
             (app_id, substr(term, 1, 4), created_at, invoice_id, term);
-        CREATE INDEX ON %1$I.invoice_quarters
-            (app_id, mode, currency, provider, connection, quarter)
-            WHERE kind = 'outstanding' AND items <> 0;
         $$,
         schema
     );
@@ -664,8 +662,8 @@ BEGIN
             position        bigint  NOT NULL,
             PRIMARY KEY (app_id, mode, currency, provider, connection)
         );
-        -- How recurring revenue moved: by subscription, and added up by the quarter of an hour (UTC)
-        -- in which it did.
+        -- How recurring revenue moved: by subscription, and added up by the quarter of an hour, hour,
+        -- day and week (UTC) in which it did.
         CREATE TABLE %1$I.recurring_movements (
             subscription_id uuid        NOT NULL,
             position        bigint      NOT NULL,
@@ -679,18 +677,19 @@ BEGIN
             amount_minor    numeric     NOT NULL,
             before_minor    numeric     NOT NULL
         );
-        CREATE TABLE %1$I.recurring_quarters (
+        CREATE TABLE %1$I.recurring_sums (
             app_id       uuid    NOT NULL,
             mode         text    NOT NULL,
             currency     text    NOT NULL,
             provider     text    NOT NULL,
             connection   text    NOT NULL,
             kind         text    NOT NULL,
-            quarter      bigint  NOT NULL,
+            unit         text    NOT NULL,
+            number       bigint  NOT NULL,
             amount_minor numeric NOT NULL,
             items        bigint  NOT NULL,
             position     bigint  NOT NULL,
-            PRIMARY KEY (app_id, mode, currency, provider, connection, kind, quarter)
+            PRIMARY KEY (app_id, mode, currency, provider, connection, kind, unit, number)
         );
         $$,
         schema
@@ -1074,7 +1073,8 @@ BEGIN
 END $$;
 
 -- Checks of the log's hash chains that were started on the dashboard. The process that runs one
--- writes its progress; one that was not seen for 15 s has lost its process.
+-- writes its progress, and ends early once `canceled_at` is set; one that was not seen for 15 s has
+-- lost its process.
 CREATE UNLOGGED TABLE work.log_checks (
     id           uuid        PRIMARY KEY,
     app          uuid        NOT NULL,
@@ -1087,6 +1087,7 @@ CREATE UNLOGGED TABLE work.log_checks (
     reason       text,
     started_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    canceled_at  timestamptz,
     finished_at  timestamptz
 );
 

@@ -40,9 +40,15 @@ _UPDATE: Final[LiteralString] = """
         reason = %(reason)s, seen_at = clock_timestamp(),
         finished_at = CASE WHEN %(is_over)s THEN clock_timestamp() END
     WHERE id = %(id)s
+    RETURNING canceled_at IS NOT NULL
+"""
+_CANCEL: Final[LiteralString] = """
+    UPDATE work.log_checks SET canceled_at = clock_timestamp()
+    WHERE id = %s AND app = %s AND finished_at IS NULL AND canceled_at IS NULL
 """
 _LIST: Final[LiteralString] = """
     SELECT id, stream, first, last, "of", checked, first_broken, reason, started_at, finished_at,
+        coalesce(canceled_at IS NOT NULL AND checked < "of", false) AS is_canceled,
         finished_at IS NULL AND seen_at <= clock_timestamp() - interval '15 seconds' AS is_lost
     FROM work.log_checks WHERE app = %s ORDER BY started_at DESC LIMIT %s
 """
@@ -53,6 +59,7 @@ class LogCheck:
     """A check of a range of positions, or of one stream, and how far it is.
 
     `of`: how many events there are to check, where it is known. `is_lost`: its process ended.
+    `is_canceled`: someone canceled it; it ends with the part that is being checked.
     `reason`: why the log is not sound at `first_broken`, or why the check failed.
     """
 
@@ -66,6 +73,7 @@ class LogCheck:
     reason: str | None
     started_at: datetime
     finished_at: datetime | None
+    is_canceled: bool
     is_lost: bool
 
     @property
@@ -125,13 +133,26 @@ class LogChecks:
         is_over: bool = False,
         first_broken: int | None = None,
         reason: str | None = None,
-    ) -> None:
-        """Store the progress or the result of a check. Raises ReadModelUnavailable."""
+    ) -> bool:
+        """Store the progress or the result of a check; return whether to go on.
+
+        Not when it was canceled or its row was deleted. Raises ReadModelUnavailable.
+        """
         known = {"id": check_id, "checked": checked, "is_over": is_over}
         found = {"first_broken": first_broken, "reason": reason}
         try:
             async with self._pool.connection(timeout=_CONNECT_WITHIN_S) as connection:
-                await connection.execute(_UPDATE, known | found)
+                cursor = await connection.execute(_UPDATE, known | found)
+                row = await cursor.fetchone()
+        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+            raise ReadModelUnavailable(type(error).__name__) from None
+        return row is not None and not row[0]
+
+    async def cancel(self, app_id: UUID, check_id: UUID) -> None:
+        """Cancel an app's check, if it runs. Raises ReadModelUnavailable."""
+        try:
+            async with self._pool.connection(timeout=_CONNECT_WITHIN_S) as connection:
+                await connection.execute(_CANCEL, [check_id, app_id])
         except (psycopg.Error, PoolTimeout, PoolClosed) as error:
             raise ReadModelUnavailable(type(error).__name__) from None
 

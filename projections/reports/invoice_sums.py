@@ -3,7 +3,8 @@
 Per app, mode, currency, provider and connection; money in its minor unit. What came in, went back
 or was refused is kept by the quarter of an hour (UTC) in which it was, by the provider's clock,
 however late it was reported; what is outstanding by the one in which it is overdue. Every time zone
-of our time is a whole number of quarters away.
+of our time is a whole number of quarters away. The same sums are kept by hour, day and week, so
+that any period is the sum of few rows (`time_units`).
 
 collected: what was paid towards invoices; money that nobody asked for (`UnexpectedPayment`,
 `InvoiceOverpaid`) is none of it, since it is owed back. refunded: refunds that succeeded, but
@@ -12,11 +13,10 @@ are open or lost, in the quarter in which they were opened; one that is won is t
 attempts to charge.
 
 How many of the collected amounts came by each payment method, and how many attempts were refused
-for each reason, is kept by the quarter and by the day (UTC), so that a long period reads few rows.
+for each reason, is kept by the same units.
 """
 
 import re
-from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from domain.core.calendar import from_unix
@@ -26,11 +26,10 @@ from domain.invoices.payment_events import PaymentFailed
 from domain.invoices.refunds import is_of_overpayment
 from domain.invoices.view import InvoiceView
 from projections.engine.tables import Table
+from projections.reports.time_units import QUARTER_S, quarter_of
 
 Kind = Literal["collected", "refunded", "disputed", "refused", "outstanding"]
 
-QUARTER_S: Final = 900
-DAY_QUARTERS: Final = 24 * 3600 // QUARTER_S
 _GRACE_S: Final = 24 * 3600  # an invoice without a due date is overdue a day after its issue
 _OUTSTANDING: Final = frozenset(
     {status.OPEN, status.FAILED, status.PROCESSING, status.REQUIRES_ACTION}
@@ -41,12 +40,12 @@ _SAVED: Final = re.compile(r"[a-z]+_[A-Za-z0-9]{8,}")  # the id of a method, suc
 
 _SUMMED_BY: Final = ("app_id", "mode", "currency", "provider", "connection", "kind")
 SUMMED: Final = ("amount_minor", "items")
-QUARTERS: Final = Table(
-    "invoice_quarters",
-    key=(*_SUMMED_BY, "quarter"),
-    columns=(*_SUMMED_BY, "quarter", *SUMMED, "position"),
+# `number` counts the `unit`s since 1970.
+SUMS: Final = Table(
+    "invoice_sums",
+    key=(*_SUMMED_BY, "unit", "number"),
+    columns=(*_SUMMED_BY, "unit", "number", *SUMMED, "position"),
 )
-# `number` counts quarters of an hour or days since 1970, as `unit` says.
 SHARES: Final = Table(
     "invoice_shares",
     key=(*_SUMMED_BY, "unit", "number", "name"),
@@ -166,11 +165,6 @@ def changes(
         if (old_minor, old_items) != (new_minor, new_items):
             found.append(Change(part, new_minor - old_minor, new_items - old_items, position))
     return found
-
-
-def quarter_of(moment: datetime) -> int:
-    """Number the quarter of an hour that a moment is in."""
-    return int(moment.timestamp() // QUARTER_S)
 
 
 def _overdue_from(view: InvoiceView) -> int:

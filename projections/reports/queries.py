@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 
 from projections.engine.pool import ReadPool
-from projections.reports.invoice_sums import quarter_of
+from projections.reports.time_units import FOREVER, RANGES, quarter_of, range_parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +105,8 @@ class ReportFilter:
     connection: str | None = None
 
 
+_PERIOD_TAG: Final = 0
+_OVERDUE_TAG: Final = 1
 _OF_FILTERS: Final = SQL(
     """
 app_id = %(app_id)s
@@ -114,7 +116,7 @@ app_id = %(app_id)s
     AND (%(connection)s::text IS NULL OR connection = %(connection)s)
 """
 )
-# What an app ever had money in: few rows, each the beginning of a range of quarters.
+# What an app ever had money in: few rows, each the beginning of ranges of sums.
 _KEPT: Final = SQL(
     """
 kept AS MATERIALIZED (
@@ -124,35 +126,39 @@ kept AS MATERIALIZED (
 )
 """
 ).format(of_filters=_OF_FILTERS)
-_QUARTERS: Final = SQL(
+# A subquery of its own for each range, so that each reads no more than its part of the key.
+_SUMS: Final = SQL(
     """
-read.invoice_quarters AS quarter
-    ON quarter.app_id = %(app_id)s AND quarter.kind = kept.kind
-    AND quarter.mode = kept.mode AND quarter.currency = kept.currency
-    AND quarter.provider = kept.provider AND quarter.connection = kept.connection
+ranges AS range CROSS JOIN LATERAL (
+    SELECT sum(amount_minor) AS amount_minor, sum(items)::bigint AS items
+    FROM read.invoice_sums
+    WHERE app_id = %(app_id)s AND kind = kept.kind
+        AND mode = kept.mode AND currency = kept.currency
+        AND provider = kept.provider AND connection = kept.connection
+        AND unit = range.unit AND number >= range.first AND number < range."end"
+) AS part
 """
 )
 # Each kind of sum from its own rows. What came in and went back at all times is kept as totals; of
-# a period it is added up from its quarters. What is overdue is what was due before this quarter.
+# a period it is added up. What is overdue is what was due before this quarter.
 SUMMARY: Final = SQL(
     """
-WITH {kept}, total AS (
+WITH {kept}, {ranges}, total AS (
     SELECT mode, currency, kind, sum(amount_minor) AS amount_minor, sum(items)::bigint AS items
     FROM kept WHERE kind = ANY(%(of_all_times)s) GROUP BY mode, currency, kind
 ), period AS (
     SELECT kept.mode, kept.currency, kept.kind,
-        coalesce(sum(quarter.amount_minor), 0) AS amount_minor,
-        coalesce(sum(quarter.items), 0)::bigint AS items
-    FROM kept LEFT JOIN {quarters}
-        AND quarter.quarter >= %(first)s AND quarter.quarter < %(end)s
-    WHERE kept.kind = ANY(%(of_period)s)
+        coalesce(sum(part.amount_minor), 0) AS amount_minor,
+        coalesce(sum(part.items), 0)::bigint AS items
+    FROM kept CROSS JOIN {sums}
+    WHERE kept.kind = ANY(%(of_period)s) AND range.tag = {period}
     GROUP BY kept.mode, kept.currency, kept.kind
 ), overdue AS (
     SELECT kept.mode, kept.currency, 'overdue' AS kind,
-        sum(quarter.amount_minor) AS amount_minor, sum(quarter.items)::bigint AS items
-    FROM kept JOIN {quarters}
-        AND quarter.kind = 'outstanding' AND quarter.items <> 0 AND quarter.quarter <= %(now)s
-    WHERE kept.kind = 'outstanding'
+        coalesce(sum(part.amount_minor), 0) AS amount_minor,
+        coalesce(sum(part.items), 0)::bigint AS items
+    FROM kept CROSS JOIN {sums}
+    WHERE kept.kind = 'outstanding' AND range.tag = {overdue}
     GROUP BY kept.mode, kept.currency
 ), recurring AS (
     SELECT mode, currency, 'recurring' AS kind,
@@ -170,23 +176,30 @@ UNION ALL SELECT mode, currency, 'unpriced', 0, unpriced FROM recurring
 UNION ALL SELECT mode, currency, 'usage_based', 0, usage_based FROM recurring
 ORDER BY mode, currency, kind
 """
-).format(kept=_KEPT, quarters=_QUARTERS, of_filters=_OF_FILTERS)
-# `begins`: the buckets' first quarters in order; of two that begin at once the second has it all.
+).format(
+    kept=_KEPT,
+    ranges=RANGES,
+    sums=_SUMS,
+    of_filters=_OF_FILTERS,
+    period=Literal(_PERIOD_TAG),
+    overdue=Literal(_OVERDUE_TAG),
+)
+# Tags number the buckets. A row without a bucket for each mode and currency.
 REVENUE: Final = SQL(
     """
-WITH {kept}
-SELECT kept.mode, kept.currency, kept.kind,
-    width_bucket(quarter.quarter, %(begins)s::bigint[]) - 1 AS bucket,
-    sum(quarter.amount_minor) AS amount_minor, sum(quarter.items)::bigint AS items
-FROM kept LEFT JOIN {quarters}
-    AND quarter.kind = ANY(%(of_period)s)
-    AND quarter.quarter >= %(first)s AND quarter.quarter < %(end)s
-GROUP BY kept.mode, kept.currency, kept.kind, bucket
-ORDER BY kept.mode, kept.currency
+WITH {kept}, {ranges}
+SELECT mode, currency, NULL AS kind, NULL::int AS bucket, 0 AS amount_minor, 0::bigint AS items
+FROM kept GROUP BY mode, currency
+UNION ALL
+SELECT kept.mode, kept.currency, kept.kind, range.tag AS bucket,
+    sum(part.amount_minor) AS amount_minor, sum(part.items)::bigint AS items
+FROM kept CROSS JOIN {sums}
+WHERE kept.kind = ANY(%(of_period)s) AND part.items IS NOT NULL
+GROUP BY kept.mode, kept.currency, kept.kind, range.tag
+ORDER BY mode, currency
 """
-).format(kept=_KEPT, quarters=_QUARTERS)
+).format(kept=_KEPT, ranges=RANGES, sums=_SUMS)
 _PERIODIC: Final = ("collected", "refunded", "disputed", "refused")
-_BEFORE_ALL: Final = -(2**40)
 
 
 class ReportQueries:
@@ -242,27 +255,24 @@ class ReportQueries:
 def summary_parameters(
     filters: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
 ) -> dict[str, object]:
-    """Return SUMMARY's parameters: totals, or the quarters of a period."""
+    """Return SUMMARY's parameters: totals, or the sums of a period."""
     always = first is None and end is None
+    periods = [(_OVERDUE_TAG, -FOREVER, quarter_of(now) + 1)]
+    if not always:
+        first_quarter = -FOREVER if first is None else quarter_of(first)
+        periods.append((_PERIOD_TAG, first_quarter, FOREVER if end is None else quarter_of(end)))
     return {
         **vars(filters),
+        **range_parameters(periods),
         "of_all_times": ["outstanding", *(_PERIODIC if always else ())],
         "of_period": [] if always else list(_PERIODIC),
-        "first": _BEFORE_ALL if first is None else quarter_of(first),
-        "end": -_BEFORE_ALL if end is None else quarter_of(end),
-        "now": quarter_of(now),
     }
 
 
 def revenue_parameters(
     filters: ReportFilter, begins: Sequence[datetime], *, end: datetime
 ) -> dict[str, object]:
-    """Return REVENUE's parameters: the quarters, and the bucket of each."""
-    quarters = [quarter_of(start) for start in begins]
-    return {
-        **vars(filters),
-        "of_period": list(_PERIODIC),
-        "begins": quarters,
-        "first": quarters[0],
-        "end": quarter_of(end),
-    }
+    """Return REVENUE's parameters: the ranges of each bucket."""
+    quarters = [quarter_of(moment) for moment in (*begins, end)]
+    periods = zip(range(len(begins)), quarters, quarters[1:], strict=False)
+    return {**vars(filters), **range_parameters(periods), "of_period": list(_PERIODIC)}

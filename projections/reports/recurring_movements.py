@@ -19,8 +19,8 @@ from domain.core.calendar import from_unix
 from domain.subscriptions.events import SubscriptionEvent
 from domain.subscriptions.view import SubscriptionView
 from projections.engine.tables import Row, Table
-from projections.reports.invoice_sums import quarter_of
 from projections.reports.recurring_revenue import Shares, SumKey, sum_key_of
+from projections.reports.time_units import Unit, quarter_of, units_of
 
 Kind = Literal["new", "expansion", "contraction", "churn", "reactivation"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -40,10 +40,11 @@ MOVEMENTS: Final = Table(
     ),
 )
 SUMMED: Final = ("amount_minor", "items")
-QUARTERS: Final = Table(
-    "recurring_quarters",
-    key=(*_SUMMED_BY, "kind", "quarter"),
-    columns=(*_SUMMED_BY, "kind", "quarter", *SUMMED, "position"),
+# `number` counts the `unit`s of `time_units` since 1970.
+SUMS: Final = Table(
+    "recurring_sums",
+    key=(*_SUMMED_BY, "kind", "unit", "number"),
+    columns=(*_SUMMED_BY, "kind", "unit", "number", *SUMMED, "position"),
 )
 
 
@@ -135,11 +136,11 @@ def _beginning(view: SubscriptionView) -> datetime:
 
 
 class MovementDeltas:
-    """Movements of several subscriptions, and their sums by quarter of an hour."""
+    """Movements of several subscriptions, and their sums by each unit of time."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
-        self._quarters: dict[tuple[SumKey, Kind, int], tuple[int, int, int]] = {}
+        self._sums: dict[tuple[SumKey, Kind, Unit, int], tuple[int, int, int]] = {}
 
     def take(self, subscription_id: UUID, moved: Iterable[Movement], *, position: int) -> None:
         """Add the movements of the event at a position."""
@@ -155,28 +156,27 @@ class MovementDeltas:
                     "before_minor": str(one.before_minor),
                 }
             )
-            key = (one.books, one.kind, quarter_of(one.moved_at))
-            amount_minor, items, last = self._quarters.get(key, (0, 0, 0))
-            self._quarters[key] = (
-                amount_minor + one.amount_minor,
-                items + 1,
-                max(last, position),
-            )
+            for unit, number in units_of(quarter_of(one.moved_at)):
+                key = (one.books, one.kind, unit, number)
+                amount_minor, items, last = self._sums.get(key, (0, 0, 0))
+                added_minor = amount_minor + one.amount_minor
+                self._sums[key] = added_minor, items + 1, max(last, position)
 
     def movement_rows(self) -> list[Row]:
         """Return the rows of MOVEMENTS. Amounts are text: JSON's integers are bounded."""
         return self._rows
 
-    def quarter_rows(self) -> list[Row]:
-        """Return what to add to QUARTERS."""
+    def sum_rows(self) -> list[Row]:
+        """Return what to add to SUMS."""
         return [
             {
                 **books._asdict(),
                 "kind": kind,
-                "quarter": quarter,
+                "unit": unit,
+                "number": number,
                 "amount_minor": str(amount_minor),
                 "items": items,
                 "position": position,
             }
-            for (books, kind, quarter), (amount_minor, items, position) in self._quarters.items()
+            for (books, kind, unit, number), (amount_minor, items, position) in self._sums.items()
         ]

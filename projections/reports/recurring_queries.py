@@ -12,9 +12,9 @@ from psycopg.sql import SQL
 from projections.engine import cursors, keyset
 from projections.engine.cursors import PageKey
 from projections.engine.pool import ReadPool
-from projections.reports.invoice_sums import quarter_of
 from projections.reports.queries import ReportFilter
 from projections.reports.recurring_movements import KINDS, Kind
+from projections.reports.time_units import FOREVER, RANGES, quarter_of, range_parameters
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class MovementPage:
 # each bucket is the one less the others. Bucket n of n: after the last one's end.
 MOVED: Final = SQL(
     """
-WITH books AS MATERIALIZED (
+WITH {ranges}, books AS MATERIALIZED (
     SELECT mode, currency, provider, connection, recurring_minor FROM read.subscription_sums
     WHERE app_id = %(app_id)s
         AND (%(mode)s::text IS NULL OR mode = %(mode)s)
@@ -134,18 +134,21 @@ SELECT mode, currency, NULL AS kind, NULL::int AS bucket,
     sum(recurring_minor) AS amount_minor, 0::bigint AS items
 FROM books GROUP BY mode, currency
 UNION ALL
-SELECT books.mode, books.currency, moved.kind,
-    width_bucket(moved.quarter, %(begins)s::bigint[]) - 1 AS bucket,
+SELECT books.mode, books.currency, kinds.kind, range.tag AS bucket,
     sum(moved.amount_minor) AS amount_minor, sum(moved.items)::bigint AS items
-FROM books CROSS JOIN unnest(%(kinds)s::text[]) AS kinds (kind)
-JOIN read.recurring_quarters AS moved
-    ON moved.app_id = %(app_id)s AND moved.mode = books.mode AND moved.currency = books.currency
-    AND moved.provider = books.provider AND moved.connection = books.connection
-    AND moved.kind = kinds.kind AND moved.quarter >= %(first)s
-GROUP BY books.mode, books.currency, moved.kind, 4
+FROM books CROSS JOIN unnest(%(kinds)s::text[]) AS kinds (kind) CROSS JOIN ranges AS range
+CROSS JOIN LATERAL (
+    SELECT sum(amount_minor) AS amount_minor, sum(items)::bigint AS items
+    FROM read.recurring_sums
+    WHERE app_id = %(app_id)s AND mode = books.mode AND currency = books.currency
+        AND provider = books.provider AND connection = books.connection AND kind = kinds.kind
+        AND unit = range.unit AND number >= range.first AND number < range."end"
+) AS moved
+WHERE moved.items IS NOT NULL
+GROUP BY books.mode, books.currency, kinds.kind, range.tag
 ORDER BY mode, currency
 """
-)
+).format(ranges=RANGES)
 _LIST: Final = SQL(
     """
 SELECT moved.*, known.tenant_id, known.customer, known.provider_subscription_id, known.status
@@ -217,9 +220,10 @@ class RecurringQueries:
 def moved_parameters(
     filters: ReportFilter, begins: Sequence[datetime], *, end: datetime
 ) -> dict[str, object]:
-    """Return MOVED's parameters: the first quarter of each bucket, and of the time after them."""
-    quarters = [quarter_of(moment) for moment in (*begins, end)]
-    return {**vars(filters), "begins": quarters, "first": quarters[0], "kinds": list(KINDS)}
+    """Return MOVED's parameters: the ranges of each bucket, and of the time after them."""
+    quarters = [*(quarter_of(moment) for moment in (*begins, end)), FOREVER]
+    periods = zip(range(len(begins) + 1), quarters, quarters[1:], strict=False)
+    return {**vars(filters), **range_parameters(periods), "kinds": list(KINDS)}
 
 
 def _periods(rows: Sequence[DictRow], buckets: int) -> list[RecurringPeriod]:

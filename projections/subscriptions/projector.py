@@ -53,12 +53,12 @@ TABLES: Final = (
     SUBSCRIPTIONS,
     RECURRING,
     recurring_movements.MOVEMENTS,
-    recurring_movements.QUARTERS,
+    recurring_movements.SUMS,
 )
 
 
 @dataclass(slots=True)
-class _SubscriptionAccumulator:
+class SubscriptionAccumulator:
     """A subscription's view and the stream version and position that it was folded to.
 
     `moved_at`: when its revenue last moved. `has_earned`: it brought revenue at some time.
@@ -109,18 +109,18 @@ def handler(schema: str) -> Handle:
         deltas, moved = SumDeltas(), MovementDeltas()
         for recorded in batch:
             event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
-            subscription = accumulated.setdefault(event.originator_id, _SubscriptionAccumulator())
+            subscription = accumulated.setdefault(event.originator_id, SubscriptionAccumulator())
             before = share_of(subscription.view)
             movements = subscription.take(event, position=recorded.position)
             deltas.take(before, share_of(subscription.view), position=recorded.position)
             for movement in movements:
                 deltas.add_row(movement.books, position=recorded.position)
             moved.take(event.originator_id, movements, position=recorded.position)
-        await upsert(cursor, SUBSCRIPTIONS, _rows(accumulated.values()), schema=schema)
+        await upsert(cursor, SUBSCRIPTIONS, rows_of(accumulated.values()), schema=schema)
         await insert(cursor, recurring_movements.MOVEMENTS, moved.movement_rows(), schema=schema)
         for table, rows, summed in (
             (RECURRING, deltas.rows(), SUMMED),
-            (recurring_movements.QUARTERS, moved.quarter_rows(), recurring_movements.SUMMED),
+            (recurring_movements.SUMS, moved.sum_rows(), recurring_movements.SUMMED),
         ):
             if rows:
                 query, parameters = adding(table, rows, summed=summed, schema=schema)
@@ -129,11 +129,12 @@ def handler(schema: str) -> Handle:
     return handle
 
 
-def _rows(accumulated: Iterable[_SubscriptionAccumulator]) -> list[Row]:
+def rows_of(accumulated: Iterable[SubscriptionAccumulator]) -> list[Row]:
+    """Return the rows of subscriptions, in the order of SUBSCRIPTIONS.columns."""
     return [_row(one, one.view) for one in accumulated if one.view is not None]
 
 
-def _row(accumulated: _SubscriptionAccumulator, view: SubscriptionView) -> Row:
+def _row(accumulated: SubscriptionAccumulator, view: SubscriptionView) -> Row:
     return {
         "subscription_id": view.id,
         "app_id": view.app_id,
@@ -164,7 +165,7 @@ def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
 
 async def _load(
     cursor: Cursor, streams: Sequence[UUID], *, schema: str
-) -> dict[UUID, _SubscriptionAccumulator]:
+) -> dict[UUID, SubscriptionAccumulator]:
     if not streams:
         return {}
     query = SQL(
@@ -174,6 +175,6 @@ async def _load(
     ).format(subscriptions=SUBSCRIPTIONS.within(schema))
     await cursor.execute(query, [list(streams)])
     return {
-        stream: _SubscriptionAccumulator(VIEWS.from_json(view), version, position, earned, moved_at)
+        stream: SubscriptionAccumulator(VIEWS.from_json(view), version, position, earned, moved_at)
         for stream, version, position, earned, moved_at, view in await cursor.fetchall()
     }

@@ -42,6 +42,12 @@ class VerifyQuery(ReadQuery):
     about: Uuid | None = None
 
 
+class CancelQuery(ReadQuery):
+    """The id of the check to cancel."""
+
+    check: Uuid
+
+
 async def _show(request: Request, visitor: Visitor) -> Response:
     context, app_id = context_of(request), visitor.caller.app.app_id
     given, found, messages = given_filters(request.query_params), [], []
@@ -100,5 +106,13 @@ async def _verify(request: Request, visitor: Visitor, form: Form) -> Response:
     )
 
 
+async def _cancel(request: Request, visitor: Visitor, form: Form) -> Response:
+    """Cancel a check; one that is over stays as it is."""
+    query = read_query(CancelQuery, QueryParams({"check": form.get("check", "")}))
+    await context_of(request).log_verifier.cancel(visitor.caller.app.app_id, query.check)
+    return RedirectResponse(f"{_PATH}#verify", status_code=HTTPStatus.SEE_OTHER)
+
+
 show_log = page(_show)
 verify_log = action(_verify)
+cancel_check = action(_cancel)

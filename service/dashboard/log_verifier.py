@@ -61,6 +61,10 @@ class LogVerifier:
         """Return an app's checks, newest first. Raises ReadModelUnavailable."""
         return await self._checks.newest(app_id)
 
+    async def cancel(self, app_id: UUID, check_id: UUID) -> None:
+        """Cancel an app's check, in whatever process it runs. Raises ReadModelUnavailable."""
+        await self._checks.cancel(app_id, check_id)
+
     async def close(self) -> None:
         """Stop the check that runs."""
         if self._task is not None:
@@ -100,7 +104,10 @@ class LogVerifier:
     async def _check(
         self, check_id: UUID, stream: UUID | None, *, first: int, last: int
     ) -> tuple[int, Report]:
-        """Return how many events were checked, and the report that has the first fault, if any."""
+        """Return how many events were checked, and the report that has the first fault, if any.
+
+        A range that is canceled ends within half a second, after the part that is being checked.
+        """
         if stream is not None:
             report = await asyncio.to_thread(verify, self._dsn, stream=stream)
             return report.events, report
@@ -114,7 +121,8 @@ class LogVerifier:
             if not report.is_sound:
                 break
             if time.monotonic() - stored_s >= _STORE_EVERY_S:
-                await self._checks.update(check_id, checked=checked)
+                if not await self._checks.update(check_id, checked=checked):
+                    break
                 stored_s = time.monotonic()
             await asyncio.sleep(time.monotonic() - began_s)
         return checked, report

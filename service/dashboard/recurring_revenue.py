@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.engine.errors import BadCursor
-from projections.reports.invoice_sums import QUARTER_S
 from projections.reports.queries import ReportFilter
 from projections.reports.recurring_movements import KINDS, Kind
 from projections.reports.recurring_queries import (
@@ -21,6 +20,7 @@ from projections.reports.recurring_queries import (
     RecurringPeriod,
     RecurringRow,
 )
+from projections.reports.time_units import QUARTER_S
 from service.dashboard.charts import Part, Stack, StackChart, stack_chart
 from service.dashboard.context import DashboardContext, context_of
 from service.dashboard.filters import Given, given_filters, with_moments

@@ -16,7 +16,7 @@ from service.dashboard.invoice_list import list_invoices
 from service.dashboard.invoice_page import confirm_action, show_invoice
 from service.dashboard.keys import create_key, revoke_key, rotate_key
 from service.dashboard.live import live
-from service.dashboard.log_browser import show_log, verify_log
+from service.dashboard.log_browser import cancel_check, show_log, verify_log
 from service.dashboard.movements import list_movements
 from service.dashboard.oidc_sign_in import finish_oidc, start_oidc
 from service.dashboard.open_sessions import end_session_of
@@ -77,6 +77,7 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/operations/drift", list_drift),
     Route("/dashboard/operations/log", show_log),
     Route("/dashboard/operations/log/verify", verify_log, methods=["POST"]),
+    Route("/dashboard/operations/log/cancel", cancel_check, methods=["POST"]),
     Route("/dashboard/connections/{name}/test", try_connection, methods=["POST"]),
     Route("/dashboard/keys", create_key, methods=["POST"]),
     Route("/dashboard/keys/{keyUuid}/rotate", rotate_key, methods=["POST"]),

@@ -1,7 +1,7 @@
 """Days, weeks and months of a time zone, and the times at which they begin.
 
-Sums are kept per quarter of an hour, so that days follow the local time: 23 or 25 hours at a change
-of daylight saving time, none where a zone skipped the day.
+Sums are kept from quarters of an hour up, so that days follow the local time: 23 or 25 hours at a
+change of daylight saving time, none where a zone skipped the day.
 """
 
 import re

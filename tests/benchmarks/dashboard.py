@@ -1,47 +1,30 @@
 """Weight, first contentful paint and server time of each page of the dashboard."""
 
+import os
 import re
-import secrets
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID, uuid4
 
 import httpx
-import uvloop
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from cli.local.process import wait_until
-from domain.apps.api_keys import KEY_BYTES, new_key
-from domain.apps.commands import CreateKey
-from eventlog.database.connect import connect
-from eventlog.log import Log
-from eventlog.security.vault import Vault
 from service.dashboard.guard import COOKIE
 from service.dashboard.pages import NAVIGATION
-from tests.benchmarks.app_fixture import billing_on, make_shop
-from tests.benchmarks.environment import Child, Stage
+from tests.benchmarks.environment import Stage
+from tests.benchmarks.filled_app import FilledApp, fill_app
+from tests.benchmarks.other_rows import SUBSCRIPTION_SHARE
 from tests.benchmarks.report import Report, say
 from tests.benchmarks.summary_statistics import percentiles, rounded
 from tests.benchmarks.workload import Effort
-from tests.projections.harness import append, paid_invoices
-from tests.projections.subscriptions.random_events import provider_subscription, started
 from tests.support.chromium import chromium
 
 WEIGHT_LIMIT_KB: Final = 400
 PAINT_LIMIT_MS: Final = 1_000
 SERVER_LIMIT_MS: Final = 50
-_INVOICES_AN_APPEND: Final = 100
-_SUBSCRIPTION_SHARE: Final = 10
-_FOLLOW_TIMEOUT_S: Final = 600
-_BEHIND: Final = (
-    "SELECT count(*) FROM read.positions"
-    " WHERE projection IN ('invoices', 'subscriptions', 'access') AND position < %s"
-)
 _ASSET: Final = re.compile(r'(?:href|src)="(/dashboard/assets/[^"]+)"')
 _TOKEN: Final = re.compile(r'name="form_token" value="([^"]+)"')
 _PAINT: Final = (
@@ -51,35 +34,34 @@ _PAINT: Final = (
 )
 
 
-@dataclass(frozen=True)
-class _System:
-    """The service with a filled read model, and one object of each kind that has a page."""
-
-    server: Child
-    key: str
-    paths: dict[str, str]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}"
-
-
 def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
     """Fetch each page over and over, then open it in Chromium with an empty cache."""
-    with _running(stage, effort) as system, httpx.Client(base_url=system.url) as client:
-        cookie = _sign_in(client, system.key)
+    app = fill_app(stage, "dashboard", rows=effort.rows, processes=effort.processes)
+    paths = _paths(app)
+    with (
+        stage.running("projections", environment=app.environment),
+        stage.serving("service", environment=app.environment, ready_path="/readyz") as server,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client,
+    ):
+        cookie = _sign_in(client, app.key)
+        load_before = os.getloadavg()[0]
         pages: dict[str, dict[str, object]] = {}
-        for name, path in system.paths.items():
-            say(f"dashboard: {path}")
-            cpu_s = system.server.cpu_s()
+        for name, path in paths.items():
+            server_s, database_s = server.cpu_s(), stage.database_cpu_s()
             pages[name] = _fetched(client, path, requests=effort.requests, report=report)
-            cpu_s = system.server.cpu_s() - cpu_s
-            pages[name]["server_cpu_ms"] = rounded(1000 * cpu_s / effort.requests)
-        for name, paints_ms in _paints(system, cookie, rounds=effort.rounds):
+            for kind, cpu_s in (
+                ("server_cpu_ms", server.cpu_s() - server_s),
+                ("database_cpu_ms", stage.database_cpu_s() - database_s),
+            ):
+                pages[name][kind] = rounded(1000 * cpu_s / (effort.requests + 1))
+            say(f"dashboard: {path} {pages[name]}")
+        load_after = os.getloadavg()[0]
+        for name, paints_ms in _paints(str(client.base_url), paths, cookie, rounds=effort.rounds):
             pages[name]["first_contentful_paint_ms"] = paints_ms
     return {
-        "invoices": effort.invoices,
-        "subscriptions": effort.invoices // _SUBSCRIPTION_SHARE,
+        "invoices": effort.rows,
+        "subscriptions": effort.rows // SUBSCRIPTION_SHARE,
+        "load": [rounded(load_before), rounded(load_after)],
         "limits": {
             "weight_kb": WEIGHT_LIMIT_KB,
             "first_contentful_paint_ms": PAINT_LIMIT_MS,
@@ -89,80 +71,30 @@ def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
     }
 
 
-@contextmanager
-def _running(stage: Stage, effort: Effort) -> Iterator[_System]:
-    dsn, master_key = stage.database("dashboard"), Vault.new_key()
-    app_id = UUID(make_shop(dsn, master_key=master_key).app_id)
-    key = _admin_key(dsn, app_id)
-    head, paths = uvloop.run(_fill(dsn, app_id, invoices=effort.invoices))
-    ours = {
-        "BILLHOOK_DATABASE_URL": dsn,
-        "BILLHOOK_MASTER_KEYS": master_key,
-        "BILLHOOK_PORT": "{port}",
-        "BILLHOOK_PROCESSES": str(effort.processes),
-    }
-    with ExitStack() as stack:
-        stack.enter_context(stage.running("projections", environment=ours))
-        server = stack.enter_context(
-            stage.serving("service", environment=ours, ready_path="/readyz")
-        )
-        _wait_for_projections(dsn, head)
-        yield _System(server, key, paths)
-
-
-def _admin_key(dsn: str, app_id: UUID) -> str:
-    made = new_key("admin", secrets.token_bytes(KEY_BYTES))
-    with billing_on(dsn) as billing:
-        billing.create_key(
-            CreateKey(
-                app_id=app_id,
-                key_id=uuid4(),
-                kind="admin",
-                key_sha256=made.sha256,
-                prefix=made.prefix,
-                actor="operator",
-            ),
-            occurred_at=datetime.now(UTC),
-        )
-    return made.text
-
-
-async def _fill(dsn: str, app_id: UUID, *, invoices: int) -> tuple[int, dict[str, str]]:
-    """Append paid invoices and subscriptions of the last year; return the head and the pages."""
-    log = await Log.open_async(dsn)
-    now, first = datetime.now(UTC), None
-    for start in range(0, invoices, _INVOICES_AN_APPEND):
-        at = now - timedelta(days=365) * (1 - start / invoices)
-        some = paid_invoices(_INVOICES_AN_APPEND, app_id=app_id, occurred_at=at)
-        first = first or some[0].id
-        await append(log, *some)
-    last = None
-    for number in range(invoices // _SUBSCRIPTION_SHARE):
-        at_s = int((now - timedelta(hours=number % 8_000)).timestamp())
-        last = started(app_id, snapshot=provider_subscription(started_at=at_s, as_of=at_s))
-        await append(log, last)
-    head = await log.head_async()
-    await log.close_async()
-    paths = {name: path for path, name in NAVIGATION}
-    paths |= {
+def _paths(app: FilledApp) -> dict[str, str]:
+    """Return each page of the navigation and those behind it, of an app and of its objects."""
+    books = "mode=test&currency=eur"
+    sample = app.samples[-1].view
+    month_ago = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {name: path for path, name in NAVIGATION} | {
+        "Overview by day": f"/dashboard?interval=day&{books}",
+        "Overview by week": f"/dashboard?interval=week&{books}",
+        "Recurring revenue": f"/dashboard/recurring-revenue?{books}",
+        "Recurring revenue of a kind": f"/dashboard/recurring-revenue?{books}&kind=churn",
+        "Open invoices": "/dashboard/invoices?status=open",
+        "Invoices paid lately": f"/dashboard/invoices?{books}&paidFrom={month_ago}",
+        "Search": "/dashboard/invoices?q=blue+chair",
+        "Failed payments": "/dashboard/movements?kind=failed",
+        "Refunds": "/dashboard/movements?kind=refunds",
+        "Disputes": "/dashboard/movements?kind=disputes",
+        "Canceled subscriptions": "/dashboard/subscriptions?status=canceled",
+        "Dead letters": "/dashboard/deliveries?state=dead",
         "Drift": "/dashboard/operations/drift",
         "Event log": "/dashboard/operations/log",
-        "Recurring revenue": "/dashboard/recurring-revenue?mode=test&currency=eur",
-        "An invoice": f"/dashboard/invoices/{first}",
-        "A subscription": f"/dashboard/subscriptions/{None if last is None else last.id}",
+        "An invoice": f"/dashboard/invoices/{app.invoice.id}",
+        "A subscription": f"/dashboard/subscriptions/{app.subscription.id}",
+        "A tenant": f"/dashboard/tenants/{sample.tenant_id or app.tenant_id}",
     }
-    return head, paths
-
-
-def _wait_for_projections(dsn: str, head: int) -> None:
-    with connect(dsn, application_name="benchmark") as connection:
-
-        def is_there() -> bool:
-            row = connection.execute(_BEHIND, [head]).fetchone()
-            return row is not None and row[0] == 0
-
-        if not wait_until(is_there, timeout_s=_FOLLOW_TIMEOUT_S):
-            raise RuntimeError("the projections do not catch up")
 
 
 def _sign_in(client: httpx.Client, key: str) -> str:
@@ -180,6 +112,7 @@ def _fetched(
     client: httpx.Client, path: str, *, requests: int, report: Report
 ) -> dict[str, object]:
     """Return the weight of a page with all that it loads, and times to its whole answer."""
+    client.get(path)  # warms up
     times_s = []
     for _ in range(requests):
         started_s = time.perf_counter()
@@ -199,22 +132,24 @@ def _fetched(
     }
 
 
-def _paints(system: _System, cookie: str, *, rounds: int) -> Iterator[tuple[str, float | None]]:
+def _paints(
+    url: str, paths: dict[str, str], cookie: str, *, rounds: int
+) -> Iterator[tuple[str, float | None]]:
     """Yield the median first contentful paint of each page; None without a Chromium."""
     executable = chromium()
     if executable is None:
         say("dashboard: no Chromium on PATH, so no first contentful paint")
-        yield from ((name, None) for name in system.paths)
+        yield from ((name, None) for name in paths)
         return
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-dev-shm-usage"]
         browser = playwright.chromium.launch(executable_path=executable, args=options)
-        for name, path in system.paths.items():
+        for name, path in paths.items():
             paints_ms = []
             for _ in range(rounds):
                 with _visitor(browser, cookie) as context:
                     page = context.new_page()
-                    page.goto(system.url + path)
+                    page.goto(url + path)
                     paints_ms.append(float(page.evaluate(_PAINT)))
             yield name, rounded(statistics.median(paints_ms))
         browser.close()

@@ -35,9 +35,7 @@ class Child:
 
     def cpu_s(self) -> float:
         """Return the processor time used so far, including its worker processes."""
-        known = psutil.Process(self._process.pid)
-        times = [one.cpu_times() for one in (known, *known.children(recursive=True))]
-        return sum(time.user + time.system for time in times)
+        return _cpu_s(self._process.pid)
 
     def memory_mb(self) -> float:
         """Return its resident memory, including its worker processes."""
@@ -83,6 +81,11 @@ class Stage:
             connection.execute("CHECKPOINT")
         return self._server.dsn(name)
 
+    def database_cpu_s(self) -> float:
+        """Return the processor time used so far by the sessions of PostgreSQL that live."""
+        assert self._server.pid is not None
+        return _cpu_s(self._server.pid)
+
     def database(self, name: str) -> str:
         """Make a database with every table; its DSN."""
         dsn = self.empty_database(name)
@@ -125,3 +128,10 @@ class Stage:
 
     def _log(self, module: str) -> Path:
         return Path(self._folder.name) / "logs" / f"{module}.log"
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the processor time of a process and its living children."""
+    known = psutil.Process(pid)
+    times = [one.cpu_times() for one in (known, *known.children(recursive=True))]
+    return sum(time.user + time.system for time in times)

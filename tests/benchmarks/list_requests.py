@@ -7,7 +7,8 @@ from random import Random
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from tests.benchmarks.list_rows import COLORS, END, REGIONS, THINGS, Sample
+from tests.benchmarks.company import COLORS, END, REGIONS, THINGS
+from tests.benchmarks.list_rows import Sample
 
 Given = dict[str, Any]
 Make = Callable[[Random, Sample], Given]
@@ -104,18 +105,6 @@ class Requests:
     def csv(self) -> str:
         """Return the target of the whole list as CSV."""
         return self._list({"format": "csv"})
-
-    def dashboard(self, invoice_id: str) -> dict[str, str]:
-        """Return the pages of the dashboard by name."""
-        return {
-            "overview": "/dashboard",
-            "invoices": "/dashboard/invoices",
-            "an invoice": f"/dashboard/invoices/{invoice_id}",
-            "subscriptions": "/dashboard/subscriptions",
-            "tenants": "/dashboard/tenants",
-            "payments": "/dashboard/movements",
-            "refunds and disputes": "/dashboard/movements?kind=refunds",
-        }
 
     def _list(self, given: Given) -> str:
         return f"{self._base}/invoices" + (f"?{urlencode(given)}" if given else "")

@@ -1,14 +1,9 @@
 """Fill a new generation of the read model with many invoices of one app, table by table."""
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from random import Random
 from typing import Any, Final
-from uuid import UUID
 
-import orjson
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
@@ -17,70 +12,56 @@ from domain.invoices.view import InvoiceView
 from eventlog.database.connect import connect
 from projections.engine.fill import parts, run
 from projections.engine.tables import Table
-from projections.engine.view_codec import from_json, to_json
 from projections.invoices import bulk_load
-from projections.invoices.accumulate import SEARCH_TERMS, InvoiceAccumulator, search_term_rows
-from projections.invoices.projector import INVOICES, rows_of
-from projections.invoices.search_terms import index_terms, term_sources
+from projections.invoices.accumulate import SEARCH_TERMS, SumDeltas, search_term_rows
+from projections.invoices.projector import INVOICES, additions, rows_of
 from projections.invoices.timeline_rows import TIMELINE
+from projections.reports.time_units import QUARTER_S
+from tests.benchmarks.company import (
+    COPIES,
+    POSITIONS,
+    SHIFT_QUARTERS,
+    Company,
+    FilledInvoice,
+)
 from tests.benchmarks.report import say
 from tests.benchmarks.summary_statistics import rounded
 
-TENANTS: Final = 2_000
-END: Final = datetime(2026, 11, 1, tzinfo=UTC)
-_PERIOD_S: Final = 3 * 365 * 24 * 3600
 _BLOCK_ROWS: Final = 5_000
-_SEED: Final = 17
-# Shares in percent. Words and values are common, rare, or in one invoice alone.
-_CONNECTIONS: Final = {"stripe-1": 70, "stripe-live": 15, "mollie-1": 15}
-_STATUSES: Final = {
-    "paid": 82, "open": 5, "failed": 4, "void": 3, "uncollectible": 2, "draft": 1.5,
-    "canceled": 1, "expired": 0.5, "processing": 0.5, "requires_action": 0.5,
-}  # fmt: skip
-_CURRENCIES: Final = {"eur": 70, "usd": 20, "gbp": 7, "chf": 2.5, "jpy": 0.5}
-_KINDS: Final = {
-    ("payment", "request"): 45, ("subscription", "renewal"): 35, ("payment", "import"): 10,
-    ("subscription", "request"): 5, ("payment", "provider"): 5,
-}  # fmt: skip
-COLORS: Final = ("blue", "red", "green", "black", "white")
-THINGS: Final = ("chair", "table", "lamp", "shelf", "desk", "sofa", "bed", "rug")
-REGIONS: Final = ("north", "south", "east", "west")
-_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_UNPAID: Final = frozenset({"open", "failed", "processing", "requires_action"})
-
-_SUMS: Final = """
-INSERT INTO {schema}.invoice_quarters
-SELECT app_id, mode, currency, provider, connection, kind, quarter, sum(total_minor), count(*),
-    max(position)
+_MOST_TALLIES: Final = 50_000
+_FROM_COPIES: Final = """
+CROSS JOIN generate_series(1, %(copies)s) AS copy
+CROSS JOIN LATERAL make_interval(secs => copy * %(shift_s)s) AS shift
+WHERE position > %(after)s
+"""
+# What only one invoice has is long: its number and the provider's id.
+_COPY_TERMS: Final = """
+INSERT INTO {schema}.invoice_search_terms (app_id, term, created_at, invoice_id, position)
+SELECT app_id, CASE WHEN length(term) > 14 THEN term || '-' || copy ELSE term END,
+    created_at + shift, md5(invoice_id::text || copy)::uuid, position + copy * %(step)s
+FROM {schema}.invoice_search_terms {copies}
+"""
+_COPY_TIMELINE: Final = """
+INSERT INTO {schema}.timeline (subject_id, position, app_id, kind, type, occurred_at, actor, data)
+SELECT md5(subject_id::text || copy)::uuid, position + copy * %(step)s, app_id, kind, type,
+    occurred_at + shift, actor, data
+FROM {schema}.timeline {copies}
+"""
+_COPY_INVOICES: Final = """
+INSERT INTO {schema}.invoices (invoice_id, app_id, tenant_id, provider, mode, type, status,
+    currency, total_minor, user_id, customer, subscription_id, origin, created_at, paid_at,
+    capture_before, connection, provider_object_id, at_provider, facet, version, position, view)
+SELECT id, app_id, tenant_id, provider, mode, type, status, currency, total_minor, user_id,
+    customer, subscription_id, origin, created_at + shift, paid_at + shift, capture_before,
+    connection, object_id, at_provider, facet, version, position + copy * %(step)s,
+    view || jsonb_build_object('id', id, 'number', (view ->> 'number') || '-' || copy,
+        'provider_object_id', object_id, 'created_at', created_at + shift,
+        'paid_at', paid_at + shift)
 FROM (
-    SELECT *, 'collected' AS kind, floor(extract(epoch FROM paid_at) / 900)::bigint AS quarter
-        FROM {schema}.invoices WHERE paid_at IS NOT NULL
-    UNION ALL SELECT *, 'outstanding', ceil(extract(epoch FROM created_at) / 900)::bigint + 96
-        FROM {schema}.invoices WHERE status IN ('open', 'failed', 'processing', 'requires_action')
-) AS part WHERE app_id = %(app_id)s
-GROUP BY app_id, mode, currency, provider, connection, kind, quarter
-ON CONFLICT DO NOTHING
-"""
-_TOTALS: Final = """
-INSERT INTO {schema}.invoice_totals
-SELECT app_id, mode, currency, provider, connection, kind, sum(amount_minor), sum(items),
-    max(position)
-FROM {schema}.invoice_quarters WHERE app_id = %(app_id)s
-GROUP BY app_id, mode, currency, provider, connection, kind
-ON CONFLICT DO NOTHING
-"""
-_FACETS: Final = """
-INSERT INTO {schema}.invoice_facets
-SELECT app_id, facet, provider, connection, mode, type, origin, status, currency, at_provider,
-    tenant_id IS NOT NULL, count(*), max(position)
-FROM {schema}.invoices WHERE app_id = %(app_id)s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-ON CONFLICT (app_id, facet) DO UPDATE SET items = excluded.items
-"""
-_DAYS: Final = """
-INSERT INTO {schema}.invoice_days
-SELECT app_id, connection, (created_at AT TIME ZONE 'UTC')::date, count(*), max(position)
-FROM {schema}.invoices WHERE app_id = %(app_id)s AND at_provider GROUP BY 1, 2, 3
-ON CONFLICT (app_id, connection, day) DO UPDATE SET at_provider = excluded.at_provider
+    SELECT *, md5(invoice_id::text || copy)::uuid AS id,
+        provider_object_id || '-' || copy AS object_id
+    FROM {schema}.invoices {copies}
+) AS made
 """
 _FOLLOWED: Final = (
     "INSERT INTO eventlog.followers SELECT follower, %s, clock_timestamp()"
@@ -100,34 +81,41 @@ class Sample:
 
 
 def fill(dsn: str, template: InvoiceView, *, rows: int) -> list[Sample]:
-    """Fill so many invoices, index and analyse them, and let readers see them.
+    """Fill so many invoices, to the next ten, index and analyse them, and let readers see them.
 
-    The log's own invoices are folded as well. Returns some of the filled ones.
+    Of ten the database makes nine as copies of the first, some hours apart, with ids, numbers and
+    provider's ids of their own. The log's own invoices are folded as well. Returns some of the
+    filled ones.
     """
     with connect(dsn, application_name="benchmark fill") as connection:
         head, number = _new_generation(connection)
         schema = f"read_invoices_g{number}"
         run(bulk_load.fill, parts(dsn, schema, head, number=1), lambda _: None)
         samples = []
-        company = _Company(template, position=head)
-        for start in range(0, rows, _BLOCK_ROWS):
+        company, deltas = Company(template, position=head), SumDeltas()
+        made = -(-rows // COPIES)
+        for start in range(0, made, _BLOCK_ROWS):
             block = [
-                company.invoice(n, of=rows) for n in range(start, min(start + _BLOCK_ROWS, rows))
+                company.invoice(n, of=made) for n in range(start, min(start + _BLOCK_ROWS, made))
             ]
-            _copy_block(connection, schema, block)
+            _copy_block(connection, schema, block, deltas)
+            if len(deltas) > _MOST_TALLIES:
+                _add_up(connection, schema, deltas)
             samples.append(Sample(block[0].view, block[0].view.metadata["order"]))
-            if start % 100_000 == 0:
-                say(f"lists: {start:,} of {rows:,} rows")
-        say("lists: sums, indexes, statistics")
-        for query in (_FACETS, _DAYS, _SUMS, _TOTALS):
-            _execute(connection, query, schema, app_id=template.app_id)
+            say(f"rows: {start:,} of {made:,} invoices, each of which is copied")
+        _add_up(connection, schema, deltas)
+        _copy_in_database(connection, schema, after=head)
+        say("rows: indexes, statistics")
         connection.execute("SET maintenance_work_mem = '512MB'")
         connection.execute("SELECT read.index_generation('invoices', %s)", [number])
         connection.execute(_FOLLOWED, [head, number])
         connection.execute(_FOLLOWING, [number])
         connection.execute("SELECT read.switch_generation('invoices', %s, '0 s')", [number])
         connection.execute("SELECT read.drop_generation('invoices', %s)", [number - 1])
-        for table in ("invoices", "invoice_search_terms", "timeline"):
+        for (table,) in connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = %s::regnamespace", [schema],
+        ).fetchall():  # fmt: skip
             connection.execute(SQL("VACUUM ANALYZE {}").format(Identifier(schema, table)))
     return samples
 
@@ -140,26 +128,49 @@ def _new_generation(connection: psycopg.Connection[TupleRow]) -> tuple[int, int]
     return int(row[0]), int(row[1])
 
 
-def _execute(
-    connection: psycopg.Connection[TupleRow], query: str, schema: str, *, app_id: UUID
-) -> None:
-    text = SQL(query).format(schema=Identifier(schema))
-    connection.execute(text, {"app_id": app_id})
-
-
 def _copy_block(
-    connection: psycopg.Connection[TupleRow], schema: str, block: list["_Filled"]
+    connection: psycopg.Connection[TupleRow],
+    schema: str,
+    block: Sequence[FilledInvoice],
+    deltas: SumDeltas,
 ) -> None:
-    accumulated = [
-        InvoiceAccumulator(one.view, 3, one.position, terms=dict.fromkeys(one.terms, one.position))
-        for one in block
-    ]
-    _copy(connection, schema, INVOICES, rows_of(accumulated))
-    _copy(connection, schema, SEARCH_TERMS, search_term_rows(accumulated))
-    _copy(connection, schema, TIMELINE, (entry for one in block for entry in one.entries()))
+    accumulated = [one.accumulated() for one in block]
+    copy_rows(connection, schema, INVOICES, rows_of(accumulated))
+    copy_rows(connection, schema, SEARCH_TERMS, search_term_rows(accumulated))
+    copy_rows(connection, schema, TIMELINE, (entry for one in block for entry in one.entries()))
+    for one in block:
+        for invoice in one.copies():
+            deltas.take(invoice)
 
 
-def _copy(connection: psycopg.Connection[TupleRow], schema: str, table: Table, rows: Any) -> None:
+def _copy_in_database(connection: psycopg.Connection[TupleRow], schema: str, *, after: int) -> None:
+    """Copy the rows of invoices, terms and timelines; sums have been added up with the copies."""
+    connection.execute("SET timezone = 'UTC'")
+    numbers = {
+        "copies": COPIES - 1,
+        "after": after,
+        "step": POSITIONS,
+        "shift_s": SHIFT_QUARTERS * QUARTER_S,
+    }
+    for name, query in (("terms", _COPY_TERMS), ("timeline", _COPY_TIMELINE), ("", _COPY_INVOICES)):
+        say(f"rows: copies of invoices {name}")
+        text = SQL(query).format(schema=Identifier(schema), copies=SQL(_FROM_COPIES))
+        connection.execute(text, numbers)
+
+
+def _add_up(connection: psycopg.Connection[TupleRow], schema: str, deltas: SumDeltas) -> None:
+    for query, parameters in additions(deltas, schema=schema):
+        connection.execute(query, parameters)
+    deltas.clear()
+
+
+def copy_rows(
+    connection: psycopg.Connection[TupleRow],
+    schema: str,
+    table: Table,
+    rows: Any,
+) -> None:
+    """Add rows by COPY."""
     columns = SQL(", ").join(map(Identifier, table.columns))
     query = SQL("COPY {} ({}) FROM STDIN").format(table.within(schema), columns)
     lines = ["\t".join([_text(row[name]) for name in table.columns]) for row in rows]
@@ -172,91 +183,6 @@ def _text(value: object) -> str:
     if value is None:
         return "\\N"
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Filled:
-    """An invoice on its way into the tables."""
-
-    view: InvoiceView
-    position: int
-    terms: Mapping[str, None]
-
-    def entries(self) -> Iterator[dict[str, object]]:
-        """Yield a row of the timeline for the request, and one for the payment."""
-        types = {"paid": "invoice.payment_succeeded", "failed": "invoice.payment_failed"}
-        yield self._entry("invoice.requested", 0)
-        if self.view.status in types:
-            yield self._entry(types[self.view.status], 1)
-        if self.view.amount_refunded_minor:
-            yield self._entry("invoice.refund_succeeded", 2)
-
-    def _entry(self, kind: str, step: int) -> dict[str, object]:
-        return {
-            "subject_id": self.view.id,
-            "position": self.position + step,
-            "app_id": self.view.app_id,
-            "kind": "invoice",
-            "type": kind,
-            "occurred_at": self.view.created_at,
-            "actor": "worker",
-            "data": orjson.dumps({"amountMinor": self.view.total_minor}),
-        }
-
-
-class _Company:
-    """Invoices of a company that grows for three years, the same ones in each run."""
-
-    def __init__(self, template: InvoiceView, *, position: int) -> None:
-        self._chance = Random(_SEED)  # noqa: S311 - no secret
-        self._template = to_json(template)
-        self._position = position
-
-    def invoice(self, number: int, *, of: int) -> _Filled:
-        """Return the invoice with a number, out of so many."""
-        chance = self._chance
-        view = from_json(self._template)
-        tenant = int(TENANTS * chance.random() ** 3)
-        created_at = END - timedelta(seconds=_PERIOD_S * (1 - math.sqrt((number + 0.5) / of)))
-        view.id = UUID(int=chance.getrandbits(128), version=4)
-        view.created_at = created_at.replace(microsecond=0)
-        view.connection = _one_of(chance, _CONNECTIONS)
-        view.provider = view.connection.partition("-")[0]
-        view.mode = "live" if view.connection == "stripe-live" else "test"
-        view.type, view.origin = _one_of(chance, _KINDS)
-        view.status = _one_of(chance, _STATUSES)
-        view.currency = _one_of(chance, _CURRENCIES)
-        view.tenant_id = None if chance.random() < 0.01 else UUID(int=tenant + 1)
-        view.user_id = f"user_{tenant}_{chance.randrange(5)}" if chance.random() < 0.5 else None
-        view.customer = f"cus_{tenant:05d}{view.connection[-1]}{chance.randrange(3)}"
-        if view.type == "subscription":
-            view.subscription_id = f"sub_{tenant:05d}{chance.randrange(20):02d}"
-        view.number = f"INV-{created_at.year}-{number:07d}"
-        letters = "".join(chance.choices(_LETTERS, k=14))
-        view.provider_object_id = f"in_1{letters}" if view.provider == "stripe" else f"tr_{letters}"
-        view.metadata = {
-            "order": f"{chance.choice(COLORS)} {chance.choice(THINGS)} {number % 5_000}",
-            "region": chance.choice(REGIONS),
-        }
-        self._set_money(view)
-        self._position += 3
-        return _Filled(view, self._position, index_terms(term_sources(view)))
-
-    def _set_money(self, view: InvoiceView) -> None:
-        chance = self._chance
-        view.total_minor = int(min(chance.lognormvariate(8.5, 1.2), 9e7))
-        view.amount_paid_minor, view.amount_due_minor, view.paid_at = 0, 0, None
-        if view.status == "paid":
-            view.amount_paid_minor = view.total_minor
-            view.paid_at = view.created_at + timedelta(seconds=int(chance.expovariate(1 / 90_000)))
-            if chance.random() < 0.02:
-                view.amount_refunded_minor = view.total_minor // 2
-        elif view.status in _UNPAID:
-            view.amount_due_minor = view.total_minor
-
-
-def _one_of(chance: Random, shares: Mapping[Any, float]) -> Any:
-    return chance.choices(list(shares), weights=list(shares.values()))[0]
 
 
 def table_sizes(dsn: str) -> dict[str, float]:

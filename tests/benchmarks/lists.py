@@ -3,115 +3,46 @@
 import http.client
 import itertools
 import json
-import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Self
-from urllib.parse import urlencode
-from uuid import UUID, uuid4
 
-import uvloop
-
-from cli.local.process import wait_until
-from domain.apps.api_keys import KEY_BYTES, new_key
-from domain.apps.commands import CreateKey
-from domain.invoices.view import InvoiceView
-from eventlog.database.connect import connect
-from eventlog.log import Log
-from eventlog.security.vault import Vault
-from tests.benchmarks.app_fixture import billing_on, make_shop
 from tests.benchmarks.environment import Child, Stage
+from tests.benchmarks.filled_app import fill_app
 from tests.benchmarks.list_requests import Requests
-from tests.benchmarks.list_rows import fill, table_sizes
+from tests.benchmarks.list_rows import table_sizes
 from tests.benchmarks.report import Report, say
 from tests.benchmarks.summary_statistics import Figures, rounded
 from tests.benchmarks.workload import Effort
-from tests.projections.harness import append, issue, pay, requested
 
 _SAMPLES: Final = 100
 _LONGEST_S: Final = 10.0
-_START_TIMEOUT_S: Final = 60
-_FORM_TOKEN: Final = re.compile(r'name="form_token" value="([^"]+)"')
-_POSITION: Final = (
-    "SELECT min(position) FROM read.positions WHERE projection IN ('access', 'invoices')"
-)
 
 
 def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
     """Fill the rows, then send each kind of request, one after the other, to one process."""
-    dsn, master_key = stage.database("lists"), Vault.new_key()
-    shop = make_shop(dsn, master_key=master_key)
-    app_id, key = UUID(shop.app_id), _admin_key(dsn, UUID(shop.app_id))
-    template, head = uvloop.run(_append_invoice(dsn, app_id))
-    ours = {
-        "BILLHOOK_DATABASE_URL": dsn,
-        "BILLHOOK_MASTER_KEYS": master_key,
-        "BILLHOOK_PORT": "{port}",
-    }
-    with stage.running("projections", environment=ours):
-        _wait_for(dsn, head)
     started_s = time.perf_counter()
-    samples = fill(dsn, template, rows=effort.rows)
+    app = fill_app(stage, "lists", rows=effort.rows)
     found: dict[str, object] = {
         "rows": effort.rows,
         "filling_s": rounded(time.perf_counter() - started_s),
-        "sizes": table_sizes(dsn),
+        "sizes": table_sizes(app.dsn),
     }
     with (
-        stage.running("projections", environment=ours),
-        stage.serving("service", environment=ours, ready_path="/readyz") as service,
-        Caller(service.port, key=key, app_id=shop.app_id) as caller,
+        stage.running("projections", environment=app.environment),
+        stage.serving("service", environment=app.environment, ready_path="/readyz") as service,
+        Caller(service.port, key=app.key, app_id=app.app_id) as caller,
     ):
-        requests = Requests(shop.app_id, samples)
+        requests = Requests(app.app_id, app.samples)
         run = _Run(caller, report)
         found["lists"] = {name: run.times(make) for name, make in requests.kinds().items()}
         found["cursor"] = _by_cursor(caller, requests)
         found["admin_pages"] = _by_page(run, rows=effort.rows)
-        found["dashboard"] = _dashboard(caller, run, requests.dashboard(str(template.id)))
         found["csv"] = _csv(caller, service, requests.csv())
     return found
-
-
-def _admin_key(dsn: str, app_id: UUID) -> str:
-    key = new_key("admin", secrets.token_bytes(KEY_BYTES))
-    command = CreateKey(
-        app_id=app_id,
-        key_id=uuid4(),
-        kind="admin",
-        key_sha256=key.sha256,
-        prefix=key.prefix,
-        actor="operator",
-    )
-    with billing_on(dsn) as billing:
-        billing.create_key(command, occurred_at=datetime.now(UTC))
-    return key.text
-
-
-async def _append_invoice(dsn: str, app_id: UUID) -> tuple[InvoiceView, int]:
-    """Append a paid invoice, after whose pattern the rows are filled."""
-    invoice = requested(app_id, connection="stripe-1", occurred_at=datetime.now(UTC))
-    issue(invoice)
-    pay(invoice)
-    log = await Log.open_async(dsn)
-    head = await append(log, invoice)
-    await log.close_async()
-    return invoice.view, head
-
-
-def _wait_for(dsn: str, head: int) -> None:
-    with connect(dsn, application_name="benchmark") as connection:
-
-        def is_there() -> bool:
-            row = connection.execute(_POSITION).fetchone()
-            return row is not None and row[0] >= head
-
-        if not wait_until(is_there, timeout_s=_START_TIMEOUT_S):
-            raise RuntimeError("the projections do not catch up")
 
 
 class Caller:
@@ -119,7 +50,6 @@ class Caller:
 
     def __init__(self, port: int, *, key: str, app_id: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        self.key = key
         self.headers = {"api-key": key, "x-client-id": app_id}
 
     def __enter__(self) -> Self:
@@ -140,24 +70,6 @@ class Caller:
         response = self._connection.getresponse()
         while part := response.read(1 << 16):
             yield part
-
-    def sign_in(self) -> None:
-        """Open a session of the dashboard."""
-        self._connection.request("GET", "/dashboard/sign-in")
-        response = self._connection.getresponse()
-        page, cookie = response.read().decode(), response.getheader("set-cookie") or ""
-        token = _FORM_TOKEN.search(page)
-        form = {"form_token": token[1] if token else "", "key": self.key, "next": "/dashboard"}
-        headers = {
-            "cookie": cookie.partition(";")[0],
-            "content-type": "application/x-www-form-urlencoded",
-            "origin": f"http://127.0.0.1:{self._connection.port}",
-        }
-        self._connection.request("POST", "/dashboard/sign-in", urlencode(form), headers)
-        response = self._connection.getresponse()
-        response.read()
-        session = (response.getheader("set-cookie") or "").partition(";")[0]
-        self.headers = {"cookie": session}
 
 
 class _Run:
@@ -225,14 +137,8 @@ def _admin_page(steps: Iterator[int]) -> str:
     return f"/admin/api/invoices?page={next(steps)}&limit=100"
 
 
-def _dashboard(caller: Caller, run: _Run, pages: dict[str, str]) -> dict[str, Figures]:
-    caller.sign_in()
-    return {name: run.times(partial(str, path)) for name, path in pages.items()}
-
-
 def _csv(caller: Caller, service: Child, target: str) -> Figures:
     """Read the whole list as CSV; lines per second, and the growth of the service's memory."""
-    caller.headers = {"api-key": caller.key, "x-client-id": caller.headers.get("x-client-id", "")}
     before_mb = service.memory_mb()
     lines, started_s = 0, time.perf_counter()
     with _most_memory(service) as most_mb:

@@ -44,13 +44,15 @@ TEXTS: Final = {
     "drift.field_root": 32,
     "drift.found_by": 32,
     "drift.state": 16,
-    "invoice_quarters.kind": 32,
+    "invoice_sums.kind": 32,
+    "invoice_sums.unit": 8,
     "invoice_totals.kind": 32,
     "invoice_shares.kind": 32,
     "invoice_shares.unit": 8,
     "invoice_shares.name": LONGEST_NAME,
     "recurring_movements.kind": 32,
-    "recurring_quarters.kind": 32,
+    "recurring_sums.kind": 32,
+    "recurring_sums.unit": 8,
     "open_items.part": 8 + KEY_LENGTH,  # the part's kind and its id at the provider
     "jobs.key": 80 + KEY_LENGTH,  # the job's name, our ids and one of the provider's
     "followers.name": 64,

@@ -11,31 +11,15 @@ from hypothesis import strategies as st
 
 from domain.invoices import payment_events as pe
 from domain.invoices.invoice import Invoice
-from projections.dashboard.queries import SHARES, DashboardQueries, Share, share_ranges
-from projections.reports.invoice_sums import DAY_QUARTERS, parts_of, quarter_of
+from projections.dashboard.queries import SHARES, DashboardQueries, Share
+from projections.reports.invoice_sums import parts_of
+from projections.reports.time_units import quarter_of, range_parameters
 from tests.projections.engine.test_rebuild import rebuilt
 from tests.projections.harness import APP, issue, projecting, requested
 from tests.projections.query_plans import explained, nodes, read_at_most
 from tests.projections.random_events import AT
 
 QUARTER = timedelta(minutes=15)
-_quarters = st.integers(-10 * DAY_QUARTERS, 10 * DAY_QUARTERS)
-
-
-@given(first=_quarters, length=st.integers(1, 5 * DAY_QUARTERS), moment=_quarters)
-def test_a_quarter_is_in_the_ranges_of_a_period_once_or_not_at_all(
-    first: int, length: int, moment: int
-) -> None:
-    start = AT + first * QUARTER
-    ranges = share_ranges(start, start + length * QUARTER)
-    quarter = quarter_of(AT) + moment
-    numbers = {"quarter": quarter, "day": quarter // DAY_QUARTERS}
-    found = [
-        unit
-        for unit, low, end in zip(ranges["units"], ranges["firsts"], ranges["ends"], strict=True)
-        if low <= numbers[unit] < end
-    ]
-    assert len(found) == int(first <= moment < first + length)
 
 
 def paid(method: str | None, *, occurred_at: datetime, currency: str = "eur") -> Invoice:
@@ -144,23 +128,24 @@ def test_names_beyond_the_most_frequent_are_one(database: str) -> None:
 _FILL = """
 INSERT INTO read_invoices_g1.invoice_shares
 SELECT %(app)s, 'test', 'eur', 'stripe', 'main', 'refused', unit, number, 'reason_' || name, 100, 1
-FROM (VALUES ('day', 60), ('quarter', 60 * 96)) AS span (unit, size)
+FROM (VALUES ('week', 9), ('day', 60), ('hour', 60 * 24), ('quarter', 60 * 96)) AS span (unit, size)
 CROSS JOIN LATERAL generate_series(0, size - 1) AS number CROSS JOIN generate_series(1, 5) AS name
 """
 
 
-def test_a_long_period_reads_its_days_and_the_quarters_of_two(database: str) -> None:
+def test_a_long_period_reads_its_weeks_and_the_smaller_units_at_its_edges(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(_FILL, {"app": APP})
         connection.execute("ANALYZE read_invoices_g1.invoice_shares")
     epoch = datetime.fromtimestamp(0, AT.tzinfo)
-    period = share_ranges(epoch + 5 * QUARTER, epoch + timedelta(days=50, hours=20))
+    end = epoch + timedelta(days=50, hours=20)
+    period = range_parameters([(0, quarter_of(epoch + 5 * QUARTER), quarter_of(end))])
     books = {"app_id": APP, "mode": "test", "currency": "eur", "kind": "refused"}
     plan = explained(database, SHARES, books | period)
     read = [node for node in nodes(plan) if node.get("Relation Name") == "invoice_shares"]
     assert read
     assert not [node for node in read if node["Node Type"] == "Seq Scan"]
-    assert read_at_most(plan) <= 5 * (50 + 2 * 96)
+    assert read_at_most(plan) <= 5 * (7 + 12 + 46 + 6)
 
 
 @settings(max_examples=30)

@@ -35,6 +35,7 @@ ROWS = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH = timedelta(days=30)
 _DAYS = [_EPOCH + timedelta(days=n) for n in range(30)]
+_LOCAL = [day - timedelta(hours=2) for day in _DAYS]
 _REPORT = ReportFilter(app_id=APP)
 _REPORT_OF_ONE = ReportFilter(app_id=APP, connection="second")
 TENANT = UUID(int=16)
@@ -86,18 +87,21 @@ INSERT INTO read.timeline (subject_id, position, app_id, kind, type, occurred_at
 SELECT invoice_id, position, app_id, 'invoice', 'invoice.requested', created_at, 'worker', '{}'
 FROM read.invoices
 """
-_FILL_QUARTERS = """
-INSERT INTO read.invoice_quarters
-SELECT %(app)s, 'test', 'eur', 'stripe', connection, kind, n, n,
-    CASE WHEN n < 30000 THEN 0 ELSE 1 END, n
+_FILL_SUMS = """
+INSERT INTO read.invoice_sums
+SELECT %(app)s, 'test', 'eur', 'stripe', connection, kind, unit, n / size, sum(n),
+    count(*) FILTER (WHERE n >= 30000), max(n)
 FROM generate_series(0, 33000) AS n, unnest(ARRAY['collected', 'refunded', 'outstanding']) AS kind,
-    unnest(ARRAY['main', 'second']) AS connection;
+    unnest(ARRAY['main', 'second']) AS connection,
+    (VALUES ('quarter', 1), ('hour', 4), ('day', 96), ('week', 672)) AS units (unit, size)
+GROUP BY connection, kind, unit, n / size
 """
 _FILL_TOTALS = """
 INSERT INTO read.invoice_totals
 SELECT app_id, mode, currency, provider, connection, kind, sum(amount_minor), sum(items),
     max(position)
-FROM read.invoice_quarters GROUP BY app_id, mode, currency, provider, connection, kind
+FROM read.invoice_sums WHERE unit = 'week'
+GROUP BY app_id, mode, currency, provider, connection, kind
 """
 
 
@@ -115,7 +119,7 @@ def full(postgres_server: Server) -> Iterator[str]:
         connection.execute(_FILL_SEARCH_TERMS)
         connection.execute(_FILL_EMAILS, {"app": APP})
         connection.execute(_FILL_TIMELINE)
-        connection.execute(_FILL_QUARTERS, {"app": APP})
+        connection.execute(_FILL_SUMS, {"app": APP})
         connection.execute(_FILL_TOTALS)
         connection.execute("VACUUM ANALYZE")
     yield dsn
@@ -242,17 +246,23 @@ def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
         (CHANGES, {"app_id": APP, "after": 50_000, "limit": 100}, 110),
         (CHANGES, {"app_id": APP, "after": ROWS, "limit": 100}, 10),
         (BY_PROVIDER_ID, {"app_id": APP, "provider_object_id": "in_4712"}, 1),
-        (SUMMARY, summary_parameters(_REPORT, now=AT, first=None, end=None), 6_020),
+        # Of a year and its edges: two connections' weeks, and smaller units before now.
+        (SUMMARY, summary_parameters(_REPORT, now=AT, first=None, end=None), 200),
         (
             SUMMARY,
             summary_parameters(_REPORT, now=AT, first=_EPOCH, end=_EPOCH + _MONTH),
-            2 * 2 * 30 * 96 + 6_020,
+            2 * 2 * 30 + 200,
         ),
-        (REVENUE, revenue_parameters(_REPORT, _DAYS, end=_EPOCH + _MONTH), 2 * 2 * 30 * 96 + 10),
+        (REVENUE, revenue_parameters(_REPORT, _DAYS, end=_EPOCH + _MONTH), 2 * 3 * 30 + 10),
         (
             REVENUE,
             revenue_parameters(_REPORT_OF_ONE, _DAYS, end=_EPOCH + _MONTH),
-            2 * 30 * 96 + 10,
+            3 * 30 + 10,
+        ),
+        (
+            REVENUE,
+            revenue_parameters(_REPORT, _LOCAL, end=_LOCAL[-1] + timedelta(days=1)),
+            2 * 2 * 30 * 24 + 10,
         ),
     ],
     ids=[
@@ -263,6 +273,7 @@ def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
         "summary-of-a-month",
         "revenue-of-a-month",
         "revenue-of-a-connection",
+        "revenue-by-local-day",
     ],
 )
 def test_no_other_question_reads_more_than_its_answer_needs(

@@ -23,6 +23,7 @@ from projections.invoices.facets import exists_at_provider, facet_of
 from projections.invoices.search_terms import index_terms, term_sources
 from projections.invoices.timeline import is_hidden
 from projections.reports.invoice_sums import Amount, Part, parts_of, refusal_in
+from projections.reports.time_units import units_of
 from tests.projections.harness import confirm, folds, issue, pay, projecting, requested, rows
 from tests.projections.random_events import logs
 
@@ -121,20 +122,22 @@ def assert_sums_are_those_of_the_events(database: str, events: Iterable[object])
     for view, parts in parts_in(events):
         for part, (amount_minor, items) in parts.items():
             # Of all payment methods and reasons together.
-            key = (view.app_id, view.mode, view.provider, view.connection, *part[:3])
-            known = sums.get(key, (0, 0))
-            sums[key] = known[0] + amount_minor, known[1] + items
+            books = (view.app_id, view.mode, view.provider, view.connection)
+            for unit, number in units_of(part.quarter):
+                key = (*books, part.currency, part.kind, unit, number)
+                known = sums.get(key, (0, 0))
+                sums[key] = known[0] + amount_minor, known[1] + items
     with connect(database, application_name="test") as connection:
         found = connection.execute(
-            "SELECT app_id, mode, provider, connection, currency, kind, quarter, amount_minor,"
-            " items FROM read.invoice_quarters WHERE items <> 0 OR amount_minor <> 0"
+            "SELECT app_id, mode, provider, connection, currency, kind, unit, number, amount_minor,"
+            " items FROM read.invoice_sums WHERE items <> 0 OR amount_minor <> 0"
         )
         assert {tuple(key): (int(minor), n) for *key, minor, n in found} == sums
         totals = connection.execute(
             "SELECT app_id, mode, provider, connection, currency, kind, amount_minor, items"
             " FROM read.invoice_totals EXCEPT SELECT app_id, mode, provider, connection, currency,"
-            " kind, sum(amount_minor), sum(items)::bigint FROM read.invoice_quarters"
-            " GROUP BY 1, 2, 3, 4, 5, 6"
+            " kind, sum(amount_minor), sum(items)::bigint FROM read.invoice_sums"
+            " WHERE unit = 'week' GROUP BY 1, 2, 3, 4, 5, 6"
         )
         assert totals.fetchall() == []
 

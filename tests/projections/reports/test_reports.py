@@ -7,8 +7,9 @@ from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.invoice import Invoice
-from projections.reports.invoice_sums import Part, parts_of, quarter_of
+from projections.reports.invoice_sums import Part, parts_of
 from projections.reports.queries import ReportFilter, ReportQueries, SummaryRow
+from projections.reports.time_units import quarter_of
 from tests.projections.harness import APP, Reading, issue, pay, projecting, requested
 from tests.projections.random_events import AT
 

@@ -16,7 +16,6 @@ from domain.subscriptions.events import SubscriptionEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
-from projections.reports.invoice_sums import quarter_of
 from projections.reports.queries import ReportFilter, ReportQueries
 from projections.reports.recurring_queries import (
     MovementFilter,
@@ -24,6 +23,7 @@ from projections.reports.recurring_queries import (
     RecurringQueries,
     RecurringRow,
 )
+from projections.reports.time_units import quarter_of, units_of
 from tests.projections.harness import append, projecting, reading
 from tests.projections.random_events import AT, recorded
 from tests.projections.subscriptions.random_events import (
@@ -182,9 +182,9 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
             " amount_minor, before_minor FROM read.recurring_movements"
             " ORDER BY subscription_id, position, moved_at"
         ).fetchall()
-        quarters = connection.execute(
-            "SELECT mode, currency, provider, connection, kind, quarter, amount_minor, items"
-            " FROM read.recurring_quarters"
+        by_unit = connection.execute(
+            "SELECT mode, currency, provider, connection, kind, unit, number, amount_minor, items"
+            " FROM read.recurring_sums"
         ).fetchall()
         sums = connection.execute(
             "SELECT mode, currency, provider, connection, recurring_minor"
@@ -192,7 +192,7 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
         ).fetchall()
     reached: dict[tuple[Any, ...], int] = {}
     last: dict[UUID, datetime] = {}
-    by_quarter: dict[tuple[Any, ...], tuple[int, int]] = {}
+    added: dict[tuple[Any, ...], tuple[int, int]] = {}
     for stream, *books, kind, moved_at, amount, before in found:
         assert amount != 0
         assert reached.get((stream, *books), 0) == before
@@ -201,9 +201,10 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
         assert kind != "new" or (stream, *books) not in reached
         assert last.get(stream, moved_at) <= moved_at
         reached[stream, *books], last[stream] = int(before + amount), moved_at
-        minor, items = by_quarter.get((*books, kind, quarter_of(moved_at)), (0, 0))
-        by_quarter[*books, kind, quarter_of(moved_at)] = minor + int(amount), items + 1
-    assert by_quarter == {tuple(key): (int(minor), n) for *key, minor, n in quarters}
+        for unit, number in units_of(quarter_of(moved_at)):
+            minor, items = added.get((*books, kind, unit, number), (0, 0))
+            added[*books, kind, unit, number] = minor + int(amount), items + 1
+    assert added == {tuple(key): (int(minor), n) for *key, minor, n in by_unit}
     totals: dict[tuple[Any, ...], int] = {}
     for (_, *books), minor in reached.items():
         totals[tuple(books)] = totals.get(tuple(books), 0) + minor

@@ -134,6 +134,29 @@ def test_no_second_check_runs_beside_one_and_one_without_its_process_is_marked(
     assert "sound" in verified(visitor, first="1", last="2")
 
 
+def test_a_running_check_is_canceled_by_an_admin_of_its_app(shop: Shop, other_shop: Shop) -> None:
+    check_id = str(uuid4())
+    with psycopg.connect(shop.service.database, autocommit=True) as connection:
+        connection.execute(
+            b'INSERT INTO work.log_checks (id, app, first, last, "of") VALUES (%s, %s, 1, 9, 9)',
+            [check_id, shop.app_id],
+        )
+    visitor, reader = visit(shop), visit(shop, "read")
+    assert f'value="{check_id}"' in visitor.get(PATH).text
+    assert f'value="{check_id}"' not in reader.get(PATH).text
+    cancel = f"{PATH}/cancel"
+    assert reader.act(PATH, cancel, check=check_id).status_code == 403
+    assert visitor.act(PATH, cancel, check="x").status_code == 400
+    assert visit(other_shop).act(PATH, cancel, check=check_id).status_code == 303
+    assert "being canceled" not in visitor.get(PATH).text
+    assert visitor.act(PATH, cancel, check=check_id).status_code == 303
+    assert "being canceled" in visitor.get(PATH).text
+    with psycopg.connect(shop.service.database, autocommit=True) as connection:
+        finish = b"UPDATE work.log_checks SET finished_at = now() WHERE id = %s"
+        connection.execute(finish, [check_id])
+    assert ">canceled<" in visitor.get(PATH).text
+
+
 def test_wrong_ranges_other_apps_and_read_keys_start_nothing(shop: Shop, other_shop: Shop) -> None:
     theirs = invoice_of(other_shop)
     visitor, reader = visit(shop), visit(shop, "read")
