@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Self, TypeVar
 from uuid import UUID
 
@@ -125,9 +125,13 @@ class Log:
             )
         )
 
-    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
-        """Read whole streams in one query; a stream without events has an empty list."""
-        return await self._read(lambda connection: reading.read_streams(connection, streams))
+    async def streams_async(
+        self, streams: Collection[UUID], *, after_versions: Mapping[UUID, int] | None = None
+    ) -> dict[UUID, list[RecordedEvent]]:
+        """Read streams in one query, whole or after a version; some lists may be empty."""
+        return await self._read(
+            lambda connection: reading.read_streams(connection, streams, after_versions or {})
+        )
 
     async def exists_async(self, stream: UUID) -> bool:
         """Return whether the stream has an event."""
@@ -254,6 +258,11 @@ class Log:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop on which the methods named `…_async` run."""
+        return self._loop
 
     @property
     def dsn(self) -> str:

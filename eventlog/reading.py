@@ -1,6 +1,6 @@
 """The questions asked of the log, each one query."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
@@ -21,6 +21,12 @@ _OF_STREAM = (
 )
 _OLDEST_FIRST = _OF_STREAM.format(order="ASC")
 _NEWEST_FIRST = _OF_STREAM.format(order="DESC")
+_OF_STREAMS = """
+SELECT originator_id, originator_version, topic, state, position
+FROM unnest(%s::uuid[], %s::bigint[]) AS given (id, after)
+JOIN eventlog.events ON originator_id = given.id AND originator_version > given.after
+ORDER BY originator_id, originator_version
+"""
 # The columns of `event` are those of _EVENT; they are null where there is none.
 _HEAD_AND_EVENTS = """
 SELECT log.head, event.*
@@ -71,12 +77,15 @@ async def read_stream(
 
 
 async def read_streams(
-    connection: Connection, streams: Collection[UUID]
+    connection: Connection, streams: Collection[UUID], after_versions: Mapping[UUID, int]
 ) -> dict[UUID, list[RecordedEvent]]:
-    """Read whole streams in one query; a stream without events has an empty list."""
-    query = _EVENT + "WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version"
+    """Read streams in one query: those of `after_versions` after a version, others as a whole.
+
+    A stream without events has an empty list.
+    """
     found: dict[UUID, list[RecordedEvent]] = {stream: [] for stream in streams}
-    for event in await _events(connection, query, [list(found)]):
+    values = [list(found), [after_versions.get(stream, 0) for stream in found]]
+    for event in await _events(connection, _OF_STREAMS, values):
         found[UUID(str(event.originator_id))].append(event)
     return found
 

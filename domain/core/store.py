@@ -6,7 +6,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
@@ -15,6 +15,7 @@ from eventsourcing.utils import EnvType
 
 from domain.core.aggregate import AggregateRoot
 from domain.core.errors import NotFound, StaleWrite
+from domain.core.snapshots import Snapshots
 
 AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 Bodies = Sequence[Any]
@@ -29,10 +30,11 @@ class Store(Application[UUID]):
     stores `bodies` in the same transaction as the events.
     """
 
-    def __init__(self, env: EnvType | None = None) -> None:
+    def __init__(self, env: EnvType | None = None, *, snapshots: Snapshots | None = None) -> None:
         """Open the log that `env` names."""
         super().__init__(env)
         self._states = _States()
+        self._snapshots = snapshots or Snapshots()
 
     @contextmanager
     def reusing_states(self, *kinds: type[AggregateRoot]) -> Iterator[None]:
@@ -64,12 +66,19 @@ class Store(Application[UUID]):
         known = self._states.find(aggregate_id)
         if known is not None:
             return known
-        try:
-            found: object = self.repository.get(aggregate_id)
-        except AggregateNotFoundError:
-            return None
+        found: Any
+        if (snapshot := self._snapshots.find(aggregate_id)) is not None:
+            found = snapshot.restore()
+            for event in self.events.get(aggregate_id, gt=snapshot.version):
+                found = event.mutate(found)  # type: ignore[attr-defined] # of an aggregate
+        else:
+            try:
+                found = self.repository.get(aggregate_id)
+            except AggregateNotFoundError:
+                return None
+        self._snapshots.keep(found)
         self._states.keep(found)
-        return found
+        return cast("object", found)
 
     def change(
         self,

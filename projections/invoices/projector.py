@@ -207,8 +207,9 @@ async def _apps_of(cursor: Cursor, subjects: Collection[UUID], *, schema: str) -
     if not subjects:
         return {}
     query = SQL(
-        "SELECT DISTINCT ON (subject_id) subject_id, app_id FROM {timeline}"
-        " WHERE subject_id = ANY(%s) ORDER BY subject_id, position"
+        "SELECT subject.id, first.app_id FROM unnest(%s::uuid[]) AS subject (id)"
+        " JOIN LATERAL (SELECT app_id FROM {timeline} WHERE subject_id = subject.id"
+        " ORDER BY position LIMIT 1) AS first ON true"
     ).format(timeline=TIMELINE.within(schema))
     await cursor.execute(query, [list(subjects)])
     return dict(await cursor.fetchall())

@@ -27,6 +27,7 @@ from tests.benchmarks import (
     pipeline,
     rebuild,
     reconciliation,
+    streams,
 )
 from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
@@ -37,6 +38,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "appends": appends.measure,
     "rebuild": rebuild.measure,
     "lag": lag.measure,
+    "streams": streams.measure,
     "lists": lists.measure,
     "idle": idle.measure,
     "bulkheads": bulkheads.measure,

@@ -8,11 +8,14 @@ from uuid import UUID
 
 import pytest
 
+from domain.apps.app import App
 from domain.inbox.commands import ReceivePaymentHint
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
-from eventlog.async_store import AsyncStore
+from eventlog.async_store import AsyncStore, pending_events
 from eventlog.errors import Conflict
 from eventlog.log import Log
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def payment_hint() -> PaymentHint:
@@ -50,3 +53,40 @@ def test_only_durable_appends_are_measured(database: str) -> None:
 
     asyncio.run(scenario())
     assert measured == [1]
+
+
+def test_of_a_long_stream_the_newest_events_are_loaded(database: str) -> None:
+    async def scenario() -> None:
+        log = await Log.open_async(database)
+        try:
+            store = AsyncStore(log)
+            hint = payment_hint()
+            for _ in range(30):
+                hint.start_fetch(actor="worker", occurred_at=AT)
+                hint.record_fetched([], reason=None, actor="worker", occurred_at=AT)
+                hint.repeat(actor="webhook:tr_1", occurred_at=AT)
+            await store.append(pending_events(hint))
+            sizes = []
+            for _ in range(12):
+                streams = await store.load([hint.id, UUID(int=9)])
+                assert streams[UUID(int=9)] == []
+                sizes.append(len(streams[hint.id]))
+                for _ in range(2):  # each call has an aggregate of its own
+                    loaded = store.rebuild(PaymentHint, streams[hint.id])
+                    assert loaded is not None
+                    assert loaded.version == sum(sizes[:1]) + len(sizes) - 1
+                    assert store.rebuild(App, streams[hint.id]) is None
+                    if loaded.waiting:
+                        loaded.start_fetch(actor="worker", occurred_at=AT)
+                    elif loaded.fetching:
+                        loaded.record_fetched([], reason=None, actor="worker", occurred_at=AT)
+                    else:
+                        loaded.repeat(actor="webhook:tr_1", occurred_at=AT)
+                assert loaded is not None
+                await store.append(pending_events(loaded))
+            assert sizes[0] == 91
+            assert max(sizes[1:]) <= 8
+        finally:
+            await log.close_async()
+
+    asyncio.run(scenario())

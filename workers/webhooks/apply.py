@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 from eventsourcing.persistence import DataError, PersistenceError
 
-from domain.core.aggregate import DomainEvent
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.setups import SetupSession
@@ -103,7 +103,7 @@ class Applier:
         wanted = set(groups)
         for parsed in (parsed for group in groups.values() for parsed in group):
             wanted |= {parsed.entry.originator_id, parsed.own_subject, drift_id_of(parsed.entry)}
-        return await self._store.streams(wanted)
+        return await self._store.load(wanted)
 
     async def _apply_group(
         self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
@@ -165,12 +165,8 @@ class Applier:
     def _decide(
         self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
     ) -> tuple[list[DomainEvent], list[Body]]:
-        stream = known.get(key, [])
-        subject: Subject | None = (
-            self._store.rebuild(Invoice, stream)
-            or self._store.rebuild(Subscription, stream)
-            or self._store.rebuild(MethodSetup, stream)
-        )
+        loaded = self._store.rebuild(AggregateRoot, known.get(key, []))
+        subject = loaded if isinstance(loaded, Subject) else None
         entries = {
             parsed.entry.originator_id: self._store.rebuild(
                 ProviderEvent, known.get(parsed.entry.originator_id, [])
