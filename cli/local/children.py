@@ -8,6 +8,7 @@ from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 
+from cli.local.forked import Preloaded
 from cli.local.liveness import Liveness, answer_probe, heartbeat_probe
 from cli.local.options import HOST, UpOptions
 from cli.local.supervisor import ChildProcess
@@ -25,9 +26,15 @@ _OUR_SECRETS = (*_MASTER_KEYS, "BILLHOOK_DATABASE_URL", "BILLHOOK_REDIS_URL")
 
 
 class Children:
-    """Create the children of one data folder, all with the environment of the running system."""
+    """Create the children of one data folder, all with the environment of the running system.
 
-    def __init__(self, data_dir: Path, environment: Mapping[str, str]) -> None:
+    With `preloaded` they are forks of this process.
+    """
+
+    def __init__(
+        self, data_dir: Path, environment: Mapping[str, str], *, preloaded: Preloaded | None = None
+    ) -> None:
+        self._preloaded = preloaded
         self._data_dir = data_dir
         self._environment = environment
 
@@ -118,6 +125,7 @@ class Children:
             owner=self._data_dir,
             ready=ready,
             liveness=liveness,
+            preloaded=self._preloaded,
         )
 
     def _ready_file(self) -> Path:

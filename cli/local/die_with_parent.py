@@ -18,11 +18,16 @@ def main(arguments: list[str]) -> None:
     if identity != "-":
         _become(identity)
     # After the change of user: the kernel clears the death signal when credentials change.
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-    if os.getppid() != int(parent):
-        sys.exit("the parent ended before the command started")
+    end_with_parent(int(parent), int(death_signal))
     os.execv(command[0], command)  # noqa: S606 - a path and a list, no shell
+
+
+def end_with_parent(parent: int, death_signal: int) -> None:
+    """Let the kernel send this process a signal when its parent ends; exit if it did already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the parent ended before the command started")
 
 
 def _become(identity: str) -> None:

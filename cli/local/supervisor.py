@@ -10,6 +10,7 @@ from typing import Protocol
 
 import psutil
 
+from cli.local.forked import ForkedProcess, Preloaded
 from cli.local.liveness import Liveness
 from cli.local.process import EmbeddedError, log_tail, spawn, stop_process, wait_until
 from eventlog.process.backoff import backoff_s
@@ -44,7 +45,7 @@ class ChildProcess:
     """A process of Billhook: `command` in a session of its own, with output to `log`.
 
     `ready` is its readiness check; without it, a running process is ready. `liveness` detects that
-    it hangs; without it, a running process is alive.
+    it hangs; without it, a running process is alive. With `preloaded` it is a fork of this process.
     """
 
     def __init__(
@@ -57,23 +58,32 @@ class ChildProcess:
         owner: Path,
         ready: Callable[[], bool] | None = None,
         liveness: Liveness | None = None,
+        preloaded: Preloaded | None = None,
     ) -> None:
         self.name = name
+        self._owner = owner
+        self._preloaded = preloaded
         self._liveness = liveness
         self._command = command
         self._env = {**env, _OWNER_MARK: str(owner)}
         self._log = log
         self._ready = ready
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._stop_requested = False
 
     def launch(self) -> None:
         """Start the process; kills what its last run left in its session first."""
         self._kill_session()
         self._stop_requested = False
-        self._process = spawn(self._command, log=self._log, env=self._env)
+        self._process = self._start()
         if self._liveness is not None:
             self._liveness.reset()
+
+    def _start(self) -> subprocess.Popen[bytes] | ForkedProcess:
+        if self._preloaded is None:
+            return spawn(self._command, log=self._log, env=self._env)
+        title = _title_of_children(self._owner)
+        return self._preloaded.start(self._command, log=self._log, env=self._env, title=title)
 
     def is_running(self) -> bool:
         """Return whether the process runs (its own children do not count)."""
@@ -113,6 +123,7 @@ class ChildProcess:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()  # a fork that has no session yet
             self._process.wait()
             self._process = None
 
@@ -226,17 +237,30 @@ class Supervisor:
 def stop_leftovers(owner: Path, *, timeout_s: float = 8) -> None:
     """Wait for the processes of a killed owner to end, and kill them after `timeout_s`.
 
-    They got a signal when it died. They are found by a variable in their environment: pids are
-    reused.
+    They got a signal when it died.
     """
-    left = [process for process in psutil.process_iter() if _is_child_of(process, owner)]
+    left = children_of(owner)
     _, alive = psutil.wait_procs(left, timeout=timeout_s)
     for process in alive:
         stop_process(process, signals=(), timeout_s=timeout_s)
 
 
+def children_of(owner: Path) -> list[psutil.Process]:
+    """Find the running processes that the supervisor of this data folder started, and theirs.
+
+    By a variable in their environment, or by the title of a fork: pids are reused.
+    """
+    return [process for process in psutil.process_iter() if _is_child_of(process, owner)]
+
+
 def _is_child_of(process: psutil.Process, owner: Path) -> bool:
     try:
-        return process.environ().get(_OWNER_MARK) == str(owner)
+        return process.environ().get(_OWNER_MARK) == str(
+            owner
+        ) or f"{_title_of_children(owner)} -m " in " ".join(process.cmdline())
     except psutil.Error:
         return False
+
+
+def _title_of_children(owner: Path) -> str:
+    return f"billhook-up:{owner}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from cli.dashboard_link import dashboard_link
 from cli.local.children import Children, demo_environment, knows_demo, system_environment
 from cli.local.files import delete_settings, master_keys, save_settings
+from cli.local.forked import Preloaded, can_fork
 from cli.local.logs import rotate_logs
 from cli.local.options import HOST, UpError, UpOptions, free_port
 from cli.local.postgres import EmbeddedPostgres
@@ -116,7 +117,11 @@ class _Start:
         if databases.is_embedded:
             grant_runtime_role(databases.owner, _RUNTIME_ROLE)
         running = {**settings, "BILLHOOK_DATABASE_URL": databases.runtime}
-        children = Children(self._data_dir, {**self._options.environment, **running})
+        children = Children(
+            self._data_dir,
+            {**self._options.environment, **running},
+            preloaded=Preloaded() if can_fork() else None,
+        )
         if self._options.needs_sandbox:
             self._raise_if_stopping()
             self._supervisor.start(children.sandbox(port=sandbox_port))
