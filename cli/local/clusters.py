@@ -54,11 +54,15 @@ def kept_clusters(root_home: Path = ROOT_HOME) -> list[KeptCluster]:
     folder = root_home / FOLDER
     try:
         homes = sorted(home for home in folder.iterdir() if home.is_dir())
-        return [_read(home) for home in homes]
     except FileNotFoundError:
         return []
     except PermissionError as error:
         raise EmbeddedError(f"{folder} can be read by root alone") from error
+    found = []
+    for home in homes:
+        with suppress(FileNotFoundError):  # removed meanwhile
+            found.append(_read(home))
+    return found
 
 
 def remove_cluster(key: str, *, root_home: Path = ROOT_HOME) -> KeptCluster:

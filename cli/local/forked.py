@@ -76,11 +76,11 @@ class ForkedProcess:
 class Preloaded:
     """The modules of all processes, imported once."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str] = _MODULES) -> None:
         """Import the modules; what lives until now is kept out of garbage collections."""
         os.environ.setdefault(_METRICS_FOLDER, os.devnull)
         try:
-            for module in _MODULES:
+            for module in modules:
                 importlib.import_module(module)
         finally:
             del os.environ[_METRICS_FOLDER]

@@ -65,6 +65,21 @@ def test_only_a_listed_cluster_is_removed(tmp_path: Path, key: str) -> None:
     assert not home.exists()
 
 
+def test_a_cluster_that_is_removed_meanwhile_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("a", "b", "c"):
+        kept(tmp_path, tmp_path / key, key=key, mark="m")
+
+    def removed(home: Path) -> int:
+        if home.name == "b":
+            raise FileNotFoundError(home)
+        return 1_000
+
+    monkeypatch.setattr("cli.local.clusters._size", removed)
+    assert [one.key for one in kept_clusters(tmp_path)] == ["a", "c"]
+
+
 def test_the_cluster_of_a_running_server_is_not_removed(tmp_path: Path) -> None:
     """As root the cluster is in root's home; as another user in the data folder, and not listed."""
     data_folder = tmp_path / "data"

@@ -1,0 +1,133 @@
+"""Test processes that are forks of their owner: as independent of it as those started anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cli.local.process import wait_until
+from cli.local.supervisor import stop_leftovers
+from tests.support.processes import children_of, ending_with_tests
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux alone")
+
+# Says what it is, then waits or ends.
+CHILD = """
+import json, os, signal, sys
+print(json.dumps({
+    "arguments": sys.argv[1:], "environment": dict(os.environ), "session": os.getsid(0),
+    "pid": os.getpid(), "name": __name__,
+    "open": [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
+             if os.path.exists(f"/proc/self/fd/{n}")],
+    "terminates": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
+}), flush=True)
+if sys.argv[1] == "wait":
+    signal.pause()
+if sys.argv[1] == "raise":
+    raise ValueError("a fault of the child")
+sys.exit(int(sys.argv[2]))
+"""
+OWNER = """
+import json, os, signal, sys
+from pathlib import Path
+from cli.local.forked import Preloaded
+from cli.local.supervisor import ChildProcess
+folder = Path(sys.argv[1])
+sys.path.insert(0, sys.argv[1])
+signal.signal(signal.SIGTERM, lambda *_: None)
+kept = open(folder / "lock", "w")
+child = ChildProcess("child", command=[sys.executable, "-m", "own_module", *sys.argv[2:]],
+                     env={"NAME": "value"}, log=folder / "child.log", owner=folder,
+                     preloaded=Preloaded(["json"]))
+child.launch()
+for line in sys.stdin:
+    if line == "stop\\n":
+        child.stop(timeout_s=30)
+    print(json.dumps({"running": child.is_running(), "code": child.exit_code()}), flush=True)
+"""
+
+
+class Owner:
+    """A process that forked a child, and what the child says."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[str]) -> None:
+        self.folder = folder
+        self.process = process
+
+    def said(self) -> dict[str, Any]:
+        """The first line of the child's log."""
+        log = self.folder / "child.log"
+        assert wait_until(lambda: log.exists() and "\n" in log.read_text(), timeout_s=60)
+        found: dict[str, Any] = json.loads(log.read_text().splitlines()[0])
+        return found
+
+    def ask(self, what: str) -> dict[str, Any]:
+        """Ask the owner for the child's state, after stopping it where `what` is stop."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(what + "\n")
+        self.process.stdin.flush()
+        found: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return found
+
+
+@contextmanager
+def owner(folder: Path, *arguments: str) -> Iterator[Owner]:
+    (folder / "own_module.py").write_text(CHILD)
+    process = subprocess.Popen(
+        ending_with_tests([sys.executable, "-c", OWNER, str(folder), *arguments]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Owner(folder, process)
+    finally:
+        process.kill()
+        process.communicate()
+        stop_leftovers(folder, timeout_s=1)
+
+
+def test_a_fork_has_its_own_session_environment_output_and_files(tmp_path: Path) -> None:
+    with owner(tmp_path, "wait", "two words") as started:
+        said = started.said()
+        assert said["arguments"] == ["wait", "two words"]
+        assert said["environment"].pop("BILLHOOK_UP_CHILD_OF") == str(tmp_path)
+        assert said["environment"] == {"NAME": "value"}
+        assert said["session"] == said["pid"] != os.getsid(started.process.pid)
+        assert (said["name"], said["terminates"]) == ("__main__", True)
+        assert not [path for path in said["open"] if path.endswith("lock")]
+        (found,) = children_of(tmp_path)
+        assert found.pid == said["pid"]
+        assert "-m own_module wait two words" in " ".join(found.cmdline())
+        assert started.ask("look") == {"running": True, "code": None}
+        assert started.ask("stop")["running"] is False
+        assert not psutil.pid_exists(said["pid"])
+
+
+def test_a_forks_exit_code_and_fault_are_those_of_its_module(tmp_path: Path) -> None:
+    for arguments, code in ((("exit", "3"), 3), (("exit", "0"), 0), (("raise",), 1)):
+        folder = tmp_path / "-".join(arguments)
+        folder.mkdir()
+        with owner(folder, *arguments) as started:
+            started.said()
+            assert wait_until(lambda: not started.ask("look")["running"], timeout_s=60)
+            assert started.ask("look")["code"] == code
+        has_fault = "ValueError: a fault of the child" in (folder / "child.log").read_text()
+        assert has_fault is (arguments == ("raise",))
+
+
+def test_a_fork_ends_with_its_owner(tmp_path: Path) -> None:
+    with owner(tmp_path, "wait") as started:
+        said = started.said()
+        started.process.kill()
+        assert wait_until(lambda: not psutil.pid_exists(said["pid"]), timeout_s=60)
