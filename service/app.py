@@ -1,5 +1,6 @@
 """The Starlette application: routes, middleware, error handlers and lifespan."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
@@ -36,6 +37,9 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.context = await open_context(settings, stack, metrics=metrics, waits=waits)
+            # Modules and models stay: to search them for cycles would hold up all requests.
+            gc.collect()
+            gc.freeze()
             yield
 
     def access() -> AccessCache:

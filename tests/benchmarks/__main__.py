@@ -27,6 +27,7 @@ from tests.benchmarks import (
     pipeline,
     rebuild,
     reconciliation,
+    scale,
     streams,
 )
 from tests.benchmarks.environment import Stage
@@ -35,6 +36,7 @@ from tests.benchmarks.workload import FULL, QUICK, Effort
 
 _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]]]] = {
     "acks": acks.measure,
+    "scale": scale.measure,
     "appends": appends.measure,
     "rebuild": rebuild.measure,
     "lag": lag.measure,
@@ -60,6 +62,7 @@ def main() -> int:
         processes=arguments.processes,
         audit_calls_per_s=arguments.audit_calls_per_s,
         audit_objects=arguments.audit_objects,
+        sync_engine=arguments.sync_engine,
     )
     if arguments.rows:
         effort = replace(effort, rows=arguments.rows, invoices=arguments.rows)
@@ -90,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--audit-calls-per-s", type=int, default=100, help=rate)
     objects = "invoices of the audited account (default 100,000)"
     parser.add_argument("--audit-objects", type=int, default=100_000, help=objects)
+    engine = "folder with the npm packages @supabase/stripe-sync-engine and stripe, a peer of acks"
+    parser.add_argument("--sync-engine", metavar="FOLDER", help=engine)
     parser.add_argument("--rows", type=int, help="invoices of lists, rebuild and dashboard")
     return parser
 

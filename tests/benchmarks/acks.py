@@ -30,7 +30,7 @@ def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
     with ExitStack() as stack:
         shop, racing = stack.enter_context(contenders(stage, effort))
         callers = stack.enter_context(Callers())
-        race = Race(shop, racing, callers, effort)
+        race = Race(stage, shop, racing, callers, effort)
         found: dict[str, object] = {kind: race.run(kind) for kind in KINDS}
         found["recorded"] = race.compare(report)
         return found
@@ -40,8 +40,14 @@ class Race:
     """Rounds in which all contenders bear the same load, one after the other."""
 
     def __init__(
-        self, shop: Shop, contenders: list[Contender], callers: Callers, effort: Effort
+        self,
+        stage: Stage,
+        shop: Shop,
+        contenders: list[Contender],
+        callers: Callers,
+        effort: Effort,
     ) -> None:
+        self._stage = stage
         self._shop = shop
         self._contenders = contenders
         self._callers = callers
@@ -54,8 +60,9 @@ class Race:
         found: dict[str, object] = {}
         for callers in CALLERS:
             rounds: defaultdict[str, list[Figures]] = defaultdict(list)
-            for _ in range(self._effort.rounds):
-                for contender in self._contenders:
+            racing = [one for one in self._contenders if kind in one.kinds]
+            for _ in range(self._effort.ack_rounds):
+                for contender in racing:
                     rounds[contender.name].append(self._turn(contender, kind, callers=callers))
             found[str(callers)] = _compared(rounds)
             say(f"{kind}, {callers} callers, per second: {_summary(rounds)}")
@@ -71,9 +78,12 @@ class Race:
             warm_up_s=self._effort.warm_up_s,
             expected=contender.accepted if kind == "requests" else OK,
         )
-        cpu_s = contender.server.cpu_s()
+        before = self._cpu_s(contender)
         result = self._callers.carry_out(plan)
-        cpu_s = contender.server.cpu_s() - cpu_s
+        cpu_ms = {
+            f"{process}_cpu_ms": (cpu_s - before[process]) * 1000 / max(result.acked, 1)
+            for process, cpu_s in self._cpu_s(contender).items()
+        }
         self._acked[contender.name, kind] += result.acked
         for what, number in result.wrong.items():
             self._wrong[f"{contender.name}, {kind}: {what}"] += number
@@ -83,9 +93,17 @@ class Race:
             "p50_ms": result.p50_ms,
             "p95_ms": result.p95_ms,
             "p99_ms": result.p99_ms,
-            "server_cpu_ms": cpu_s * 1000 / max(result.acked, 1),
+            "p99_to_p50": result.p99_ms / result.p50_ms if result.p50_ms else 0,
+            **cpu_ms,
             "client_cpu": result.client_cpu,
         }
+
+    def _cpu_s(self, contender: Contender) -> dict[str, float]:
+        """Return the processor time of each kind of process that works for a contender."""
+        used = {"server": contender.server.cpu_s(), "postgresql": self._stage.database_cpu_s()}
+        if contender.followers is not None:
+            used["projections"] = contender.followers.cpu_s()
+        return used
 
     def _drain(self) -> None:
         """Wait for the projections, so that the next turn does not share their load."""
@@ -106,7 +124,7 @@ class Race:
         for contender in self._contenders:
             if contender.dsn is None:
                 continue
-            for kind in KINDS:
+            for kind in contender.kinds:
                 acked, recorded = self._acked[contender.name, kind], contender.recorded(kind)
                 found[f"{contender.name}_{kind}"] = {"acked": acked, "recorded": recorded}
                 if acked != recorded:
@@ -124,9 +142,7 @@ def _summary(rounds: Mapping[str, list[Figures]]) -> str:
 
 def _compared(rounds: dict[str, list[Figures]]) -> dict[str, object]:
     rates = {name: [one["per_second"] for one in figures] for name, figures in rounds.items()}
-    return {name: medians(figures) for name, figures in rounds.items()} | {
-        "service_to_noop": ratio(rates["service"], rates["noop"]),
-        "service_to_eventsourcing": ratio(rates["service"], rates["eventsourcing"]),
-        "service_to_group_commit": ratio(rates["service"], rates["group_commit"]),
-        "group_commit_to_eventsourcing": ratio(rates["group_commit"], rates["eventsourcing"]),
-    }
+    rivals = [name for name in rates if name != "service"]
+    ratios = {f"service_to_{name}": ratio(rates["service"], rates[name]) for name in rivals}
+    ratios["group_commit_to_eventsourcing"] = ratio(rates["group_commit"], rates["eventsourcing"])
+    return {name: medians(figures) for name, figures in rounds.items()} | ratios

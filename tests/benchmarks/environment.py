@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from eventlog.database.connect import connect
 from eventlog.database.migrate import migrate
 
 _START_TIMEOUT_S: Final = 60
+_PYTHON: Final = (sys.executable, "-m")
 _STOP_TIMEOUT_S: Final = 15
 
 
@@ -94,12 +95,17 @@ class Stage:
 
     @contextmanager
     def running(
-        self, module: str, *arguments: str, environment: Mapping[str, str], port: int = 0
+        self,
+        module: str,
+        *arguments: str,
+        environment: Mapping[str, str],
+        port: int = 0,
+        program: Sequence[str] = _PYTHON,
     ) -> Iterator[Child]:
-        """Run `python -m module`, which ends with us however we end."""
+        """Run `python -m module`, or another program, which ends with us however we end."""
         kept = {name: value for name, value in os.environ.items() if "BILLHOOK_" not in name}
         process = spawn(
-            [sys.executable, "-m", module, *arguments],
+            [*program, module, *arguments],
             log=self._log(module),
             env=kept | dict(environment),
         )
@@ -111,12 +117,17 @@ class Stage:
 
     @contextmanager
     def serving(
-        self, module: str, *arguments: str, environment: Mapping[str, str], ready_path: str
+        self,
+        module: str,
+        *arguments: str,
+        environment: Mapping[str, str],
+        ready_path: str,
+        program: Sequence[str] = _PYTHON,
     ) -> Iterator[Child]:
         """Run a server and wait until it is ready. `{port}` in its settings becomes a free port."""
         port = free_port(0, option="--port")
         own = {name: value.replace("{port}", str(port)) for name, value in environment.items()}
-        with self.running(module, *arguments, environment=own, port=port) as child:
+        with self.running(module, *arguments, environment=own, port=port, program=program) as child:
             wait_until(
                 lambda: not child.is_running() or answers_ok(port, ready_path),
                 timeout_s=_START_TIMEOUT_S,
@@ -127,7 +138,7 @@ class Stage:
             yield child
 
     def _log(self, module: str) -> Path:
-        return Path(self._folder.name) / "logs" / f"{module}.log"
+        return Path(self._folder.name) / "logs" / f"{Path(module).name}.log"
 
 
 def _cpu_s(pid: int) -> float:

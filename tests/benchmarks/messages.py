@@ -4,17 +4,19 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
-Kind = Literal["webhooks", "requests"]
+Kind = Literal["webhooks", "requests", "refused"]
 KINDS: Final[tuple[Kind, ...]] = ("webhooks", "requests")
+"""Those that are recorded; `refused` is a request for an invoice without lines."""
 
 _EVENT: Final = Path(__file__).with_name("invoice_paid.json")
 _EVENT_ID: Final = "evt_" + "0" * 24
+_INVOICE_ID: Final = "in_1QXfKd2eZvKYlo2C4yQ8pRsW"
 _HEAD: Final = "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
 
@@ -29,7 +31,7 @@ class Shop:
     webhook_secret: str
 
     def path(self, kind: Kind) -> str:
-        """Return the path that accepts such messages."""
+        """Return the path that such messages are sent to."""
         if kind == "webhooks":
             return f"/webhooks/stripe/{self.connection_id}"
         tenant = f"/api/v1/apps/{self.app_id}/tenants/{self.tenant_id}"
@@ -38,19 +40,25 @@ class Shop:
 
 def writer(kind: Kind, shop: Shop) -> Callable[[], bytes]:
     """Return a function that writes another request at each call."""
-    return _webhooks(shop) if kind == "webhooks" else _requests(shop)
+    if kind == "webhooks":
+        return _webhooks(shop)
+    lines: dict[str, object] = {} if kind == "requests" else {"lineItems": []}
+    return _requests(shop, invoice_request(shop.tenant_id) | lines)
 
 
 def _webhooks(shop: Shop) -> Callable[[], bytes]:
-    """Write deliveries of snapshot events, signed, each with an event id of its own."""
-    before, after = _EVENT.read_bytes().split(_EVENT_ID.encode())
-    size = len(before) + len(_EVENT_ID) + len(after)
+    """Write deliveries of snapshot events, signed, each with an event and an invoice of its own."""
+    event = _EVENT.read_bytes()
+    size = len(event)
+    before, after = event.split(_EVENT_ID.encode())
     head = _HEAD.format(path=shop.path("webhooks")) + f"content-length: {size}\r\n"
     head_bytes, key = head.encode(), shop.webhook_secret.encode()
     fresh = _fresh_names("evt_", length=len(_EVENT_ID))
+    fresh_invoice = _fresh_names("in_", length=len(_INVOICE_ID))
+    invoice_id = _INVOICE_ID.encode()
 
     def write() -> bytes:
-        body = b"%s%s%s" % (before, fresh(), after)
+        body = b"%s%s%s" % (before, fresh(), after.replace(invoice_id, fresh_invoice()))
         occurred_at = b"%d" % time.time()
         signature = hmac.digest(key, b"%s.%s" % (occurred_at, body), "sha256").hex().encode()
         return b"%sstripe-signature: t=%s,v1=%s\r\n\r\n%s" % (
@@ -63,9 +71,9 @@ def _webhooks(shop: Shop) -> Callable[[], bytes]:
     return write
 
 
-def _requests(shop: Shop) -> Callable[[], bytes]:
+def _requests(shop: Shop, document: Mapping[str, object]) -> Callable[[], bytes]:
     """Write requests for an invoice that do not wait, each with an idempotency key of its own."""
-    body = json.dumps(invoice_request(shop.tenant_id)).encode()
+    body = json.dumps(document).encode()
     headers = {
         "x-api-key": shop.write_key,
         "x-api-key-type": "write",

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
 from typing import Final
 
 from psycopg.conninfo import conninfo_to_dict
@@ -16,7 +18,7 @@ from eventlog.database.migrate import migrate
 from eventlog.security.vault import Vault
 from tests.benchmarks.app_fixture import make_shop
 from tests.benchmarks.environment import Child, Stage
-from tests.benchmarks.messages import Kind, Shop
+from tests.benchmarks.messages import KINDS, Kind, Shop
 from tests.benchmarks.workload import Effort
 
 _RIVALS: Final = "tests.benchmarks.baselines"
@@ -26,6 +28,8 @@ _TOPICS: Final[dict[Kind, str]] = {
 }
 OK: Final = 200
 _ACCEPTED: Final = 202
+SYNC_ENGINE: Final = "stripe_sync_engine"
+_SYNC_ENGINE_SERVER: Final = Path(__file__).with_name("stripe_sync_engine.mjs")
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,22 @@ class Contender:
     dsn: str | None
     events_table: tuple[str, str] = ("eventlog", "events")
     accepted: int = OK
+    kinds: tuple[Kind, ...] = KINDS
+    followers: Child | None = None
+    """The projections that read what this server records."""
 
     def recorded(self, kind: Kind) -> int:
         """Count what it recorded of one kind."""
-        query = SQL("SELECT count(*) FROM {} WHERE topic = %s").format(
-            Identifier(*self.events_table)
-        )
+        counted = "SELECT count(*) FROM {}"
+        if self.name == SYNC_ENGINE:
+            query, values = SQL(counted), []
+        else:
+            query, values = SQL(counted + " WHERE topic = %s"), [_TOPICS[kind]]
         assert self.dsn is not None
         with connect(self.dsn, application_name="benchmark") as connection:
-            row = connection.execute(query, [_TOPICS[kind]]).fetchone()
+            row = connection.execute(
+                query.format(Identifier(*self.events_table)), values
+            ).fetchone()
         return 0 if row is None else int(row[0])
 
 
@@ -62,7 +73,7 @@ def contenders(stage: Stage, effort: Effort) -> Iterator[tuple[Shop, list[Conten
         "BILLHOOK_PROCESSES": processes,
     }
     with ExitStack() as stack:
-        stack.enter_context(stage.running("projections", environment=ours))
+        followers = stack.enter_context(stage.running("projections", environment=ours))
 
         def rival(name: str, **settings: str) -> Child:
             own = {"BENCHMARK_PORT": "{port}", "BENCHMARK_PROCESSES": processes, **settings}
@@ -85,9 +96,37 @@ def contenders(stage: Stage, effort: Effort) -> Iterator[tuple[Shop, list[Conten
                 Contender("noop", noop, None),
                 Contender("eventsourcing", saving, saving_dsn, ("public", "billhook_events")),
                 Contender("group_commit", appending, appending_dsn),
-                Contender("service", service, dsn, accepted=_ACCEPTED),
+                Contender("service", service, dsn, accepted=_ACCEPTED, followers=followers),
+                *_sync_engine(stage, stack, effort, shop),
             ],
         )
+
+
+def _sync_engine(stage: Stage, stack: ExitStack, effort: Effort, shop: Shop) -> list[Contender]:
+    """Serve by stripe-sync-engine, where a folder with its packages is given."""
+    if effort.sync_engine is None:
+        return []
+    dsn = stage.empty_database("sync_engine")
+    with connect(dsn, application_name="benchmark") as connection:
+        connection.execute("CREATE ROLE postgres")  # its migrations name this role
+    own = {
+        "PEER_FOLDER": effort.sync_engine,
+        "PEER_PORT": "{port}",
+        "PEER_DSN": dsn,
+        "PEER_SECRET": shop.webhook_secret,
+    }
+    server = stage.serving(
+        str(_SYNC_ENGINE_SERVER),
+        environment=own,
+        ready_path="/",
+        program=(which("node") or "node",),
+    )
+    table = ("stripe", "invoices")
+    return [
+        Contender(
+            SYNC_ENGINE, stack.enter_context(server), dsn, events_table=table, kinds=("webhooks",)
+        )
+    ]
 
 
 def eventsourcing_settings(dsn: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ class Effort:
     """Rounds and their length; what is compared takes turns in each round."""
 
     rounds: int
+    ack_rounds: int
     ack_s: float
     warm_up_s: float
     append_s: float
@@ -26,10 +27,13 @@ class Effort:
     # Of the audited connection; reconciliation has a fifth of it.
     audit_calls_per_s: int = 100
     audit_objects: int = 100_000
+    # A folder with the npm packages @supabase/stripe-sync-engine and stripe.
+    sync_engine: str | None = None
 
 
 FULL: Final = Effort(
     rounds=3,
+    ack_rounds=5,
     ack_s=1.5,
     warm_up_s=0.4,
     append_s=1.0,
@@ -44,6 +48,7 @@ FULL: Final = Effort(
 )
 QUICK: Final = Effort(
     rounds=1,
+    ack_rounds=1,
     ack_s=0.5,
     warm_up_s=0.2,
     append_s=0.3,
