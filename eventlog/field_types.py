@@ -47,9 +47,9 @@ def check_field_types(event: DomainEventProtocol[UUID]) -> None:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         faults = ", ".join(sorted({".".join(map(str, fault["loc"])) for fault in found}))
         raise EventNotStorable(f"{kind.__name__} has fields of another type: {faults}") from None
-    for name, value in fields.items():
-        longest = longest_key(name)
-        if longest is not None and isinstance(value, str) and len(value) > longest:
+    for name, longest in _longest_keys(kind):
+        value = fields.get(name)
+        if isinstance(value, str) and len(value) > longest:
             raise EventNotStorable(f"{kind.__name__}.{name} is longer than {longest} characters")
 
 
@@ -59,11 +59,22 @@ def longest_key(name: str) -> int | None:
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    hints = {
+def _longest_keys(kind: type) -> list[tuple[str, int]]:
+    """Return the fields of an event class that are keys, with their bounds."""
+    bounds = ((name, longest_key(name)) for name in _field_hints(kind))
+    return [(name, longest) for name, longest in bounds if longest is not None]
+
+
+def _field_hints(kind: type) -> dict[str, Any]:
+    return {
         name: hint
         for name, hint in get_type_hints(kind).items()
         if name not in _LIBRARY_FIELDS and get_origin(hint) is not ClassVar and name.islower()
     }
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    hints = _field_hints(kind)
     make: Any = TypedDict  # its fields are known at run time alone
     return TypeAdapter(with_config(_STRICT)(make("Fields", hints, total=False)))

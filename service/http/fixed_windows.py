@@ -65,7 +65,7 @@ class FixedWindows:
     def _drop_ended(self) -> None:
         now_s = self._clock_s()
         while self._windows:
-            oldest = next(iter(self._windows))
-            if self._windows[oldest].ends_at_s > now_s:
+            oldest, window = next(iter(self._windows.items()))
+            if window.ends_at_s > now_s:
                 return
             del self._windows[oldest]
