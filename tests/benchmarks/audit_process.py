@@ -21,7 +21,7 @@ from tests.support.processes import ending_with_tests
 
 _SAMPLE_S: Final = 0.2
 # As the scheduler's threads have it.
-_NICENESS: Final = "10"
+NICENESS: Final = 10
 
 
 class AuditProcess:
@@ -32,7 +32,7 @@ class AuditProcess:
         command = [sys.executable, "-m", "cli", "reconcile", "run", *arguments]
         self._started_s = time.monotonic()
         self._process = subprocess.Popen(
-            ["nice", "-n", _NICENESS, *ending_with_tests(command)],
+            ["nice", "-n", str(NICENESS), *ending_with_tests(command)],
             env=environment,
             stdout=self._output,
         )

@@ -2,20 +2,24 @@
 
 import json
 import os
+import sqlite3
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Final
 
+import psutil
+
 from cli.local.files import saved_settings
 from eventlog import persistence
 from eventlog.log import Log
 from projections.work.open_items import OpenItems
-from tests.benchmarks.audit_process import AuditProcess
+from tests.benchmarks.audit_process import NICENESS, AuditProcess
 from tests.benchmarks.bulk_history import fill
 from tests.benchmarks.bulkheads import PostLoad
 from tests.benchmarks.environment import Stage
@@ -104,12 +108,14 @@ def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]
         System(Path(folder)) as system,
         system.account() as account,
         system.caller() as caller,
+        ExitStack() as stack,
     ):
         made = fill(system, account, objects=objects)
-        rate = str(effort.audit_calls_per_s)
+        provider = stack.enter_context(_copied_provider(system, Path(folder)))
         environment = {**os.environ, **saved_settings(system.data_dir)} | dict.fromkeys(
-            _RATES, rate
+            _RATES, str(effort.audit_calls_per_s)
         )
+        environment["BILLHOOK_STRIPE_API_BASE"] = provider
         load = PostLoad(system, caller, requests=effort.requests, callers=_CALLERS)
         load.times_s()  # warms up connections and caches
         arguments = ["--app", system.demo["app_slug"], "--connection", "stripe-1", "--json"]
@@ -141,6 +147,24 @@ def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]
     if ratio > _MOST_CALLERS_RATIO:
         report.fail(f"callers' p95 is {ratio} times its quiet value beside an audit")
     return found
+
+
+@contextmanager
+def _copied_provider(system: System, folder: Path) -> Iterator[str]:
+    """Run a second sandbox with a copy of the first one's objects; its URL.
+
+    A provider answers an audit and callers side by side; one sandbox would answer them in turn.
+    """
+    copy = folder / "copied-provider"
+    copy.mkdir()
+    with (
+        closing(sqlite3.connect(system.data_dir / "sandbox.sqlite")) as source,
+        closing(sqlite3.connect(copy / "sandbox.sqlite")) as target,
+    ):
+        source.backup(target)
+    with SandboxProcess(folder=copy) as provider:
+        psutil.Process(provider.pid).nice(NICENESS)
+        yield provider.url
 
 
 def _by_turns(audit: AuditProcess, load: PostLoad) -> tuple[list[float], list[float]]:

@@ -89,11 +89,11 @@ def endpoint_of(method: str, url: str) -> str:
 
 
 class _AnswerHeaders(CaseInsensitiveDict[str]):
-    """The headers of an answer whose content the SDK does not get."""
+    """The headers of an answer whose content the SDK does not get; `parsed` has it."""
 
-    def __init__(self, headers: Mapping[str, str], content: bytes) -> None:
+    def __init__(self, headers: Mapping[str, str], parsed: dict[str, Any]) -> None:
         super().__init__(headers)
-        self.content = content
+        self.parsed = parsed
 
 
 def _session(api_base: str) -> requests.Session:
@@ -147,13 +147,13 @@ class _HttpClient(stripe.RequestsClient):
                 error.should_retry = False
             raise
         call_results.record(answered=True)
-        self._check_response(content, status)
+        parsed = self._check_response(content, status)
         if self._builds_objects or status >= HTTPStatus.BAD_REQUEST:
             return content, status, answered
-        return b"{}", status, _AnswerHeaders(answered, content)
+        return b"{}", status, _AnswerHeaders(answered, parsed)
 
-    def _check_response(self, content: bytes, status: int) -> None:
-        """Reject an answer that is not JSON or is of the other mode."""
+    def _check_response(self, content: bytes, status: int) -> dict[str, Any]:
+        """Parse an answer. Rejects one that is not JSON or is of the other mode."""
         try:
             parsed = orjson.loads(content)
         except orjson.JSONDecodeError as error:
@@ -163,7 +163,7 @@ class _HttpClient(stripe.RequestsClient):
         if status >= HTTPStatus.BAD_REQUEST:
             if not isinstance(parsed.get("error"), dict):
                 raise _unreadable(status)
-            return
+            return parsed
         listed = parsed.get("data") if parsed.get("object") == "list" else None
         items = listed if isinstance(listed, list) else []
         for item in [parsed, *(item for item in items if isinstance(item, dict))]:
@@ -172,6 +172,7 @@ class _HttpClient(stripe.RequestsClient):
                     f"Stripe answers with objects that are not of {self._mode} mode: "
                     "the key belongs to the other mode"
                 )
+        return parsed
 
 
 def _unreadable(status: int) -> GatewayUnavailable:
@@ -189,8 +190,9 @@ def call_stripe(call: Callable[[], Answer]) -> Answer:
 def json_of(answer: Answer) -> dict[str, Any]:
     """Parse the bytes that Stripe sent, not the SDK's objects."""
     response = answer.last_response
-    is_ours = isinstance(response.headers, _AnswerHeaders)
-    parsed: dict[str, Any] = orjson.loads(response.headers.content if is_ours else response.body)
+    if isinstance(response.headers, _AnswerHeaders):
+        return response.headers.parsed
+    parsed: dict[str, Any] = orjson.loads(response.body)
     return parsed
 
 

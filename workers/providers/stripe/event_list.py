@@ -58,7 +58,11 @@ class StripeEventList:
         await_rate_limit: AwaitRateLimit | None = None,
     ) -> None:
         self._events = open_client(
-            api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
+            api_key,
+            api_base=api_base,
+            mode=mode,
+            await_rate_limit=await_rate_limit,
+            builds_objects=False,
         ).v1.events
 
     def newest_s(self) -> int:

@@ -72,7 +72,11 @@ class StripeHistory:
         call_with_retries: RetryingCaller | None = None,
     ) -> None:
         self._client = open_client(
-            api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
+            api_key,
+            api_base=api_base,
+            mode=mode,
+            await_rate_limit=await_rate_limit,
+            builds_objects=False,
         )
         self._call_with_retries = call_with_retries or RetryingCaller()
 
@@ -202,7 +206,7 @@ class StripeHistory:
         return page_of(self._get(what, params))
 
     def _get(self, what: str, params: dict[str, Any]) -> _Raw:
-        """Fetch raw bytes: building the SDK's objects takes longer than all else together."""
+        """Fetch an object or a list."""
 
         def call() -> _Raw:
             return _Raw(self._client.raw_request("get", f"/v1/{what}", **params))
