@@ -1,6 +1,6 @@
 """Moving in with a long history: killed twice on the way, its sums are the ledger's in the end.
 
-`make test-all` has 2,000 invoices; BILLHOOK_TEST_HISTORY=10000 says how many otherwise (with `-s`
+`make test-all` has 800 invoices; BILLHOOK_TEST_HISTORY=10000 says how many otherwise (with `-s`
 for the figures).
 """
 
@@ -25,8 +25,8 @@ from tests.support.processes import ending_with_tests
 from tests.support.stripe_account import Account
 from tests.support.system import Caller, Json, System, eventually
 
-INVOICES = int(os.environ.get("BILLHOOK_TEST_HISTORY", "2000"))
-AT_ONCE = 500
+INVOICES = int(os.environ.get("BILLHOOK_TEST_HISTORY", "800"))
+AT_ONCE = 200
 DAY_S = 86400
 PER_ROUND_S = 60
 

@@ -18,12 +18,15 @@ import uvloop
 from starlette.applications import Starlette
 
 from domain.apps.api_keys import KEY_BYTES, new_key
+from domain.apps.app import App
 from domain.apps.commands import ChangeApp, CreateApp, CreateKey, SetConnection
-from domain.apps.connection import secret_context
+from domain.apps.connection import Connection, secret_context
 from domain.core import ids
 from domain.core.providers import Mode, Provider
 from domain.invoices.invoice import Invoice
 from domain.tenants.commands import SetTenant
+from domain.tenants.customer_claim import claims_for
+from domain.tenants.tenant import Tenant
 from eventlog.security.vault import Vault
 from projections.engine.runner import Projections
 from service.app import create_app
@@ -155,28 +158,38 @@ class Shop:
     key_ids: dict[str, UUID] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # The tenant first: `access` passes at once only what ends in an event of its own.
-        self.set_tenant(self.tenant_id)
+        """Record everything in one append: each append wakes every projection."""
+        at = now()
+        tenant = self._tenant_command(self.tenant_id)
+        claims = claims_for(tenant, {}, find=lambda *_: None, occurred_at=at)
         create = CreateApp(app_id=self.app_id, name="Shop", slug="shop", actor="operator")
-        self.billing.create_app(create, occurred_at=now())
+        app = App.create(create, occurred_at=at)
         for kind in ("read", "write", "admin"):
-            self.add_key(kind)
-        self.set_connection(self.connection, connection_id=self.connection_id)
-        self.change(default_connections={self.provider: self.connection})
+            app.add_key(self._new_key(kind), occurred_at=at)
+        connection = Connection.create(
+            self._connection_command(self.connection),
+            connection_id=self.connection_id,
+            occurred_at=at,
+        )
+        defaults = {self.provider: self.connection}
+        change = ChangeApp(app_id=self.app_id, actor="operator", default_connections=defaults)
+        app.change(change, occurred_at=at)
+        # The app last: `access` passes at once only what ends in an event of its own.
+        made = [Tenant.create(tenant, occurred_at=at), *claims, connection, app]
+        self.billing.save(*made)
         self.service.wait_for_projection("access")
 
     def set_tenant(self, tenant_id: UUID) -> None:
-        self.billing.set_tenant(
-            SetTenant(
-                app_id=self.app_id,
-                tenant_id=tenant_id,
-                contact_body=None,
-                customers={
-                    self.connection: "cus_1" if tenant_id == self.tenant_id else f"cus_{tenant_id}"
-                },
-                actor="operator",
-            ),
-            occurred_at=now(),
+        self.billing.set_tenant(self._tenant_command(tenant_id), occurred_at=now())
+
+    def _tenant_command(self, tenant_id: UUID) -> SetTenant:
+        customer = "cus_1" if tenant_id == self.tenant_id else f"cus_{tenant_id}"
+        return SetTenant(
+            app_id=self.app_id,
+            tenant_id=tenant_id,
+            contact_body=None,
+            customers={self.connection: customer},
+            actor="operator",
         )
 
     @property
@@ -184,39 +197,41 @@ class Shop:
         return self.service.context.recording.billing
 
     def add_key(self, kind: Any) -> None:
+        self.billing.create_key(self._new_key(kind), occurred_at=now())
+
+    def _new_key(self, kind: Any) -> CreateKey:
         key = new_key(kind, uuid4().bytes + uuid4().bytes[: KEY_BYTES - 16])
-        key_id = uuid4()
-        self.billing.create_key(
-            CreateKey(
-                app_id=self.app_id,
-                key_id=key_id,
-                kind=kind,
-                key_sha256=key.sha256,
-                prefix=key.prefix,
-                actor="operator",
-            ),
-            occurred_at=now(),
+        self.keys[kind], self.key_ids[kind] = key.text, uuid4()
+        return CreateKey(
+            app_id=self.app_id,
+            key_id=self.key_ids[kind],
+            kind=kind,
+            key_sha256=key.sha256,
+            prefix=key.prefix,
+            actor="operator",
         )
-        self.keys[kind], self.key_ids[kind] = key.text, key_id
 
     def set_connection(
         self, name: str, *, connection_id: UUID | None = None, mode: Mode | None = None
     ) -> None:
-        context, vault = secret_context(self.app_id, name), Vault([MASTER_KEY])
         self.billing.set_connection(
-            SetConnection(
-                app_id=self.app_id,
-                name=name,
-                provider=self.provider,
-                mode=mode or self.mode,
-                sealed_key=vault.seal("sk_test_1", context=context),
-                sealed_webhook_secrets=[
-                    vault.seal(secret, context=context) for secret in self.webhook_secrets
-                ],
-                actor="operator",
-            ),
+            self._connection_command(name, mode=mode),
             new_connection_id=connection_id or uuid4(),
             occurred_at=now(),
+        )
+
+    def _connection_command(self, name: str, *, mode: Mode | None = None) -> SetConnection:
+        context, vault = secret_context(self.app_id, name), Vault([MASTER_KEY])
+        return SetConnection(
+            app_id=self.app_id,
+            name=name,
+            provider=self.provider,
+            mode=mode or self.mode,
+            sealed_key=vault.seal("sk_test_1", context=context),
+            sealed_webhook_secrets=[
+                vault.seal(secret, context=context) for secret in self.webhook_secrets
+            ],
+            actor="operator",
         )
 
     def change(self, **changes: Any) -> None:

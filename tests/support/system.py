@@ -28,18 +28,24 @@ DEMO_STRIPE_KEY = "sk_test_billhook_demo"
 DEMO_MOLLIE_KEY = "test_billhook_demo"
 _START_TIMEOUT_S = 2 * DEADLINE_S
 _STOP_TIMEOUT_S = DEADLINE_S
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.25
 
 
 def eventually(look: Callable[[], T], *, timeout_s: float = DEADLINE_S) -> T:
-    """Repeat a query until it returns a value; on a time-out the error shows the last one."""
-    deadline = time.monotonic() + timeout_s
+    """Repeat a query until it returns a value; on a time-out the error shows the last one.
+
+    Pauses grow: a query costs the system more than the test waits longer.
+    """
+    deadline, pause_s = time.monotonic() + timeout_s, _FIRST_PAUSE_S
     while True:
         seen = look()
         if seen:
             return seen
         if time.monotonic() > deadline:
             raise AssertionError(f"not in {timeout_s} s; seen last: {seen!r}")
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 
 _FOR_TESTS = {

@@ -10,6 +10,15 @@ from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Given, Happened, happened
+from tests.domain.invoices.histories import (
+    ACTION,
+    FAILED,
+    ISSUED,
+    PAID,
+    REQUESTED,
+    UNCOLLECTIBLE,
+    given_created,
+)
 from tests.domain.invoices.provider_updates import (
     answered,
     attempt,
@@ -18,19 +27,6 @@ from tests.domain.invoices.provider_updates import (
     snapshot,
 )
 
-REQUESTED = happened(e.InvoiceRequested)
-CREATED = happened(e.ProviderInvoiceCreated)
-ISSUED = happened(e.InvoiceIssued)
-FAILED = happened(pe.PaymentFailed)
-ACTION = happened(pe.PaymentActionRequired)
-PAID = happened(pe.PaymentSucceeded)
-UNCOLLECTIBLE = happened(e.MarkedUncollectible)
-
-
-def _given(*facts: Happened) -> Given[Invoice]:
-    return Given(Invoice, REQUESTED, CREATED, *facts)
-
-
 # Void and written off.
 
 
@@ -38,7 +34,7 @@ def _given(*facts: Happened) -> Given[Invoice]:
 def test_voiding_ends_what_is_unpaid(before: Happened) -> None:
     history = (ISSUED,) if before is ISSUED else (ISSUED, before)
     (
-        _given(*history)
+        given_created(*history)
         .when(delivered(snapshot("void", attempt_count=1, as_of=200)))
         .then(happened(e.InvoiceVoided, source="webhook"))
         .answering(Effect.CHANGED)
@@ -59,7 +55,7 @@ def test_a_void_that_overtakes_everything_brings_the_issue_along() -> None:
 def test_writing_off_ends_our_trying(before: Happened) -> None:
     history = (ISSUED,) if before is ISSUED else (ISSUED, before)
     (
-        _given(*history)
+        given_created(*history)
         .when(delivered(snapshot("uncollectible", attempt_count=1, as_of=200)))
         .then(happened(e.MarkedUncollectible))
         .showing(status=status.UNCOLLECTIBLE, in_progress=False)
@@ -68,7 +64,7 @@ def test_writing_off_ends_our_trying(before: Happened) -> None:
 
 def test_what_was_written_off_can_still_be_paid() -> None:
     (
-        _given(ISSUED, FAILED, UNCOLLECTIBLE)
+        given_created(ISSUED, FAILED, UNCOLLECTIBLE)
         .when(delivered(snapshot("paid", as_of=300)))
         .then(PAID)
         .showing(status=status.PAID, amount_paid_minor=TOTAL)
@@ -77,7 +73,7 @@ def test_what_was_written_off_can_still_be_paid() -> None:
 
 def test_what_was_written_off_does_not_open_again() -> None:
     (
-        _given(ISSUED, FAILED, UNCOLLECTIBLE)
+        given_created(ISSUED, FAILED, UNCOLLECTIBLE)
         .when(delivered(snapshot(attempt_count=1, as_of=300)))
         .then()
         .answering(Effect.STALE)
@@ -86,7 +82,7 @@ def test_what_was_written_off_does_not_open_again() -> None:
 
 def test_a_state_that_was_not_applied_is_not_confirmed() -> None:
     (
-        _given(ISSUED, PAID)
+        given_created(ISSUED, PAID)
         .when(answered(snapshot("void", attempt_count=1, amount_paid_minor=TOTAL, as_of=900)))
         .then()
         .answering(Effect.STALE)
@@ -96,7 +92,7 @@ def test_a_state_that_was_not_applied_is_not_confirmed() -> None:
 
 def test_what_the_provider_ended_while_a_payment_was_under_way_is_ended() -> None:
     (
-        _given(ISSUED, happened(pe.PaymentProcessing))
+        given_created(ISSUED, happened(pe.PaymentProcessing))
         .when(answered(snapshot("void", attempt_count=1, as_of=900)))
         .then(happened(e.InvoiceVoided))
         .answering(Effect.CHANGED)
@@ -106,7 +102,7 @@ def test_what_the_provider_ended_while_a_payment_was_under_way_is_ended() -> Non
 def test_money_that_comes_after_the_end_is_reported_once() -> None:
     snapshot_ = snapshot("paid", attempt_count=1, amount_paid_minor=TOTAL, as_of=900)
     (
-        _given(ISSUED, happened(e.InvoiceVoided))
+        given_created(ISSUED, happened(e.InvoiceVoided))
         .when(delivered(snapshot_))
         .then(happened(pe.UnexpectedPayment, amount_minor=TOTAL))
         .answering(Effect.UNEXPECTED)
@@ -122,7 +118,7 @@ def test_endings_twice_are_confirmed(
 ) -> None:
     ending = UNCOLLECTIBLE if fact is None else happened(fact)
     snapshot_: ProviderInvoice = snapshot(state, attempt_count=1, as_of=300)
-    decided = _given(ISSUED, ending).when(delivered(snapshot_))
+    decided = given_created(ISSUED, ending).when(delivered(snapshot_))
     decided.answering(Effect.CONFIRMED).then(happened(e.ProviderStateConfirmed))
 
 
@@ -139,12 +135,12 @@ def test_a_deleted_draft_cancels_an_invoice_without_steps_in_progress() -> None:
 
 
 def test_while_a_step_runs_a_deleted_draft_is_left_to_the_step() -> None:
-    _given().when(delivered(snapshot("deleted"))).then().answering(Effect.DEFERRED)
+    given_created().when(delivered(snapshot("deleted"))).then().answering(Effect.DEFERRED)
 
 
 def test_an_answer_that_the_draft_is_deleted_cancels() -> None:
     (
-        _given()
+        given_created()
         .when(answered(snapshot("deleted")))
         .then(happened(pe.PaymentCanceled))
         .showing(status=status.CANCELED)
@@ -153,7 +149,7 @@ def test_an_answer_that_the_draft_is_deleted_cancels() -> None:
 
 def test_the_deletion_of_a_rejected_draft_is_no_news() -> None:
     (
-        _given(happened(e.InvoiceRejected))
+        given_created(happened(e.InvoiceRejected))
         .when(delivered(snapshot("deleted")))
         .then()
         .answering(Effect.STALE)
@@ -181,7 +177,7 @@ def test_the_deletion_of_a_rejected_draft_is_no_news() -> None:
 )
 def test_nothing_un_pays_a_paid_invoice(snapshot_: ProviderInvoice) -> None:
     for source_of in (answered, delivered):
-        decided = _given(ISSUED, PAID).when(source_of(snapshot_))
+        decided = given_created(ISSUED, PAID).when(source_of(snapshot_))
         decided.showing(status=status.PAID, amount_paid_minor=TOTAL, in_progress=False)
         assert all(isinstance(fact, e.ProviderStateConfirmed) for fact in decided.new)
         assert decided.answer is not Effect.CHANGED
@@ -192,7 +188,7 @@ def test_nothing_un_pays_a_paid_invoice(snapshot_: ProviderInvoice) -> None:
 
 def test_money_for_another_object_is_reported_and_not_counted_as_paid() -> None:
     (
-        _given(ISSUED, PAID)
+        given_created(ISSUED, PAID)
         .when(delivered(snapshot("paid", id="in_2")))
         .then(
             happened(
@@ -215,7 +211,7 @@ def test_money_for_another_object_is_reported_and_not_counted_as_paid() -> None:
 def test_repeated_updates_of_another_object_count_its_amount_once() -> None:
     other = snapshot("paid", id="in_2")
     (
-        _given(ISSUED, PAID)
+        given_created(ISSUED, PAID)
         .when(delivered(other, event_type="invoice.paid"))
         .when(delivered(other, event_type="invoice.updated"))
         .then()
@@ -226,7 +222,7 @@ def test_repeated_updates_of_another_object_count_its_amount_once() -> None:
 
 def test_each_other_object_that_was_paid_counts() -> None:
     (
-        _given(ISSUED, PAID)
+        given_created(ISSUED, PAID)
         .when(delivered(snapshot("paid", id="in_2", amount_paid_minor=300)))
         .when(delivered(snapshot("paid", id="in_3", amount_paid_minor=500)))
         .then(happened(pe.UnexpectedPayment, provider_object_id="in_3"))
@@ -244,7 +240,7 @@ def test_each_other_object_that_was_paid_counts() -> None:
     ],
 )
 def test_another_object_without_money_is_no_matter(snapshot_: ProviderInvoice) -> None:
-    _given(ISSUED).when(answered(snapshot_)).then().answering(Effect.STALE)
+    given_created(ISSUED).when(answered(snapshot_)).then().answering(Effect.STALE)
 
 
 def test_an_imported_invoice_has_the_state_of_the_first_snapshot() -> None:

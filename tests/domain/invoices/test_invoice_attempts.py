@@ -8,7 +8,12 @@ from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
-from tests.domain.given import Given, Happened, happened
+from tests.domain.given import Given, happened
+from tests.domain.invoices.histories import (
+    ISSUED,
+    REQUESTED,
+    given_created,
+)
 from tests.domain.invoices.provider_updates import (
     answered,
     attempt,
@@ -17,19 +22,12 @@ from tests.domain.invoices.provider_updates import (
     snapshot,
 )
 
-REQUESTED = happened(e.InvoiceRequested)
-ISSUED = happened(e.InvoiceIssued)
-
-
-def _given(*facts: Happened) -> Given[Invoice]:
-    return Given(Invoice, REQUESTED, happened(e.ProviderInvoiceCreated), *facts)
-
 
 def test_a_second_refusal_for_another_reason_is_recorded() -> None:
     first = attempt("failed", as_of=100)
     other = payment("failed", code="expired_card", decline_code=None)
     (
-        _given(ISSUED)
+        given_created(ISSUED)
         .when(answered(first))
         .then(happened(pe.PaymentFailed))
         .when(answered(replace(first, payment=other, as_of=130)))
@@ -43,7 +41,7 @@ def test_a_second_refusal_for_another_reason_is_recorded() -> None:
 
 def test_a_step_that_gave_up_leaves_nothing_to_itself() -> None:
     (
-        _given(ISSUED, happened(e.StepGaveUp))
+        given_created(ISSUED, happened(e.StepGaveUp))
         .when(delivered(attempt("failed"), event_type="invoice.payment_failed"))
         .then()
         .answering(Effect.FETCH)
@@ -52,7 +50,7 @@ def test_a_step_that_gave_up_leaves_nothing_to_itself() -> None:
 
 def test_a_payment_that_a_webhook_settles_without_naming_it_stays_one_payment() -> None:
     paid = (
-        _given(ISSUED)
+        given_created(ISSUED)
         .when(answered(attempt("failed")))
         .when(delivered(snapshot("paid", as_of=900)))
         .showing(status=status.PAID)

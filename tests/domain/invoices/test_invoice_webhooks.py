@@ -10,6 +10,15 @@ from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Given, Happened, happened
+from tests.domain.invoices.histories import (
+    ACTION,
+    FAILED,
+    ISSUED,
+    PAID,
+    PROCESSING,
+    REQUESTED,
+    given_created,
+)
 from tests.domain.invoices.provider_updates import (
     answered,
     attempt,
@@ -18,25 +27,12 @@ from tests.domain.invoices.provider_updates import (
     snapshot,
 )
 
-REQUESTED = happened(e.InvoiceRequested)
-CREATED = happened(e.ProviderInvoiceCreated)
-ISSUED = happened(e.InvoiceIssued)
-FAILED = happened(pe.PaymentFailed)
-ACTION = happened(pe.PaymentActionRequired)
-PROCESSING = happened(pe.PaymentProcessing)
-PAID = happened(pe.PaymentSucceeded)
-
-
-def _given(*facts: Happened) -> Given[Invoice]:
-    return Given(Invoice, REQUESTED, CREATED, *facts)
-
-
 # Doubles and confirmations.
 
 
 def test_the_paid_webhook_after_a_paid_answer_confirms_it_by_its_type() -> None:
     (
-        _given(ISSUED, PAID)
+        given_created(ISSUED, PAID)
         .when(delivered(snapshot("paid", as_of=101), event_type="invoice.paid"))
         .then(
             happened(
@@ -55,7 +51,7 @@ def test_the_paid_webhook_after_a_paid_answer_confirms_it_by_its_type() -> None:
 def test_a_webhook_that_comes_twice_changes_nothing_the_second_time() -> None:
     paid = snapshot("paid", as_of=101)
     (
-        _given(ISSUED, ACTION)
+        given_created(ISSUED, ACTION)
         .when(delivered(paid))
         .then(happened(pe.PaymentSucceeded, source="webhook"))
         .answering(Effect.CHANGED)
@@ -66,7 +62,7 @@ def test_a_webhook_that_comes_twice_changes_nothing_the_second_time() -> None:
 
 
 def test_a_paid_webhook_of_the_very_second_of_the_answer_is_silent() -> None:
-    _given(ISSUED, PAID).when(delivered(snapshot("paid"))).then().answering(Effect.CONFIRMED)
+    given_created(ISSUED, PAID).when(delivered(snapshot("paid"))).then().answering(Effect.CONFIRMED)
 
 
 # Stale ones.
@@ -74,12 +70,12 @@ def test_a_paid_webhook_of_the_very_second_of_the_answer_is_silent() -> None:
 
 @pytest.mark.parametrize("late", [snapshot("draft"), snapshot(), snapshot(attempt_count=1)])
 def test_what_the_invoice_has_left_behind_is_stale(late: ProviderInvoice) -> None:
-    _given(ISSUED, PAID).when(delivered(late)).then().answering(Effect.STALE)
+    given_created(ISSUED, PAID).when(delivered(late)).then().answering(Effect.STALE)
 
 
 def test_a_webhook_with_smaller_counters_is_stale_even_if_its_time_is_newer() -> None:
     (
-        _given(ISSUED, FAILED)
+        given_created(ISSUED, FAILED)
         .when(delivered(snapshot(attempt_count=0, as_of=500)))
         .then()
         .answering(Effect.STALE)
@@ -88,7 +84,7 @@ def test_a_webhook_with_smaller_counters_is_stale_even_if_its_time_is_newer() ->
 
 def test_an_older_announcement_is_stale() -> None:
     late = snapshot(attempt_count=1, as_of=90, event_payment_state="requires_action")
-    _given(ISSUED, FAILED).when(delivered(late)).then().answering(Effect.STALE)
+    given_created(ISSUED, FAILED).when(delivered(late)).then().answering(Effect.STALE)
 
 
 # Overtaking the answer of the running step.
@@ -96,7 +92,7 @@ def test_an_older_announcement_is_stale() -> None:
 
 @pytest.mark.parametrize("overtaking", [snapshot("draft"), snapshot(), attempt("failed")])
 def test_while_a_step_runs_open_states_are_left_to_its_answer(overtaking: ProviderInvoice) -> None:
-    for given in (Given(Invoice, REQUESTED), _given(), _given(ISSUED)):
+    for given in (Given(Invoice, REQUESTED), given_created(), given_created(ISSUED)):
         decided = given.when(delivered(overtaking))
         assert decided.answer in {Effect.DEFERRED, Effect.STALE, Effect.CONFIRMED}
         decided.then().showing(in_progress=True)
@@ -104,7 +100,7 @@ def test_while_a_step_runs_open_states_are_left_to_its_answer(overtaking: Provid
 
 def test_a_paid_webhook_that_overtakes_the_answer_settles_and_the_answer_confirms() -> None:
     (
-        _given(ISSUED)
+        given_created(ISSUED)
         .when(delivered(snapshot("paid", as_of=100), event_type="invoice.paid"))
         .then(happened(pe.PaymentSucceeded, source="webhook", method=None))
         .showing(status=status.PAID, in_progress=False)
@@ -126,7 +122,7 @@ def test_a_paid_webhook_that_overtakes_even_the_issue_brings_it_along() -> None:
 
 def test_a_finalising_answer_after_the_paid_webhook_changes_nothing() -> None:
     (
-        _given()
+        given_created()
         .when(delivered(snapshot("paid", as_of=105)))
         .when(answered(snapshot(as_of=106), charging=True))
         .then()
@@ -140,7 +136,7 @@ def test_a_finalising_answer_after_the_paid_webhook_changes_nothing() -> None:
 
 def test_an_open_state_with_larger_counters_is_fetched() -> None:
     (
-        _given(ISSUED, FAILED)
+        given_created(ISSUED, FAILED)
         .when(delivered(snapshot(attempt_count=2, as_of=200)))
         .then()
         .answering(Effect.FETCH)
@@ -150,7 +146,7 @@ def test_an_open_state_with_larger_counters_is_fetched() -> None:
 def test_an_attempt_by_the_customer_is_fetched_though_no_counter_has_grown() -> None:
     announced = snapshot(attempt_count=1, as_of=200, event_payment_state="failed")
     (
-        _given(ISSUED, ACTION)
+        given_created(ISSUED, ACTION)
         .when(delivered(announced, event_type="invoice.payment_failed"))
         .then()
         .answering(Effect.FETCH)
@@ -159,23 +155,23 @@ def test_an_attempt_by_the_customer_is_fetched_though_no_counter_has_grown() -> 
 
 def test_an_announcement_of_the_same_second_with_the_recorded_outcome_is_confirmed() -> None:
     announced = snapshot(attempt_count=1, event_payment_state="failed")
-    _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.CONFIRMED)
+    given_created(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.CONFIRMED)
 
 
 def test_an_announcement_of_the_same_second_with_another_outcome_is_fetched() -> None:
     announced = snapshot(attempt_count=1, event_payment_state="requires_action")
-    _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.FETCH)
+    given_created(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.FETCH)
 
 
 def test_an_ambiguous_announcement_while_a_step_runs_is_fetched() -> None:
     announced = snapshot(as_of=101, event_payment_state="failed")
     issued = happened(e.InvoiceIssued, charging=True, progress=[1, 0, 0, 0])
-    _given(issued).when(delivered(announced)).then().answering(Effect.FETCH)
+    given_created(issued).when(delivered(announced)).then().answering(Effect.FETCH)
 
 
 def test_a_webhook_that_announces_nothing_new_confirms_an_open_invoice() -> None:
     (
-        _given(ISSUED, FAILED)
+        given_created(ISSUED, FAILED)
         .when(delivered(snapshot(attempt_count=1, as_of=130)))
         .then(happened(e.ProviderStateConfirmed, as_of=130))
         .answering(Effect.CONFIRMED)
@@ -186,7 +182,7 @@ def test_a_webhook_that_announces_nothing_new_confirms_an_open_invoice() -> None
 def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announcement_old() -> None:
     refused = snapshot(attempt_count=1, as_of=104, event_payment_state="failed")
     (
-        _given(ISSUED, ACTION)
+        given_created(ISSUED, ACTION)
         .when(delivered(snapshot(attempt_count=1, as_of=105)))
         .answering(Effect.CONFIRMED)
         .when(delivered(refused, event_type="invoice.payment_failed"))
@@ -201,7 +197,7 @@ def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announceme
 def test_the_required_fetch_decides() -> None:
     announced = snapshot(attempt_count=1, as_of=200, event_payment_state="failed")
     (
-        _given(ISSUED, ACTION)
+        given_created(ISSUED, ACTION)
         .when(delivered(announced))
         .answering(Effect.FETCH)
         .when(answered(attempt("failed", as_of=200)))
@@ -216,7 +212,7 @@ def test_the_required_fetch_decides() -> None:
 @pytest.mark.parametrize("before", [FAILED, ACTION, PROCESSING])
 def test_a_paid_webhook_ends_every_attempt_well(before: Happened) -> None:
     (
-        _given(ISSUED, before)
+        given_created(ISSUED, before)
         .when(delivered(snapshot("paid", as_of=200)))
         .then(happened(pe.PaymentSucceeded, amount_minor=TOTAL, source="webhook"))
         .showing(status=status.PAID, amount_paid_minor=TOTAL, failure=None, next_action=None)
@@ -226,7 +222,7 @@ def test_a_paid_webhook_ends_every_attempt_well(before: Happened) -> None:
 def test_a_refusal_that_arrives_after_the_money_is_history() -> None:
     refused = snapshot(attempt_count=1, as_of=99, event_payment_state="failed")
     (
-        _given(ISSUED, PAID)
+        given_created(ISSUED, PAID)
         .when(delivered(refused, event_type="invoice.payment_failed"))
         .then()
         .answering(Effect.STALE)

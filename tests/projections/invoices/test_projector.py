@@ -1,7 +1,8 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from domain.invoices.events import InvoiceEvent
 from domain.invoices.fold import fold
 from domain.invoices.view import InvoiceView
 from eventlog.codec import Codec
-from eventlog.database.connect import connect, connect_async
+from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
 from projections.invoices import projector as invoices_projector
@@ -24,10 +25,12 @@ from projections.invoices.search_terms import index_terms, term_sources
 from projections.invoices.timeline import is_hidden
 from projections.reports.invoice_sums import Amount, Part, parts_of, refusal_in
 from projections.reports.time_units import units_of
+from tests.projections.crashing_batches import project, split
 from tests.projections.harness import confirm, folds, issue, pay, projecting, requested, rows
 from tests.projections.random_events import logs
 
 SCHEMA = "read_invoices_g1"
+HANDLER = partial(invoices_projector.handler, SCHEMA)
 
 
 def wipe(database: str) -> None:
@@ -37,39 +40,13 @@ def wipe(database: str) -> None:
             connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table.name)))
 
 
-async def project(database: str, batches: Sequence[tuple[Sequence[RecordedEvent], bool]]) -> None:
-    """Fold batches, each in its transaction; those marked crash once before they are committed."""
-    connection = await connect_async(database, application_name="test")
-    async with connection:
-        for batch, crashes in batches:
-            for dies in (True, False) if crashes else (False,):
-                handle = invoices_projector.handler(SCHEMA)  # a restart remembers nothing
-                async with (
-                    connection.transaction(force_rollback=dies),
-                    connection.cursor() as cursor,
-                ):
-                    await handle(cursor, batch)
-
-
-def split(
-    log: list[RecordedEvent], boundaries: random.Random
-) -> list[tuple[list[RecordedEvent], bool]]:
-    batches = []
-    rest = log
-    while rest:
-        size = boundaries.randint(1, 6)
-        batches.append((rest[:size], boundaries.random() < 0.2))
-        rest = rest[size:]
-    return batches
-
-
 @settings(max_examples=60)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_equal_the_fold_of_each_stream_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     wipe(database)
-    asyncio.run(project(database, split(log, boundaries)))
+    asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
     events = [Codec().decode(recorded) for recorded in log]
     assert rows(database) == folds(events)
     assert_columns_follow_the_view(database)
@@ -201,7 +178,7 @@ def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> 
         id=2,
     )
     with pytest.raises(VersionGap) as caught:
-        asyncio.run(project(database, [([late], False)]))
+        asyncio.run(project(database, [([late], False)], handler=HANDLER))
     assert (caught.value.stream, caught.value.version, caught.value.offered) == (invoice.id, 0, 2)
 
 

@@ -24,6 +24,7 @@ from projections.reports.recurring_queries import (
     RecurringRow,
 )
 from projections.reports.time_units import quarter_of, units_of
+from tests.projections.crashing_batches import project, split
 from tests.projections.harness import append, projecting, reading
 from tests.projections.random_events import AT, recorded
 from tests.projections.subscriptions.random_events import (
@@ -33,13 +34,7 @@ from tests.projections.subscriptions.random_events import (
     provider_subscription,
     started,
 )
-from tests.projections.subscriptions.test_subscriptions import (
-    empty,
-    folds,
-    naive_sums,
-    project,
-    split,
-)
+from tests.projections.subscriptions.test_subscriptions import HANDLER, empty, folds, naive_sums
 
 QUARTER = timedelta(minutes=15)
 _STATES: tuple[SubscriptionState, ...] = (
@@ -146,7 +141,7 @@ def test_start_and_movements_are_the_end_and_what_had_been_reported_by_then(
     *begins, end = [AT + many * QUARTER for many in moments]
 
     async def scenario() -> None:
-        await project(database, split(log, boundaries))
+        await project(database, split(log, boundaries), handler=HANDLER)
         async with reading(database) as books:
             filters = ReportFilter(app_id=APP)
             rows = await RecurringQueries(books.pool).moved(filters, begins=begins, end=end)
@@ -175,7 +170,7 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
     database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     empty(database)
-    asyncio.run(project(database, split(log, boundaries)))
+    asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
     with connect(database, application_name="test") as connection:
         found = connection.execute(
             "SELECT subscription_id, mode, currency, provider, connection, kind, moved_at,"

@@ -1,8 +1,9 @@
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from domain.subscriptions.events import SubscriptionEvent
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView, fold
 from eventlog.codec import Codec
-from eventlog.database.connect import connect, connect_async
+from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
 from projections.engine.errors import BadCursor, VersionGap
 from projections.engine.rebuild import rebuild
@@ -23,6 +24,7 @@ from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
 from projections.reports.recurring_revenue import SumKey
 from projections.subscriptions import projector as subscriptions_projector
 from projections.subscriptions.queries import SubscriptionFilter, SubscriptionQueries
+from tests.projections.crashing_batches import project, split
 from tests.projections.harness import Reading, append, applied, projecting
 from tests.projections.random_events import AT, recorded
 from tests.projections.subscriptions.random_events import (
@@ -35,6 +37,7 @@ from tests.projections.subscriptions.random_events import (
 )
 
 SCHEMA = "read_subscriptions_g1"
+HANDLER = partial(subscriptions_projector.handler, SCHEMA)
 OTHER_APP, TENANT = UUID(int=2), UUID(int=17)
 
 
@@ -80,39 +83,13 @@ def kept_views(database: str) -> dict[UUID, SubscriptionView]:
         return {stream: VIEWS.from_json(view) for stream, view in found}
 
 
-async def project(database: str, batches: Sequence[tuple[Sequence[RecordedEvent], bool]]) -> None:
-    """Fold batches, each in its transaction; those marked crash once before they are committed."""
-    connection = await connect_async(database, application_name="test")
-    async with connection:
-        for batch, crashes in batches:
-            for dies in (True, False) if crashes else (False,):
-                handle = subscriptions_projector.handler(SCHEMA)  # a restart remembers nothing
-                async with (
-                    connection.transaction(force_rollback=dies),
-                    connection.cursor() as cursor,
-                ):
-                    await handle(cursor, batch)
-
-
-def split(
-    log: list[RecordedEvent], boundaries: random.Random
-) -> list[tuple[list[RecordedEvent], bool]]:
-    batches = []
-    rest = log
-    while rest:
-        size = boundaries.randint(1, 6)
-        batches.append((rest[:size], boundaries.random() < 0.2))
-        rest = rest[size:]
-    return batches
-
-
 @settings(max_examples=60)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_and_sums_equal_the_fold_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     empty(database)
-    asyncio.run(project(database, split(log, boundaries)))
+    asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
     views = folds(Codec().decode(entry) for entry in log)
     assert kept_views(database) == views
     assert kept_sums(database) == {
@@ -140,7 +117,7 @@ def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> 
     codec = Codec()
     _, late = started().collect_events()
     with pytest.raises(VersionGap):
-        asyncio.run(project(database, [([recorded(codec, late, 2)], False)]))
+        asyncio.run(project(database, [([recorded(codec, late, 2)], False)], handler=HANDLER))
 
 
 def execute(database: str, query: str) -> list[tuple[Any, ...]]:

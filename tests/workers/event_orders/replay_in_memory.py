@@ -29,7 +29,7 @@ from workers.webhooks.apply import Applier
 # What a fetch sees: how things stood when its event was made, or how they stand by now.
 Sight = Literal["then", "now"]
 _DEEPEST = 3
-# `make test` replays each story in so many orders; the extended tests replay the others.
+# `make test` replays one story in so many orders; the extended tests replay all stories.
 FEW_ORDERS: Final = 4
 _LONGEST = 5000
 

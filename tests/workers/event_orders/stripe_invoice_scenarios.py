@@ -292,7 +292,7 @@ class Story:
     name: str
     run: Callable[[Teller], None]
     ends: dict[str, object]
-    orders: int = 200
+    orders: int = 100
 
 
 def _story(name: str, run: Callable[[Teller], None], status: str, **more: object) -> Story:
@@ -300,7 +300,7 @@ def _story(name: str, run: Callable[[Teller], None], status: str, **more: object
 
 
 def _variant(name: str, run: Callable[[Teller], None], status: str, **more: object) -> Story:
-    return replace(_story(name, run, status, **more), orders=60)
+    return replace(_story(name, run, status, **more), orders=40)
 
 
 STORIES: Final = (

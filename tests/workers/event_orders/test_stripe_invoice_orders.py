@@ -14,47 +14,29 @@ from typing import Final
 import pytest
 
 from domain.billing import Billing
-from eventlog import persistence
 from eventlog.log import Log
-from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
 from tests.workers.event_orders.recording import Recording
 from tests.workers.event_orders.replay_in_memory import FEW_ORDERS, Retelling, Sight, Stage, row
 from tests.workers.event_orders.stripe_invoice_scenarios import STORIES, Story, Teller
 from tests.workers.stripe_harness import Bench
-from workers.runtime import open_billing
 
 # Of a story's orders so many are told with its seconds apart, the others all in one second.
 APART: Final = 0.6
 
 
-@pytest.fixture(scope="module")
-def log(postgres_server: Server) -> Iterator[Log]:
-    dbname = postgres_server.migrated_database()
-    opened = Log.open(postgres_server.dsn(dbname))
-    yield opened
-    opened.close()
-    postgres_server.drop(dbname)
-
-
-@pytest.fixture(scope="module")
-def billing(log: Log) -> Iterator[Billing]:
-    yield open_billing(log, name="stories")
-    persistence.register("stories", None)
-
-
 @pytest.fixture
 def teller(
-    log: Log, billing: Billing, sandbox: SandboxProcess, *, same_second: bool
+    shared_log: Log, shared_billing: Billing, sandbox: SandboxProcess, *, same_second: bool
 ) -> Iterator[Teller]:
     with Account(sandbox.url) as account:
         account.admin.set_clock(frozen=same_second)
-        yield Teller(Bench(log, billing, account), same_second)
+        yield Teller(Bench(shared_log, shared_billing, account), same_second)
 
 
-@pytest.mark.parametrize("same_second", [False, True], ids=["seconds apart", "one second"])
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+@pytest.mark.parametrize("same_second", [False], ids=["seconds apart"])
+@pytest.mark.parametrize("story", STORIES[:1], ids=lambda story: story.name)
 def test_a_few_orders_end_in_the_same_row(teller: Teller, story: Story) -> None:
     check(teller, story, seeds(story, same_second=teller.same_second)[:FEW_ORDERS])
 
@@ -63,7 +45,7 @@ def test_a_few_orders_end_in_the_same_row(teller: Teller, story: Story) -> None:
 @pytest.mark.parametrize("same_second", [False, True], ids=["seconds apart", "one second"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_any_order_ends_in_the_same_row(teller: Teller, story: Story) -> None:
-    check(teller, story, seeds(story, same_second=teller.same_second)[FEW_ORDERS:])
+    check(teller, story, seeds(story, same_second=teller.same_second))
 
 
 def check(teller: Teller, story: Story, orders: range) -> None:

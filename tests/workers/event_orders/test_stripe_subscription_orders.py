@@ -14,9 +14,7 @@ from typing import Final
 import pytest
 
 from domain.billing import Billing
-from eventlog import persistence
 from eventlog.log import Log
-from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
 from tests.workers.event_orders.replay_in_memory import FEW_ORDERS, Sight, Stage
@@ -28,37 +26,21 @@ from tests.workers.event_orders.stripe_subscription_scenarios import (
     outcome_of_start,
 )
 from tests.workers.stripe_harness import Bench
-from workers.runtime import open_billing
 
 ORDERS: Final = 20
 
 
-@pytest.fixture(scope="module")
-def log(postgres_server: Server) -> Iterator[Log]:
-    dbname = postgres_server.migrated_database()
-    opened = Log.open(postgres_server.dsn(dbname))
-    yield opened
-    opened.close()
-    postgres_server.drop(dbname)
-
-
-@pytest.fixture(scope="module")
-def billing(log: Log) -> Iterator[Billing]:
-    yield open_billing(log, name="lives")
-    persistence.register("lives", None)
-
-
 @pytest.fixture
 def narrator(
-    log: Log, billing: Billing, sandbox: SandboxProcess, *, same_second: bool
+    shared_log: Log, shared_billing: Billing, sandbox: SandboxProcess, *, same_second: bool
 ) -> Iterator[Narrator]:
     with Account(sandbox.url) as account:
         account.admin.set_clock(frozen=same_second)
-        yield Narrator(Bench(log, billing, account), same_second)
+        yield Narrator(Bench(shared_log, shared_billing, account), same_second)
 
 
-@pytest.mark.parametrize("same_second", [False, True], ids=["seconds apart", "one second"])
-@pytest.mark.parametrize("story", LIVES, ids=lambda story: story.name)
+@pytest.mark.parametrize("same_second", [False], ids=["seconds apart"])
+@pytest.mark.parametrize("story", LIVES[:1], ids=lambda story: story.name)
 def test_a_few_orders_end_in_the_same_rows(narrator: Narrator, story: LifeStory) -> None:
     check(narrator, story, range(FEW_ORDERS))
 
@@ -67,7 +49,7 @@ def test_a_few_orders_end_in_the_same_rows(narrator: Narrator, story: LifeStory)
 @pytest.mark.parametrize("same_second", [False, True], ids=["seconds apart", "one second"])
 @pytest.mark.parametrize("story", LIVES, ids=lambda story: story.name)
 def test_any_order_ends_in_the_same_rows(narrator: Narrator, story: LifeStory) -> None:
-    check(narrator, story, range(FEW_ORDERS, ORDERS))
+    check(narrator, story, range(ORDERS))
 
 
 def check(narrator: Narrator, story: LifeStory, orders: range) -> None:

@@ -5,7 +5,6 @@ What comes out is held against the sandbox's own ledger, added up here and by no
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,20 +19,16 @@ from domain.invoices.view import InvoiceView
 from domain.subscriptions.view import SubscriptionView
 from eventlog import persistence
 from eventlog.log import Log
-from projections.reports.queries import PeriodSums, ReportFilter, ReportQueries, SummaryRow
-from tests.projections.harness import projecting
+from projections.reports.queries import SummaryRow
 from tests.support.mollie_account import MollieAccount
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
+from tests.workers.subscriptions.year_reports import BEGINS, YEAR, revenue, set_clocks, summary
 from workers.runtime import open_billing
 
-YEAR: Final = 2027
 GROSS: Final = 2419
-ENDS: Final = datetime(YEAR + 1, 2, 1, tzinfo=UTC)
-MONTHS: Final = [datetime(YEAR, month, 1, tzinfo=UTC) for month in range(1, 13)]
-BEGINS: Final = [*MONTHS, datetime(YEAR + 1, 1, 1, tzinfo=UTC)]
 
 
 @dataclass
@@ -58,11 +53,7 @@ class Year:
 
     def go_to(self, month: int, day: int, hour: int = 12) -> None:
         """Advance the clocks to then, and apply all payments' webhooks of both kinds, mixed."""
-        occurred_at = datetime(
-            YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC
-        )
-        self.bench.account.admin.set_clock(now=int(occurred_at.timestamp()), frozen=True)
-        self.bench.clock.added = occurred_at - datetime.now(UTC)
+        set_clocks(self.bench, month, day, hour)
         webhooks = [
             (kind, one["id"]) for one in self.bench.payments() for kind in ("hint", "event")
         ]
@@ -76,24 +67,7 @@ class Year:
 
     def report(self, moment: str) -> None:
         """Save the current summary under the moment's name."""
-        (self.summaries[moment],) = asyncio.run(self._summary())
-
-    async def _summary(self) -> list[SummaryRow]:
-        async with projecting(self.database) as books:
-            for name in ("invoices", "subscriptions"):
-                assert await books.invoices.wait_for(name, self.bench.log.head(), 10)
-            filters = ReportFilter(app_id=self.bench.app_id, mode="test")
-            reports = ReportQueries(books.pool)
-            return await reports.summary(filters, now=self.bench.clock(), first=None, end=None)
-
-    async def revenue(self) -> list[PeriodSums]:
-        """Return the revenue report by month."""
-        async with projecting(self.database) as books:
-            assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)
-            filters = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
-            reports = ReportQueries(books.pool)
-            (row,) = await reports.revenue(filters, begins=BEGINS, end=ENDS)
-            return row.buckets
+        self.summaries[moment] = summary(self.bench, self.database)
 
     def rows(self) -> list[InvoiceView]:
         """Our row of each payment, oldest first."""
@@ -196,7 +170,7 @@ def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
         months = taken if entry["kind"] == "payment" else back
         if entry["kind"] != "chargeback":
             months[(occurred_at.year - YEAR) * 12 + occurred_at.month - 1] += entry["amount"]
-    buckets = asyncio.run(year.revenue())
+    buckets = revenue(year.bench, year.database)
     assert [bucket.collected_minor for bucket in buckets] == taken
     assert sum(bucket.refunded_minor for bucket in buckets) == sum(back)
 

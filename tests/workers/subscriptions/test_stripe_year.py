@@ -5,14 +5,13 @@ What comes out is held against the sandbox's own ledger, added up here and by no
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -30,18 +29,13 @@ from domain.subscriptions.items import RequestedPrice
 from domain.subscriptions.view import SubscriptionView
 from eventlog import persistence
 from eventlog.log import Log
-from projections.reports.queries import PeriodSums, ReportFilter, ReportQueries, SummaryRow
-from tests.projections.harness import projecting
+from projections.reports.queries import SummaryRow
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import CARDS, Account
 from tests.workers.stripe_harness import Bench
+from tests.workers.subscriptions.year_reports import BEGINS, YEAR, revenue, set_clocks, summary
 from workers.runtime import open_billing
-
-YEAR: Final = 2027
-ENDS: Final = datetime(YEAR + 1, 2, 1, tzinfo=UTC)
-MONTHS: Final = [datetime(YEAR, month, 1, tzinfo=UTC) for month in range(1, 13)]
-BEGINS: Final = [*MONTHS, datetime(YEAR + 1, 1, 1, tzinfo=UTC)]
 
 
 @dataclass
@@ -70,12 +64,8 @@ class Year:
 
         All is told twice and out of order.
         """
-        occurred_at = datetime(
-            YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC
-        )
         before = int(self.bench.account.admin.clock()["now"])
-        self.bench.account.admin.set_clock(now=int(occurred_at.timestamp()), frozen=True)
-        self.bench.clock.added = occurred_at - datetime.now(UTC)
+        set_clocks(self.bench, month, day, hour)
         events = self.bench.events("invoice.", "customer.subscription.", since=before)
         Random(month * day).shuffle(events)  # noqa: S311 - the same order in every run
         known = self.bench.billing
@@ -108,24 +98,7 @@ class Year:
     def report(self, moment: str) -> None:
         """Save the current summary and the subscription's status under the moment's name."""
         self.standing[moment] = self.subscription.status
-        (self.summaries[moment],) = asyncio.run(self._summary())
-
-    async def _summary(self) -> list[SummaryRow]:
-        async with projecting(self.database) as books:
-            for name in ("invoices", "subscriptions"):
-                assert await books.invoices.wait_for(name, self.bench.log.head(), 10)
-            filters = ReportFilter(app_id=self.bench.app_id, mode="test")
-            reports = ReportQueries(books.pool)
-            return await reports.summary(filters, now=self.bench.clock(), first=None, end=None)
-
-    async def revenue(self) -> list[PeriodSums]:
-        """Return the revenue report by month."""
-        async with projecting(self.database) as books:
-            assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)
-            filters = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
-            reports = ReportQueries(books.pool)
-            (row,) = await reports.revenue(filters, begins=BEGINS, end=ENDS)
-            return row.buckets
+        self.summaries[moment] = summary(self.bench, self.database)
 
     def rows(self) -> list[InvoiceView]:
         """Our row of each invoice that the provider has, oldest first."""
@@ -243,7 +216,7 @@ def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
     for entry in ledger(year):
         occurred_at = datetime.fromtimestamp(entry["at"], UTC)
         by_month[(occurred_at.year - YEAR) * 12 + occurred_at.month - 1] += entry["amount"]
-    buckets = asyncio.run(year.revenue())
+    buckets = revenue(year.bench, year.database)
     assert [bucket.collected_minor for bucket in buckets] == by_month
     assert [bucket.net_minor for bucket in buckets] == by_month
     assert by_month[12] == 0
