@@ -171,7 +171,7 @@ class Shop:
             connection_id=self.connection_id,
             occurred_at=at,
         )
-        defaults = {self.provider: self.connection}
+        defaults: dict[str, str | None] = {self.provider: self.connection}
         change = ChangeApp(app_id=self.app_id, actor="operator", default_connections=defaults)
         app.change(change, occurred_at=at)
         # The app last: `access` passes at once only what ends in an event of its own.
