@@ -217,7 +217,13 @@ class ReportQueries:
         and refunded amounts are of all times. Outstanding and overdue are always as of `now`;
         recurring revenue is of the newest snapshot.
         """
-        parameters = summary_parameters(filters, now=now, first=first, end=end)
+        return await self._summed(summary_parameters(filters, now=now, first=first, end=end))
+
+    async def totals(self, filters: ReportFilter) -> list[SummaryRow]:
+        """Return what `summary` has of all times, from kept totals alone: nothing is overdue."""
+        return await self._summed(summary_parameters(filters, now=None, first=None, end=None))
+
+    async def _summed(self, parameters: dict[str, object]) -> list[SummaryRow]:
         sums: dict[tuple[str, str], dict[str, int]] = {}
         for row in await self._pool.fetch(SUMMARY, parameters):
             known = sums.setdefault((row["mode"], row["currency"]), {})
@@ -253,11 +259,11 @@ class ReportQueries:
 
 
 def summary_parameters(
-    filters: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
+    filters: ReportFilter, *, now: datetime | None, first: datetime | None, end: datetime | None
 ) -> dict[str, object]:
-    """Return SUMMARY's parameters: totals, or the sums of a period."""
+    """Return SUMMARY's parameters: totals, or the sums of a period; overdue before `now`."""
     always = first is None and end is None
-    periods = [(_OVERDUE_TAG, -FOREVER, quarter_of(now) + 1)]
+    periods = [] if now is None else [(_OVERDUE_TAG, -FOREVER, quarter_of(now) + 1)]
     if not always:
         first_quarter = -FOREVER if first is None else quarter_of(first)
         periods.append((_PERIOD_TAG, first_quarter, FOREVER if end is None else quarter_of(end)))

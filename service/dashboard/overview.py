@@ -1,5 +1,6 @@
 """The overview: an app's money in one currency and mode, and how the system is."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -47,8 +48,7 @@ async def _overview(request: Request, visitor: Visitor) -> Response:
     now = context.now()
     zone = visitor.caller.app.settings.time_zone
     buckets = _buckets(query.interval, today(now, zone), zone=zone)
-    period = {"first": buckets[0].start, "end": buckets[-1].end}
-    rows = await context.reports.summary(ReportFilter(app_id=app_id), now=now, **period)
+    rows = await context.reports.totals(ReportFilter(app_id=app_id))
     chosen = _chosen(rows, query)
     money = {}
     if chosen is not None:
@@ -75,17 +75,24 @@ async def _money(
     app_id, mode, currency = visitor.caller.app.app_id, chosen.mode, chosen.currency
     filters = ReportFilter(app_id=app_id, mode=mode, currency=currency)
     begins = [bucket.start for bucket in buckets]
-    found = await context.reports.revenue(filters, begins=begins, end=buckets[-1].end)
     period = {"first": buckets[0].start, "end": buckets[-1].end}
-    ages = await context.queries.ages(app_id, mode, currency, now=context.now())
+    found, recurring, ages, declines, methods = await asyncio.gather(
+        context.reports.revenue(filters, begins=begins, end=buckets[-1].end),
+        movement_values(context, filters, buckets),
+        context.queries.ages(app_id, mode, currency, now=context.now()),
+        context.queries.shares(app_id, mode, currency, "refused", **period),
+        context.queries.shares(app_id, mode, currency, "collected", **period),
+    )
     return {
         "totals": PeriodSums.total(found[0].buckets) if found else PeriodSums(),
         "chart": _chart(found, buckets, chosen) if found else None,
         "period": _NAMES[interval],
         "ages": [(_AGES[age.from_days], age) for age in ages if age.items],
-        "declines": await context.queries.shares(app_id, mode, currency, "refused", **period),
-        **await movement_values(context, filters, buckets),
-        "methods": await context.queries.shares(app_id, mode, currency, "collected", **period),
+        "overdue_minor": sum(age.amount_minor for age in ages if age.from_days >= 0),
+        "overdue_count": sum(age.items for age in ages if age.from_days >= 0),
+        "declines": declines,
+        **recurring,
+        "methods": methods,
     }
 
 
@@ -108,7 +115,7 @@ def _buckets(interval: Interval, this_day: date, *, zone: str) -> list[Bucket]:
 
 
 def _chosen(rows: Sequence[SummaryRow], query: OverviewQuery) -> SummaryRow | None:
-    """Return the money that is asked for, else what most was collected of, live before test."""
+    """Return the money that is asked for, else what most was ever collected of, live first."""
     fitting = [
         row
         for row in rows

@@ -59,22 +59,18 @@ def movement_chart(row: RecurringRow, buckets: Sequence[Bucket]) -> StackChart |
         return None
     return stack_chart(
         [
-            Stack(
-                name=bucket.period,
-                url=_url_of(row, bucket, None),
-                parts=[
-                    Part(
-                        series=kind,
-                        minor=period.of(kind).amount_minor,
-                        url=_url_of(row, bucket, kind),
-                    )
-                    for kind in _SERIES
-                ],
-                net=period.net_minor,
-            )
+            _stack(_url_of(row, bucket), bucket, period)
             for bucket, period in zip(buckets, row.buckets, strict=True)
         ]
     )
+
+
+def _stack(url: str, bucket: Bucket, period: RecurringPeriod) -> Stack:
+    parts = [
+        Part(series=kind, minor=period.of(kind).amount_minor, url=f"{url}&kind={kind}")
+        for kind in _SERIES
+    ]
+    return Stack(name=bucket.period, url=url, parts=parts, net=period.net_minor)
 
 
 async def movement_values(
@@ -93,13 +89,12 @@ async def movement_values(
     }
 
 
-def _url_of(row: RecurringRow, bucket: Bucket, kind: Kind | None) -> str:
+def _url_of(row: RecurringRow, bucket: Bucket) -> str:
     params = {
         "mode": row.mode,
         "currency": row.currency,
         "from": bucket.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "to": bucket.end.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        **({} if kind is None else {"kind": kind}),
     }
     return f"{_PATH}?{urlencode(params)}"
 
