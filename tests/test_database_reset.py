@@ -1,5 +1,8 @@
 """The reset of a test's database: the next test finds no trace of the one before."""
 
+from collections.abc import Iterator
+from contextlib import closing
+
 import psycopg
 import pytest
 
@@ -22,8 +25,9 @@ CHANGES = (
 
 
 @pytest.fixture
-def reset(database: str) -> Reset:
-    return Reset(database)
+def reset(database: str) -> Iterator[Reset]:
+    with closing(Reset(database)) as made:
+        yield made
 
 
 def everything(database: str) -> list[tuple[object, ...]]:
@@ -46,15 +50,31 @@ def test_rows_and_sequences_are_as_they_were(database: str, reset: Reset) -> Non
 
 def test_a_database_with_another_definition_is_not_kept(database: str) -> None:
     for change in CHANGES:
-        reset = Reset(database)
-        with psycopg.connect(database) as connection:
-            connection.execute(change)
-        assert not reset.run(), change
+        with closing(Reset(database)) as reset:
+            with psycopg.connect(database) as connection:
+                connection.execute(change)
+            assert not reset.run(), change
 
 
 def test_a_database_with_an_open_session_is_not_kept(database: str, reset: Reset) -> None:
     with psycopg.connect(database):
         assert not reset.run()
+
+
+def test_a_reset_goes_on_after_all_sessions_of_its_database_were_ended(
+    database: str, reset: Reset
+) -> None:
+    before = everything(database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(EVENT)
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    assert reset.run()
+
+    assert everything(database) == before
 
 
 def test_a_released_database_is_used_again(postgres_server: Server) -> None:

@@ -62,6 +62,8 @@ class Server:
             self.drop(dbname)
 
     def drop(self, dbname: str) -> None:
+        if dbname in self._resets:
+            self._resets.pop(dbname)[1].close()
         self._admin(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(dbname)))
         self._made.remove(dbname)
 
