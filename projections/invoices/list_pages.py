@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from psycopg.sql import SQL, Composable, Composed, Literal, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Placeholder
 
 from projections.engine import keyset
 from projections.engine.keyset import Parameters
-from projections.invoices import export
+from projections.invoices import export, list_postings
 from projections.invoices import list_sql as sql
 from projections.invoices.list_plan import Facets, Ranges, Source
 from projections.invoices.list_sql import InvoiceFilter
@@ -75,38 +75,6 @@ CROSS JOIN LATERAL (
 ) AS first_rows
 """
 )
-# An invoice can have several terms with a prefix. The scalar subquery is never made a join, which
-# would not keep the order.
-_OF_TERMS: Final = SQL(
-    """
-SELECT DISTINCT first_rows.key, first_rows.invoice_id
-FROM unnest({values}::{kind}[]) AS range (value)
-CROSS JOIN LATERAL (
-    SELECT DISTINCT created_at AS key, invoice_id FROM read.invoice_search_terms AS posting
-    WHERE posting.app_id = %(app_id)s AND {column} = range.value
-        AND term >= {first} AND term < {last} AND {after} AND {others}
-        AND (SELECT {conditions} FROM (
-            SELECT * FROM read.invoices WHERE invoices.invoice_id = posting.invoice_id OFFSET 0
-        ) AS invoice)
-    ORDER BY created_at {direction}, invoice_id {direction} LIMIT %(through)s
-) AS first_rows
-"""
-)
-# Postings of several terms, each list in its order, merged: neighbours that are of every term.
-_OF_ALL_TERMS: Final = SQL(
-    """
-(SELECT key, invoice_id FROM ({lists}) AS posting GROUP BY key, invoice_id
- HAVING bit_or(word) = {every} AND {others} AND (SELECT {conditions} FROM (
-     SELECT * FROM read.invoices WHERE invoices.invoice_id = posting.invoice_id OFFSET 0
- ) AS invoice)
- ORDER BY key {direction}, invoice_id {direction} LIMIT %(through)s)
-"""
-)
-_POSTINGS: Final = SQL(
-    "(SELECT created_at AS key, invoice_id, {word} AS word FROM read.invoice_search_terms"
-    " WHERE app_id = %(app_id)s AND {column} = {value} AND term >= {first} AND term < {last}"
-    " AND {after} ORDER BY created_at {direction}, invoice_id {direction})"
-)
 _ESTIMATE: Final = SQL(
     "EXPLAIN (FORMAT JSON) SELECT FROM read.invoices AS invoice WHERE {conditions}"
 )
@@ -152,7 +120,7 @@ def few_query(
     query = _FEW.format(
         rows=rows,
         key=_key(filters),
-        conditions=_AND.join(_conditions(filters, emails)),
+        conditions=_AND.join(_conditions(filters, emails, but=source.term)),
         after=after,
         direction=_direction(filters),
         **_selected(fields),
@@ -178,14 +146,21 @@ def ordered_query(
             **_selected(fields),
         )
         return query, _parameters(filters, facets) | page_key
+    page = list_postings.Page(
+        direction=_direction(filters),
+        after=after,
+        conditions=_AND.join(_conditions(replace(filters, q=None), emails)),
+    )
     values = {f"range_{number}": one.values for number, one in enumerate(ranges)}
     if not ranges:
         found: Composed = _in_order(filters, emails, after)
     elif len(ranges) > 1 and ranges[0].is_of_terms:
-        found = _of_all_terms(filters, ranges, emails, after)
+        found = list_postings.of_all_terms(filters, ranges, emails, page=page)
     else:
         found = SQL(" UNION ALL ").join(
-            _of_terms(filters, one, emails, after, Placeholder(f"range_{number}"))
+            list_postings.of_term(
+                filters, one, emails, values=Placeholder(f"range_{number}"), page=page
+            )
             if one.is_of_terms
             else _of_ranges(filters, one, emails, after, Placeholder(f"range_{number}"))
             for number, one in enumerate(ranges)
@@ -221,57 +196,6 @@ def _of_ranges(
     )
 
 
-def _of_terms(
-    filters: InvoiceFilter,
-    ranges: Ranges,
-    emails: Collection[str],
-    after: Composable,
-    values: Placeholder,
-) -> Composed:
-    number = ranges.term or 0
-    bounds = sql.term_range(number)
-    others = sql.term_conditions(filters, emails, table="posting", but=[number])
-    return _OF_TERMS.format(
-        values=values,
-        kind=ranges.kind,
-        column=ranges.column,
-        first=bounds["first"],
-        last=bounds["after"],
-        after=after,
-        others=_AND.join([SQL("true"), *others]),
-        conditions=_AND.join(_conditions(replace(filters, q=None), emails)),
-        direction=_direction(filters),
-    )
-
-
-def _of_all_terms(
-    filters: InvoiceFilter, several: Sequence[Ranges], emails: Collection[str], after: Composable
-) -> Composed:
-    lists = [
-        _POSTINGS.format(
-            word=Literal(1 << number),
-            column=ranges.column,
-            value=Literal(value),
-            first=sql.term_range(ranges.term or 0)["first"],
-            last=sql.term_range(ranges.term or 0)["after"],
-            after=after,
-            direction=_direction(filters),
-        )
-        for number, ranges in enumerate(several)
-        for value in ranges.values
-    ]
-    others = sql.term_conditions(
-        filters, emails, table="posting", but=[ranges.term or 0 for ranges in several]
-    )
-    return _OF_ALL_TERMS.format(
-        lists=SQL(" UNION ALL ").join(lists),
-        every=Literal((1 << len(several)) - 1),
-        others=_AND.join([SQL("true"), *others]),
-        conditions=_AND.join(_conditions(replace(filters, q=None), emails)),
-        direction=_direction(filters),
-    )
-
-
 def estimate_query(
     filters: InvoiceFilter, facets: Facets, emails: Collection[str]
 ) -> tuple[Composed, Parameters]:
@@ -294,12 +218,16 @@ def nth_page_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
 
 
 def _conditions(
-    filters: InvoiceFilter, emails: Collection[str], *, facet_is_known: bool = False
+    filters: InvoiceFilter,
+    emails: Collection[str],
+    *,
+    facet_is_known: bool = False,
+    but: int | None = None,
 ) -> Iterator[Composable]:
     yield from sql.column_conditions(filters)
     if not facet_is_known and sql.has_facet(filters):
         yield SQL("facet = ANY(%(facets)s::bigint[])")
-    yield from sql.term_conditions(filters, emails)
+    yield from sql.term_conditions(filters, emails, but=[] if but is None else [but])
 
 
 def _selected(fields: Sequence[str]) -> dict[str, Composable]:

@@ -3,7 +3,8 @@
 First, which facets fit, with their counts. Then each other filter that has an index is counted, up
 to a cap. One that leaves few invoices gives them all: they are filtered, sorted and counted. If all
 leave many, the page is read in the list's order: from the ranges of the facets, of a search term or
-of days of payment, each in this order in its index, merged.
+of days of payment, each in this order in its index, merged. Of several filters, that one is read
+which leaves the fewest, if it leaves less than `SOME`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.search_terms import query_terms
 
 FEW: Final = 2_000
+SOME: Final = 10_000
 MOST_RANGES: Final = 30
 BEGINNING: Final = 4
 """Number of a term's first characters that the index of beginnings has."""
@@ -144,13 +146,13 @@ def _of_terms(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Sourc
 
 
 def sizes_query(
-    filters: InvoiceFilter, of: Sequence[Source], facets: Facets, *, few: int
+    filters: InvoiceFilter, of: Sequence[Source], facets: Facets, *, few: int, with_ranges: bool
 ) -> tuple[Composed, Parameters]:
     """Write the statement that counts sources, each up to a cap."""
     selects = []
     for source in of:
         most = COUNTED_EXACTLY if source.is_whole else few
-        ranges = _ranges(filters, source)
+        ranges = _ranges(filters, source) if with_ranges else SQL("NULL::text[]")
         selects.append(
             _SIZE.format(
                 name=Literal(source.name), found=source.found, most=Literal(most + 1), ranges=ranges
@@ -190,12 +192,16 @@ def read_sizes(found: Sequence[DictRow]) -> dict[str, Size]:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Ranges of an index, each in the list's order: `column` equals one of the values."""
+    """Ranges of an index, each in the list's order: `column` equals one of the values.
+
+    `is_exact`: every row of the ranges fits; otherwise the range of beginnings has other terms.
+    """
 
     column: Composable
     kind: Composable
     values: list[Any]
     term: int | None = None
+    is_exact: bool = True
 
     @property
     def is_of_terms(self) -> bool:
@@ -204,12 +210,20 @@ class Ranges:
 
 
 def ordered_ranges(
-    filters: InvoiceFilter, facets: Facets, sizes: Mapping[str, Size], of: Sequence[Source]
+    filters: InvoiceFilter,
+    facets: Facets,
+    sizes: Mapping[str, Size],
+    of: Sequence[Source],
+    *,
+    some: int = SOME,
 ) -> list[Ranges]:
     """Choose ranges for a list whose every filter leaves many; none: the order of the app.
 
     Ranges of several terms are to be intersected; all others are merged.
     """
+    smallest = _smallest(filters, sizes, of, most=min(some, facets.items))
+    if smallest is not None:
+        return smallest
     of_facets = [Ranges(SQL("facet"), SQL("bigint"), facets.numbers)]
     if _RARE * facets.items <= facets.of_app:
         return of_facets
@@ -224,10 +238,42 @@ def ordered_ranges(
             return []
         if "paid" in sizes and filters.tenant_id is None:
             return _of_payments(*sizes["paid"].ranges)
-    is_narrow = 2 * facets.items <= facets.of_app or filters.tenant_id is not None
-    if is_narrow or len(facets.numbers) <= MOST_RANGES:
-        return of_facets
-    return []
+    return of_facets if _suits_facets(filters, facets, of) else []
+
+
+def _smallest(
+    filters: InvoiceFilter, sizes: Mapping[str, Size], of: Sequence[Source], *, most: int
+) -> list[Ranges] | None:
+    """Return the ranges of the source that leaves the fewest; None if all leave very many."""
+    if not of or not filters.sort.endswith("createdAt"):
+        return None
+    source = min(of, key=lambda one: sizes[one.name].items)
+    if sizes[source.name].items > most:
+        return None
+    return _of_source(source, sizes)
+
+
+def _suits_facets(filters: InvoiceFilter, facets: Facets, of: Sequence[Source]) -> bool:
+    """Return whether to merge ranges of facets rather than to read the app in its order."""
+    is_by_creation = filters.sort.endswith("createdAt")
+    # The index of a tenant's facets is in the order of creation alone.
+    if is_by_creation and filters.tenant_id is not None:
+        return True
+    # A filter of the order's own column bounds each range; another one is checked row by row, in
+    # every range until that alone has a page.
+    of_order = "facets" if is_by_creation else "amount"
+    if any(source.name != of_order for source in of):
+        return len(facets.numbers) * facets.items <= facets.of_app
+    return 2 * facets.items <= facets.of_app or len(facets.numbers) <= MOST_RANGES
+
+
+def _of_source(source: Source, sizes: Mapping[str, Size]) -> list[Ranges] | None:
+    """Return the ranges of one source in the order of creation; None if it has none."""
+    if source.name in ("user_id", "customer", "subscription_id"):
+        return []
+    if source.name == "paid":
+        return _of_payments(*sizes["paid"].ranges)
+    return [*_of_postings([source], sizes)] or None if source.term is not None else None
 
 
 def _of_postings(terms: Sequence[Source], sizes: Mapping[str, Size]) -> Iterator[Ranges]:
@@ -235,8 +281,9 @@ def _of_postings(terms: Sequence[Source], sizes: Mapping[str, Size]) -> Iterator
     for source in terms:
         kind, *values = sizes[source.name].ranges
         if 0 < len(values) <= MOST_RANGES:
-            column = SQL("term" if kind == "term" else "substr(term, 1, 4)")
-            yield Ranges(column, SQL("text"), values, source.term)
+            is_exact = kind == "term"
+            column = SQL("term" if is_exact else "substr(term, 1, 4)")
+            yield Ranges(column, SQL("text"), values, source.term, is_exact)
 
 
 def _of_payments(first: str | None, last: str | None) -> list[Ranges]:

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composed
 from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_pages, list_plan
-from projections.invoices.list_plan import FEW, Facets, Size, Source
+from projections.invoices.list_plan import FEW, SOME, Facets, Size, Source
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.search_terms import prefix_range, query_terms
 
@@ -57,6 +57,7 @@ class _Plan:
     sources: Sequence[Source]
     sizes: Mapping[str, Size]
     most_few: int
+    some: int
 
     @property
     def few(self) -> Source | None:
@@ -78,10 +79,14 @@ class _Plan:
 class ListReader:
     """Reads lists of invoices. Each method may raise BadCursor and ReadModelUnavailable."""
 
-    def __init__(self, pool: Fetcher, *, few: int = FEW) -> None:
-        """`few`: at most so many invoices are read at once, to be filtered and sorted."""
+    def __init__(self, pool: Fetcher, *, few: int = FEW, some: int = SOME) -> None:
+        """`few`: at most so many invoices are read at once, to be filtered and sorted.
+
+        `some`: a filter that leaves at most so many is read in the list's order before all others.
+        """
         self._pool = pool
         self._few = few
+        self._some = some
 
     async def page(self, filters: InvoiceFilter) -> ListRows:
         """Return a page. Up to 10,000 the total is exact where an index has it."""
@@ -129,9 +134,24 @@ class ListReader:
         sources = list_plan.sources(filters, emails)
         sizes: Mapping[str, Size] = {}
         if sources:
-            query = list_plan.sizes_query(filters, sources, facets, few=self._few)
+            query = list_plan.sizes_query(filters, sources, facets, few=self._few, with_ranges=True)
             sizes = list_plan.read_sizes(await self._pool.fetch(*query))
-        return _Plan(emails, facets, sources, sizes, self._few)
+        has_choice = len(sizes) > 1 or facets.items < facets.of_app
+        if sizes and has_choice and all(size.items > self._few for size in sizes.values()):
+            sizes = await self._compared(filters, sources, facets, sizes)
+        return _Plan(emails, facets, sources, sizes, self._few, self._some)
+
+    async def _compared(
+        self,
+        filters: InvoiceFilter,
+        of: Sequence[Source],
+        facets: Facets,
+        sizes: Mapping[str, Size],
+    ) -> Mapping[str, Size]:
+        """Count sources further, to read the smallest one."""
+        query = list_plan.sizes_query(filters, of, facets, few=self._some, with_ranges=False)
+        counted = list_plan.read_sizes(await self._pool.fetch(*query))
+        return {name: replace(size, items=counted[name].items) for name, size in sizes.items()}
 
     async def _facets(self, filters: InvoiceFilter) -> Facets:
         (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
@@ -168,7 +188,9 @@ def _query(
 ) -> tuple[Composed, Parameters]:
     if plan.few is not None:
         return list_pages.few_query(filters, plan.few, plan.facets, plan.emails, fields=fields)
-    ranges = list_plan.ordered_ranges(filters, plan.facets, plan.sizes, plan.sources)
+    ranges = list_plan.ordered_ranges(
+        filters, plan.facets, plan.sizes, plan.sources, some=plan.some
+    )
     return list_pages.ordered_query(filters, ranges, plan.facets, plan.emails, fields=fields)
 
 

@@ -14,6 +14,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
 from projections.engine import cursors
 from projections.engine.errors import BadCursor
+from projections.invoices.list_plan import FEW, SOME
 from projections.invoices.list_reader import ListReader
 from projections.invoices.queries import InvoiceFilter
 from projections.invoices.search_terms import index_terms, term_sources
@@ -131,16 +132,18 @@ MORE_FILTERS: list[tuple[dict[str, Any], Rule]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("few", [0, 3, 2_000])
-def test_any_combination_gives_exactly_the_invoices_that_fit(database: str, few: int) -> None:
+@pytest.mark.parametrize(("few", "some"), [(0, 0), (0, SOME), (3, SOME), (FEW, SOME)])
+def test_any_combination_gives_exactly_the_invoices_that_fit(
+    database: str, few: int, some: int
+) -> None:
     chance = random.Random(few)  # noqa: S311 - chooses filters
 
     async def scenario() -> None:
         async with projecting(database) as books:
             made = [*assorted(), *paid_invoices(3, occurred_at=AT + 200 * DAY)]
             await books.append_and_project(*made)
-            reader = ListReader(books.pool, few=few)
-            for _ in range(150):
+            reader = ListReader(books.pool, few=few, some=some)
+            for _ in range(120):
                 given, rules = combination(chance)
                 sort: Any = chance.choice(["createdAt", "-createdAt", "totalMinor", "-totalMinor"])
                 fitting = [
