@@ -20,7 +20,7 @@ _BYTES: Final = 8
 
 
 class Facet(NamedTuple):
-    """A combination of values; `assigned`: to a tenant."""
+    """A combination of values; `assigned`: to a tenant, `paid`: has a time of payment."""
 
     provider: str
     connection: str
@@ -31,6 +31,7 @@ class Facet(NamedTuple):
     currency: str | None
     at_provider: bool
     assigned: bool
+    paid: bool
 
     @property
     def number(self) -> int:
@@ -63,6 +64,7 @@ def facet_of(view: InvoiceView) -> Facet:
         view.currency,
         exists_at_provider(view),
         view.tenant_id is not None,
+        view.paid_at is not None,
     )
 
 

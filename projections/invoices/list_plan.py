@@ -29,6 +29,8 @@ BEGINNING: Final = 4
 _MOST_DAYS: Final = 100
 _RARE: Final = 20
 """Facets that have at most one of so many invoices are read, whatever else is searched for."""
+_UNCOMMON: Final = 5
+"""The same where no other filter is in the list's order."""
 _AND: Final = SQL(" AND ")
 _BEHIND_ALL: Final = "\U0010ffff"
 
@@ -263,7 +265,8 @@ def _suits_facets(filters: InvoiceFilter, facets: Facets, of: Sequence[Source]) 
     # every range until that alone has a page.
     of_order = "facets" if is_by_creation else "amount"
     if any(source.name != of_order for source in of):
-        return len(facets.numbers) * facets.items <= facets.of_app
+        is_cheaper = len(facets.numbers) * facets.items <= facets.of_app
+        return is_cheaper or _UNCOMMON * facets.items <= facets.of_app
     return 2 * facets.items <= facets.of_app or len(facets.numbers) <= MOST_RANGES
 
 

@@ -126,6 +126,9 @@ def facet_conditions(filters: InvoiceFilter) -> Iterator[Composable]:
         yield SQL("NOT assigned")
     if filters.at_provider:
         yield SQL("at_provider")
+    # Most statuses exclude a payment: otherwise all invoices with one would be read, to find none.
+    if filters.paid_from is not None or filters.paid_to is not None:
+        yield SQL("paid")
 
 
 def has_facet(filters: InvoiceFilter) -> bool:

@@ -335,6 +335,7 @@ BEGIN
             currency    text,
             at_provider boolean NOT NULL,
             assigned    boolean NOT NULL,
+            paid        boolean NOT NULL,
             items       bigint  NOT NULL,
             position    bigint  NOT NULL,
             PRIMARY KEY (app_id, facet)

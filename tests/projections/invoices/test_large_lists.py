@@ -44,7 +44,7 @@ INSERT INTO read.invoices (invoice_id, app_id, tenant_id, provider, mode, type, 
     total_minor, user_id, customer, subscription_id, created_at, paid_at, connection,
     origin, provider_object_id, at_provider, version, position, view, facet)
 SELECT made.*, hashtextextended(concat_ws('|', provider, connection, mode, type, origin, status,
-    currency, at_provider, tenant_id IS NULL), 0)
+    currency, at_provider, tenant_id IS NULL, paid_at IS NULL), 0)
 FROM (SELECT md5(n::text)::uuid AS invoice_id,
     CASE WHEN n %% 2 = 0 THEN %(app)s ELSE md5((n %% 10)::text)::uuid END AS app_id,
     CASE WHEN n %% 600 <> 0 THEN lpad(to_hex(n %% 500), 32, '0')::uuid END
@@ -58,7 +58,7 @@ FROM (SELECT md5(n::text)::uuid AS invoice_id,
     n, 'user_' || n %% 1000, 'cus_' || n %% 1000,
     CASE WHEN n %% 100 = 0 THEN 'sub_' || n %% 1000 END,
     %(at)s::timestamptz + make_interval(secs => n),
-    CASE WHEN n %% 7 <> 0 THEN %(at)s::timestamptz + make_interval(secs => n) END,
+    CASE WHEN n %% 7 <> 0 THEN %(at)s::timestamptz + make_interval(secs => n) END AS paid_at,
     CASE WHEN n %% 300 = 0 THEN 'second' ELSE 'main' END AS connection,
     CASE WHEN n %% 250 = 0 THEN 'import' ELSE 'request' END AS origin, 'in_' || n,
     n %% 3 <> 1 AS at_provider,
@@ -67,8 +67,9 @@ FROM generate_series(1, %(rows)s) AS n) AS made
 """
 _FILL_COUNTS = """
 INSERT INTO read.invoice_facets SELECT app_id, facet, provider, connection, mode, type, origin,
-    status, currency, at_provider, tenant_id IS NOT NULL, count(*), max(position)
-FROM read.invoices GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
+    status, currency, at_provider, tenant_id IS NOT NULL, paid_at IS NOT NULL, count(*),
+    max(position)
+FROM read.invoices GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12;
 INSERT INTO read.invoice_days SELECT app_id, connection, (created_at AT TIME ZONE 'UTC')::date,
     count(*), max(position) FROM read.invoices WHERE at_provider GROUP BY 1, 2, 3
 """
@@ -200,6 +201,16 @@ def test_what_is_rare_is_found_without_reading_the_rest(
     page, most_rows = read_by(full, InvoiceFilter(APP, **filters, sort=sort))
     assert page.rows
     assert page.total_is_exact
+    assert most_rows <= 2_500
+
+
+@pytest.mark.parametrize("sort", ["-createdAt", "totalMinor"])
+def test_a_status_without_payments_is_not_read_for_a_period_of_payment(
+    full: str, sort: Any
+) -> None:
+    filters = InvoiceFilter(APP, status=("open",), paid_from=AT, sort=sort)
+    page, most_rows = read_by(full, filters)
+    assert (page.rows, page.total, page.total_is_exact) == ([], 0, True)
     assert most_rows <= 2_500
 
 

@@ -76,7 +76,7 @@ def assert_counts_are_those_of_the_views(database: str, views: dict[UUID, Invoic
     with connect(database, application_name="test") as connection:
         found = connection.execute(
             "SELECT app_id, provider, connection, mode, type, origin, status, currency,"
-            " at_provider, assigned, items FROM read.invoice_facets WHERE items <> 0"
+            " at_provider, assigned, paid, items FROM read.invoice_facets WHERE items <> 0"
         )
         assert {tuple(key): n for *key, n in found} == facets
         found = connection.execute(
@@ -88,7 +88,7 @@ def assert_counts_are_those_of_the_views(database: str, views: dict[UUID, Invoic
             "SELECT invoice_id, facet FROM read.invoices JOIN read.invoice_facets"
             " USING (app_id, facet, provider, connection, mode, type, origin, status, at_provider)"
             " WHERE invoices.currency IS NOT DISTINCT FROM invoice_facets.currency"
-            " AND assigned = (tenant_id IS NOT NULL)"
+            " AND assigned = (tenant_id IS NOT NULL) AND paid = (paid_at IS NOT NULL)"
         )
         assert dict(found.fetchall()) == numbers
 
