@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import uvicorn
@@ -39,12 +40,43 @@ def serve(app: str, settings: Settings) -> None:
     if settings.dashboard_port is not None:
         sockets.append(_bind_dashboard(settings.dashboard_host, settings.dashboard_port))
     if config.workers > 1:
-        Multiprocess(config, sockets=sockets).run()
+        Multiprocess(config, sockets=[_per_worker(bound) for bound in sockets]).run()
         return
     server = uvicorn.Server(config)
     server.run(sockets=sockets)
     if not server.started:
         sys.exit(_STARTUP_FAILED)
+
+
+class _PerWorker(socket.socket):
+    """A bound socket that is replaced by another one on its address in each worker process.
+
+    Of a socket that all workers share, the one that wakes first accepts all connections that came
+    meanwhile: of 32 that a provider opens together, one worker often served all. Linux spreads
+    connections over the sockets of a group. This one never listens; it keeps the address.
+    """
+
+    def __reduce__(self) -> tuple[Callable[..., socket.socket], tuple[object, ...]]:
+        return _listener, (self.family, self.getsockname())
+
+
+def _per_worker(bound: socket.socket) -> socket.socket:
+    """Prepare a bound socket for worker processes; other systems do not spread connections."""
+    if sys.platform != "linux":
+        return bound
+    own = _PerWorker(fileno=bound.detach())
+    # After it was bound: a second service on the address is still refused.
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return own
+
+
+def _listener(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
+    """Bind a worker's own socket, in the worker."""
+    own = socket.socket(family)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    own.bind(address)
+    return own
 
 
 def _bind_dashboard(host: str, port: int) -> socket.socket:

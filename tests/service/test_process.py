@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import HTTPResponse
 from pathlib import Path
 from uuid import uuid4
@@ -196,10 +197,29 @@ def test_one_process_counts_its_requests(start: Start, shop: Shop) -> None:
     assert counted(plain_http.get(f"{process.url}/metrics").text, method="POST", status=200) == 1
 
 
-def test_worker_processes_do_not_outlive_the_one_that_started_them(start: Start) -> None:
+def busy(workers: list[psutil.Process], port: int) -> int:
+    """Open connections, and count the workers that serve them."""
+    with ExitStack() as stack:
+        for _ in range(16):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+        return sum(
+            any(one.laddr.port == port and one.raddr for one in worker.net_connections())
+            for worker in workers
+        )
+
+
+def test_worker_processes_share_connections_and_do_not_outlive_the_one_that_started_them(
+    start: Start,
+) -> None:
     process = start(processes=2)
     workers = psutil.Process(process.popen.pid).children(recursive=True)
     assert len(workers) >= 2
+    port = int(process.url.rpartition(":")[2])
+    wait_until(lambda: busy(workers, port) == 2)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
     process.popen.send_signal(signal.SIGKILL)
     process.popen.wait(120)
     _, alive = psutil.wait_procs(workers, timeout=60)
