@@ -1,6 +1,7 @@
 """Events per second of a rebuild of the invoices, beside reading and decoding them alone."""
 
 import asyncio
+import resource
 import time
 from typing import Final
 
@@ -80,15 +81,26 @@ def _follow(dsn: str, *, head: int) -> float:
 
 
 def _round(dsn: str, *, events: int, report: Report) -> Figures:
+    started_s = _cpu_s()
     decoding_s = _decode_all(dsn)
+    decoded_s = _cpu_s()
     done = rebuild(dsn, "invoices", keep_old_for_s=0)
+    rebuilt_s = _cpu_s()
     if done.differing:
         report.fail(f"rebuild: {done.differing} rows differ from those that were followed")
     return {
         "events_per_second": events / done.seconds,
         "filling_events_per_second": events / done.filling_s,
         "decoded_per_second": events / decoding_s,
+        "cpu_us_per_event": 1e6 * (rebuilt_s - decoded_s) / events,
+        "decoding_cpu_us_per_event": 1e6 * (decoded_s - started_s) / events,
     }
+
+
+def _cpu_s() -> float:
+    """Return the processor time of this process and of those that it has started and joined."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _decode_all(dsn: str) -> float:
