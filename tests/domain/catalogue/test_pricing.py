@@ -77,6 +77,13 @@ def test_each_lines_tax_is_what_mollie_expects_to_the_unit(charge: Charge) -> No
         assert item.gross_minor - item.amount_minor in (0, item.tax_minor)
 
 
+def test_added_tax_is_in_the_currencys_whole_steps() -> None:
+    charge = charge_for(
+        [line(amount_minor=11_000, currency="isk")], prices={}, tax=Terms(rate_ppm=50_000)
+    )
+    assert [item.tax_minor for item in charge.lines] == [600]
+
+
 @given(charges())
 def test_what_is_sent_holds_in_the_sandbox(charge: Charge) -> None:
     draft = PaymentDraft(

@@ -1,5 +1,6 @@
 """Refunds and disputes: what is reserved, what is news, and that no order matters."""
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.commands import RequestRefund
 from domain.invoices.invoice import Invoice
+from domain.invoices.payments import record_overpayment_returned
 from domain.invoices.steps import REFUND_STEP
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Decided, Given, happened
@@ -305,3 +307,35 @@ def test_what_was_overpaid_is_apart_from_what_was_paid_in_any_order() -> None:
             given.when(delivered(update, event_type="invoice.overpaid"))
         view = given.root.view
         assert (view.amount_paid_minor, view.amount_overpaid_minor) == (TOTAL, 700)
+
+
+def test_the_least_amount_that_an_unexpected_payment_returned_is_recorded_once() -> None:
+    def returned(amount: int) -> Callable[[Invoice], bool]:
+        refunds = tuple(
+            ProviderRefund(id="re_9", state="succeeded", amount_minor=it, refunded_at=100)
+            for it in (amount,)
+            if it
+        )
+        return lambda known: record_overpayment_returned(
+            known,
+            "tr_2",
+            RefundsAndDisputes(refunds=refunds),
+            source="webhook",
+            actor="worker",
+            occurred_at=NOW,
+        )
+
+    given = Given(
+        Invoice,
+        happened(e.InvoiceRequested),
+        happened(pe.UnexpectedPayment, provider_object_id="tr_2", amount_minor=TOTAL),
+    )
+    given.when(returned(0)).then().answering(False)
+    (
+        given.when(returned(1))
+        .then(happened(pe.OverpaymentReturned, provider_object_id="tr_2", amount_minor=1))
+        .answering(True)
+        .when(returned(1))
+        .then()
+        .answering(False)
+    )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.core.effects import Effect
 from domain.gateway.subscriptions import Discount, ProviderSubscription, SubscriptionState
 from domain.subscriptions import events as s
+from domain.subscriptions.mandate_subscription import with_agreed_terms
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import Given, Happened, happened
 from tests.domain.subscription_examples import PERIOD
@@ -187,3 +188,15 @@ def test_answers_that_saw_an_earlier_moment_never_undo_a_later_one(
         if snapshot_.as_of < last.as_of:
             given_.when(answered(snapshot_)).then()
     assert given_.root.view.as_of == last.as_of
+
+
+def test_a_mandates_period_stays_known_where_the_provider_reports_none_or_its_end_alone() -> None:
+    subscription = known(ACTIVE).root
+    kept = subscription.view.provider_fields
+    for end in (None, kept["period_end"]):
+        seen = standing(items=(), period_start=None, period_end=end)
+        completed = with_agreed_terms(subscription, seen)
+        assert (completed.period_start, completed.period_end) == PERIOD
+    later = standing(items=(), period_start=PERIOD[1], period_end=PERIOD[1] + 9)
+    completed = with_agreed_terms(subscription, later)
+    assert (completed.period_start, completed.period_end) == (PERIOD[1], PERIOD[1] + 9)
