@@ -2,6 +2,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 from uuid import UUID, uuid4
 
 import psycopg
@@ -98,7 +99,9 @@ def test_nothing_is_recorded_with_nothing(log: Log) -> None:
 
 
 def test_what_the_database_cannot_hold_is_refused_before_it_is_sent(log: Log) -> None:
+    text = cast("bytes", "a text")
     unfit = [stored(topic="a\x00b"), stored(topic="\ud800"), stored(version=2**64)]
+    unfit.append(stored(state=text))
     for event in unfit:
         with pytest.raises(DataError):
             log.append([event])
