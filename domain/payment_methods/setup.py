@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
-from uuid import UUID
 
 from domain.core.aggregate import AggregateRoot
-from domain.core.calendar import from_unix
 from domain.core.effects import WORKER, Effect
-from domain.core.failures import Failure
 from domain.core.steps import GaveUp, StepPlan, StepRecord, step_age, step_key
 from domain.gateway.setups import ProviderMethod, SetupSession
 from domain.payment_methods import events as s
 from domain.payment_methods.commands import RequestSetup
-
-REQUESTED: Final = "requested"
-OPEN: Final = "open"
-SUBMITTED: Final = "submitted"
-COMPLETED: Final = "completed"
-EXPIRED: Final = "expired"
-REJECTED: Final = "rejected"
-REVOKED: Final = "revoked"
-STATUSES: Final = (REQUESTED, OPEN, SUBMITTED, COMPLETED, EXPIRED, REJECTED, REVOKED)
+from domain.payment_methods.view import (
+    COMPLETED,
+    EXPIRED,
+    OPEN,
+    REQUESTED,
+    REVOKED,
+    SUBMITTED,
+    MethodSetupView,
+    first_view,
+    fold_end,
+)
 
 # The steps: the page is opened; what was left there becomes what is charged by default.
 OPEN_PAGE: Final = "open"
@@ -43,31 +42,6 @@ class DefaultMethodPlan(StepPlan):
 
     method: str
     before: str
-
-
-@dataclass(slots=True)
-class MethodSetupView:
-    """A setup as callers see it, and (from `session_id` down) what decisions need."""
-
-    id: UUID
-    app_id: UUID
-    tenant_id: UUID
-    provider: str
-    connection: str
-    connection_id: UUID
-    mode: str
-    redirect_url: str
-    created_at: datetime
-    updated_at: datetime
-    status: str = REQUESTED
-    url: str | None = None
-    expires_at: datetime | None = None
-    method: dict[str, str | None] | None = None
-    failure: Failure | None = None
-    session_id: str | None = None
-    customer: str | None = None
-    steps: dict[str, StepRecord] = field(default_factory=dict)
-    gave_up: GaveUp | None = None
 
 
 class MethodSetup(AggregateRoot):
@@ -249,7 +223,7 @@ class MethodSetup(AggregateRoot):
     def apply_event(self, event: s.MethodSetupEvent) -> None:
         """Assign the fields of an event; runs again on every replay."""
         if isinstance(event, s.SetupRequested):
-            self.view = _first_view(event)
+            self.view = first_view(event)
             return
         self.view.updated_at = event.timestamp
         match event:
@@ -262,54 +236,4 @@ class MethodSetup(AggregateRoot):
             case s.SetupResent():
                 self.view.gave_up = None
             case _:
-                _take_end(self.view, event)
-
-
-def _first_view(event: s.SetupRequested) -> MethodSetupView:
-    return MethodSetupView(
-        id=event.originator_id,
-        app_id=event.app_id,
-        tenant_id=event.tenant_id,
-        provider=event.provider,
-        connection=event.connection,
-        connection_id=event.connection_id,
-        mode=event.mode,
-        redirect_url=event.redirect_url,
-        created_at=event.timestamp,
-        updated_at=event.timestamp,
-    )
-
-
-def _take_end(view: MethodSetupView, event: s.MethodSetupEvent) -> None:
-    """Fold what a step, or the customer on the page, came to."""
-    view.gave_up = None
-    match event:
-        case s.SetupOpened():
-            view.status, view.session_id, view.customer = OPEN, event.session_id, event.customer
-            view.url, view.expires_at = event.url, from_unix(event.expires_at)
-            return
-        case s.SetupSubmitted():
-            view.status = SUBMITTED
-            view.session_id, view.customer = event.session_id, event.customer
-        case s.SetupCompleted():
-            view.status = COMPLETED
-            view.method = {
-                "id": event.payment_method,
-                "type": event.method_type,
-                "brand": event.brand,
-                "last4": event.last4,
-            }
-        case s.SetupRejected():
-            view.status = REJECTED
-            view.failure = Failure(
-                code=event.code,
-                message=event.message,
-                path=event.path,
-                provider_code=event.provider_code,
-            )
-        case s.SetupExpired():
-            view.status = EXPIRED
-        case s.SetupRevoked():
-            view.status = REVOKED
-    # A page that is over is not shown again.
-    view.url = None
+                fold_end(self.view, event)

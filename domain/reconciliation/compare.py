@@ -17,7 +17,8 @@ from typing import Any, Final
 from domain.core.failures import Failure
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
-from domain.payment_methods.setup import MethodSetup, MethodSetupView
+from domain.payment_methods.setup import MethodSetup
+from domain.payment_methods.view import MethodSetupView
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView
 

@@ -8,8 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from domain.core import money
 from domain.invoices import status
 from domain.invoices.view import InvoiceView
-from domain.payment_methods import setup as payment_methods_setup
-from domain.payment_methods.setup import MethodSetupView
+from domain.payment_methods import view as setup_view
+from domain.payment_methods.view import MethodSetupView
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
@@ -59,21 +59,19 @@ _SAVING: Final = _Texts(
     "Your payment method is being saved", "This page looks again every few seconds.", changing=True
 )
 _SETUP_TEXTS: Final = {
-    payment_methods_setup.REQUESTED: _SAVING,
-    payment_methods_setup.SUBMITTED: _SAVING,
-    payment_methods_setup.OPEN: _Texts(
+    setup_view.REQUESTED: _SAVING,
+    setup_view.SUBMITTED: _SAVING,
+    setup_view.OPEN: _Texts(
         "No payment method is saved yet",
         "If you have just left one, it is on its way.",
         changing=True,
     ),
-    payment_methods_setup.COMPLETED: _Texts(
+    setup_view.COMPLETED: _Texts(
         "Thank you: your payment method is saved", "You can close this page."
     ),
-    payment_methods_setup.EXPIRED: _Texts("The page has expired", "No payment method was saved."),
-    payment_methods_setup.REVOKED: _Texts(
-        "Your payment method was removed", "It is not charged any more."
-    ),
-    payment_methods_setup.REJECTED: _Texts(
+    setup_view.EXPIRED: _Texts("The page has expired", "No payment method was saved."),
+    setup_view.REVOKED: _Texts("Your payment method was removed", "It is not charged any more."),
+    setup_view.REJECTED: _Texts(
         "Your payment method could not be saved", "Nothing was taken, and nothing is kept."
     ),
 }

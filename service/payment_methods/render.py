@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from domain.core.failures import Failure
-from domain.payment_methods.setup import REJECTED, MethodSetupView
+from domain.payment_methods.view import REJECTED, MethodSetupView
 from service.http.errors import FieldError, Problem
 from service.payment_methods.response_schemas import (
     MethodSetup,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.payment_methods.setup import STATUSES
+from domain.payment_methods.view import STATUSES
 from service.http.response_model import (
     Mode,
     Moment,

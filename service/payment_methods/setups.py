@@ -7,7 +7,8 @@ from uuid import UUID
 from domain.core.providers import Provider
 from domain.payment_methods import events as s
 from domain.payment_methods.commands import RequestSetup
-from domain.payment_methods.setup import REQUESTED, MethodSetup, MethodSetupView
+from domain.payment_methods.setup import MethodSetup
+from domain.payment_methods.view import REQUESTED, MethodSetupView
 from eventlog.errors import Conflict
 from eventlog.reading import RecordedEvent
 from service.http.caller import Caller

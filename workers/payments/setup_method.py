@@ -25,9 +25,9 @@ from domain.payment_methods.setup import (
     OPEN_PAGE,
     DefaultMethodPlan,
     MethodSetup,
-    MethodSetupView,
     OpenPagePlan,
 )
+from domain.payment_methods.view import MethodSetupView
 from workers.invoices.customers import TenantCustomers, credentials_rejected
 from workers.invoices.rejections import RequestRejected
 from workers.providers.key_lifetime import KEY_LIFETIME

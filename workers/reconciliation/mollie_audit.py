@@ -18,7 +18,8 @@ from domain.gateway.objects import ProviderInvoice
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import is_payment_of
-from domain.payment_methods.setup import COMPLETED, OPEN, MethodSetup
+from domain.payment_methods.setup import MethodSetup
+from domain.payment_methods.view import COMPLETED, OPEN
 from workers.providers.mollie.history import MollieHistory, PartOfPayment
 from workers.providers.retry import Page, T
 from workers.providers.stripe.setups import setup_named_by

@@ -16,7 +16,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.payments import is_payment_of
 from domain.invoices.provider_update import is_running
 from domain.invoices.refunds import is_of_overpayment
-from domain.payment_methods import setup as setups
+from domain.payment_methods import view as setups
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED

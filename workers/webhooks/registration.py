@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 from domain.apps.connection import Connection, secret_context, secret_mark
 from domain.billing import Billing
@@ -30,12 +28,12 @@ from workers.providers.gateways import open_key
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import EVENT_TYPES
 from workers.providers.stripe.webhook_endpoints import Endpoint, StripeEndpoints
+from workers.webhooks.webhook_url import webhook_path, webhook_url
 
 _BY: Final = "operator"
 _PAGE: Final = 500
 _POLL_S: Final = 0.1
 _CAUSE_EVERY_S: Final = 5.0
-_LOOPBACK_NAMES: Final = frozenset({"localhost"})
 _REGISTER: Final = "run: billhook connections register-webhook"
 _BEST_FIRST: Final = (HEALTHY, MISCONFIGURED, DISABLED)
 _LATER: Final = "try again later; is BILLHOOK_STRIPE_API_BASE right?"
@@ -230,7 +228,7 @@ class WebhookRegistration:
         return endpoint.version == API_VERSION and endpoint.mark in self._marks()
 
     def _is_registered(self, endpoint: Endpoint) -> bool:
-        return endpoint.url.endswith(_path(self._connection))
+        return endpoint.url.endswith(webhook_path(self._connection))
 
     def _create(self, url: str) -> str:
         """Create an endpoint and store its secret before the next call; returns its id."""
@@ -254,47 +252,6 @@ class WebhookRegistration:
             secret_mark(self._vault.open(sealed, context=context))
             for sealed in connection.sealed_webhook_secrets
         }
-
-
-def webhook_url(base_url: str, connection: Connection, *, api_base: str) -> str:
-    """Return the URL of a connection's webhooks below `base_url`, which may be that URL itself.
-
-    Raises OperatorError. Providers call public https URLs only; loopback is for a local sandbox.
-    """
-    parts = urlsplit(base_url)
-    if not parts.hostname or parts.query or parts.fragment:
-        raise OperatorError(
-            f"{base_url!r} is not a URL of this installation, such as https://billing.example.com"
-        )
-    if _is_loopback(parts.hostname):
-        if not _is_loopback(urlsplit(api_base).hostname or ""):
-            raise OperatorError("Stripe cannot call a loopback address: pass the public https URL")
-    elif parts.scheme != "https" or _is_private(parts.hostname):
-        raise OperatorError("Stripe calls public https URLs only")
-    path, base = _path(connection), base_url.rstrip("/")
-    if base.endswith(path):
-        return base
-    if "/webhooks/" in parts.path:
-        raise OperatorError(f"this is another connection's URL: this connection's ends with {path}")
-    return base + path
-
-
-def _path(connection: Connection) -> str:
-    return f"/webhooks/{connection.provider}/{connection.connection_id}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host in _LOOPBACK_NAMES
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return "." not in host
 
 
 def _failed_call(error: GatewayError) -> Finding:

@@ -11,6 +11,7 @@ from domain.core.effects import Effect
 from domain.gateway.setups import ProviderMethod, SetupSession
 from domain.payment_methods import events as s
 from domain.payment_methods import setup as m
+from domain.payment_methods import view as v
 from domain.payment_methods.commands import RequestSetup
 from domain.payment_methods.setup import MethodSetup
 from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
@@ -36,13 +37,13 @@ GONE = replace(LEFT, is_method_gone=True)
 CARD = ProviderMethod(id="pm_1", type="card", brand="visa", last4="4242")
 
 STORIES: dict[str, tuple[Happened, ...]] = {
-    m.REQUESTED: (),
-    m.OPEN: (OPENED,),
-    m.SUBMITTED: (OPENED, SUBMITTED),
-    m.COMPLETED: (OPENED, SUBMITTED, COMPLETED),
-    m.EXPIRED: (OPENED, EXPIRED),
-    m.REJECTED: (REJECTED,),
-    m.REVOKED: (OPENED, SUBMITTED, COMPLETED, REVOKED),
+    v.REQUESTED: (),
+    v.OPEN: (OPENED,),
+    v.SUBMITTED: (OPENED, SUBMITTED),
+    v.COMPLETED: (OPENED, SUBMITTED, COMPLETED),
+    v.EXPIRED: (OPENED, EXPIRED),
+    v.REJECTED: (REJECTED,),
+    v.REVOKED: (OPENED, SUBMITTED, COMPLETED, REVOKED),
 }
 
 
@@ -71,12 +72,12 @@ def test_a_request_opens_no_page_yet() -> None:
     )
     made = MethodSetup.request(command, occurred_at=moment(0))
     Given.made(made).when(lambda _: None).then(SETUP_REQUESTED).showing(
-        status=m.REQUESTED, url=None
+        status=v.REQUESTED, url=None
     )
 
 
 def test_what_every_status_is_folded_from() -> None:
-    assert set(STORIES) == set(m.STATUSES)
+    assert set(STORIES) == set(v.STATUSES)
     for status, story in STORIES.items():
         given(*story).when(lambda _: None).showing(status=status)
 
@@ -91,25 +92,25 @@ def test_the_page_that_was_opened_is_shown_until_it_is_over() -> None:
 
 
 TABLE = [
-    (m.REQUESTED, LEFT, Effect.CHANGED, [SUBMITTED]),
-    (m.REQUESTED, OVER, Effect.STALE, []),
-    (m.OPEN, PAGE, Effect.CONFIRMED, []),
-    (m.OPEN, LEFT, Effect.CHANGED, [SUBMITTED]),
-    (m.OPEN, OVER, Effect.CHANGED, [EXPIRED]),
-    (m.SUBMITTED, PAGE, Effect.STALE, []),
-    (m.SUBMITTED, LEFT, Effect.CONFIRMED, []),
-    (m.SUBMITTED, OVER, Effect.STALE, []),
-    (m.COMPLETED, LEFT, Effect.CONFIRMED, []),
-    (m.COMPLETED, OVER, Effect.STALE, []),
-    (m.COMPLETED, GONE, Effect.CHANGED, [REVOKED]),
-    (m.SUBMITTED, GONE, Effect.CONFIRMED, []),
-    (m.REVOKED, GONE, Effect.CONFIRMED, []),
-    (m.REVOKED, LEFT, Effect.CONFIRMED, []),
-    (m.EXPIRED, PAGE, Effect.STALE, []),
-    (m.EXPIRED, LEFT, Effect.STALE, []),
-    (m.EXPIRED, OVER, Effect.CONFIRMED, []),
-    (m.REJECTED, LEFT, Effect.STALE, []),
-    (m.REJECTED, OVER, Effect.STALE, []),
+    (v.REQUESTED, LEFT, Effect.CHANGED, [SUBMITTED]),
+    (v.REQUESTED, OVER, Effect.STALE, []),
+    (v.OPEN, PAGE, Effect.CONFIRMED, []),
+    (v.OPEN, LEFT, Effect.CHANGED, [SUBMITTED]),
+    (v.OPEN, OVER, Effect.CHANGED, [EXPIRED]),
+    (v.SUBMITTED, PAGE, Effect.STALE, []),
+    (v.SUBMITTED, LEFT, Effect.CONFIRMED, []),
+    (v.SUBMITTED, OVER, Effect.STALE, []),
+    (v.COMPLETED, LEFT, Effect.CONFIRMED, []),
+    (v.COMPLETED, OVER, Effect.STALE, []),
+    (v.COMPLETED, GONE, Effect.CHANGED, [REVOKED]),
+    (v.SUBMITTED, GONE, Effect.CONFIRMED, []),
+    (v.REVOKED, GONE, Effect.CONFIRMED, []),
+    (v.REVOKED, LEFT, Effect.CONFIRMED, []),
+    (v.EXPIRED, PAGE, Effect.STALE, []),
+    (v.EXPIRED, LEFT, Effect.STALE, []),
+    (v.EXPIRED, OVER, Effect.CONFIRMED, []),
+    (v.REJECTED, LEFT, Effect.STALE, []),
+    (v.REJECTED, OVER, Effect.STALE, []),
 ]
 
 
@@ -168,7 +169,7 @@ def test_what_was_left_becomes_the_default_once() -> None:
 @pytest.mark.parametrize("status", list(STORIES))
 def test_only_what_is_under_way_is_refused_or_given_up(status: str) -> None:
     facts = {"code": "provider_rejected", "message": "no"}
-    under_way = status in (m.REQUESTED, m.SUBMITTED)
+    under_way = status in (v.REQUESTED, v.SUBMITTED)
     (
         given(*STORIES[status])
         .when(
@@ -181,7 +182,7 @@ def test_only_what_is_under_way_is_refused_or_given_up(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "step"), [(m.REQUESTED, m.OPEN_PAGE), (m.SUBMITTED, m.DEFAULTING)]
+    ("status", "step"), [(v.REQUESTED, m.OPEN_PAGE), (v.SUBMITTED, m.DEFAULTING)]
 )
 def test_what_gave_up_can_be_sent_again(status: str, step: str) -> None:
     (

@@ -10,7 +10,8 @@ import pytest
 
 from domain.gateway.errors import GatewayUnavailable
 from domain.payment_methods.commands import RequestSetup
-from domain.payment_methods.setup import MethodSetup, MethodSetupView
+from domain.payment_methods.setup import MethodSetup
+from domain.payment_methods.view import MethodSetupView
 from tests.workers.crash_grids.mollie_subscription_flows import arm, disarm
 from tests.workers.crash_points import APPEND, MOLLIE_GAPS, Death, Died, death_points
 from tests.workers.mollie_harness import MollieBench

@@ -18,7 +18,8 @@ from workers.errors import OperatorError
 from workers.polling.run import connection_in_use
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import EVENT_TYPES
-from workers.webhooks.registration import WebhookRegistration, webhook_url
+from workers.webhooks.registration import WebhookRegistration
+from workers.webhooks.webhook_url import webhook_url
 
 BASE = "http://127.0.0.1:9"
 STRIPE = "https://api.stripe.com"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 from domain.core import metadata as metadata_keys
 from domain.gateway.objects import (
@@ -63,7 +63,6 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
     read = read_as(MolliePayment, data, kind="payment")
     state, _ = _STATES[read.status]
     total, paid = read.amount.minor, _paid_minor(read)
-    is_authorized = read.status == "authorized"
     return ProviderInvoice(
         id=read.id,
         state=state,
@@ -84,9 +83,7 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         period_start=None,
         period_end=None,
         paid_at=read.paid_at,
-        amount_capturable_minor=total - paid if is_authorized else 0,
-        capture_before=read.capture_before if is_authorized else None,
-        capturable_payment=read.id if is_authorized else None,
+        **_authorization_of(read, rest_minor=total - paid),
         object_type="payment",
         created_at=read.created_at,
         issued_at=read.created_at,
@@ -96,10 +93,30 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         dashboard_url=_link(read, "dashboard"),
         metadata=read.metadata,
         payment=_to_payment(read, paid if state == "paid" else total),
-        raw=raw_json(
-            {name: value for name, value in data.items() if name != "_embedded"}, kind="payment"
-        ),
+        raw=_raw(data),
     )
+
+
+class _Authorization(TypedDict):
+    """Fields of ProviderInvoice: the amount that a payment holds."""
+
+    amount_capturable_minor: int
+    capture_before: int | None
+    capturable_payment: str | None
+
+
+def _authorization_of(read: MolliePayment, *, rest_minor: int) -> _Authorization:
+    is_authorized = read.status == "authorized"
+    return {
+        "amount_capturable_minor": rest_minor if is_authorized else 0,
+        "capture_before": read.capture_before if is_authorized else None,
+        "capturable_payment": read.id if is_authorized else None,
+    }
+
+
+def _raw(data: Json) -> bytes:
+    without_embedded = {name: value for name, value in data.items() if name != "_embedded"}
+    return raw_json(without_embedded, kind="payment")
 
 
 def _paid_minor(payment: MolliePayment) -> int:
