@@ -9,7 +9,7 @@ which leaves the fewest, if it leaves less than `SOME`.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from psycopg.rows import DictRow
@@ -19,6 +19,7 @@ from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_sql as sql
 from projections.invoices.list_sql import InvoiceFilter
+from projections.invoices.payment_days import divide
 from projections.invoices.search_terms import query_terms
 
 FEW: Final = 2_000
@@ -26,7 +27,6 @@ SOME: Final = 10_000
 MOST_RANGES: Final = 30
 BEGINNING: Final = 4
 """Number of a term's first characters that the index of beginnings has."""
-_MOST_DAYS: Final = 100
 _RARE: Final = 20
 """Facets that have at most one of so many invoices are read, whatever else is searched for."""
 _UNCOMMON: Final = 5
@@ -227,7 +227,7 @@ def ordered_ranges(
     if smallest is not None:
         return smallest
     of_facets = [Ranges(SQL("facet"), SQL("bigint"), facets.numbers)]
-    if _RARE * facets.items <= facets.of_app:
+    if are_rare(facets):
         return of_facets
     if filters.sort.endswith("createdAt"):
         terms = [source for source in of if source.name.startswith("term ")]
@@ -240,7 +240,16 @@ def ordered_ranges(
             return []
         if "paid" in sizes and filters.tenant_id is None:
             return _of_payments(*sizes["paid"].ranges)
-    return of_facets if _suits_facets(filters, facets, of) else []
+    if filters.sort.endswith("createdAt") and filters.tenant_id is not None:
+        suits_facets = _suits_tenant(facets, sizes, of)
+    else:
+        suits_facets = _suits_facets(filters, facets, of)
+    return of_facets if suits_facets else []
+
+
+def are_rare(facets: Facets) -> bool:
+    """Return whether facets are to be read before any filter that leaves very many."""
+    return _RARE * facets.items <= facets.of_app
 
 
 def _smallest(
@@ -257,17 +266,22 @@ def _smallest(
 
 def _suits_facets(filters: InvoiceFilter, facets: Facets, of: Sequence[Source]) -> bool:
     """Return whether to merge ranges of facets rather than to read the app in its order."""
-    is_by_creation = filters.sort.endswith("createdAt")
-    # The index of a tenant's facets is in the order of creation alone.
-    if is_by_creation and filters.tenant_id is not None:
-        return True
     # A filter of the order's own column bounds each range; another one is checked row by row, in
     # every range until that alone has a page.
-    of_order = "facets" if is_by_creation else "amount"
+    of_order = "facets" if filters.sort.endswith("createdAt") else "amount"
     if any(source.name != of_order for source in of):
         is_cheaper = len(facets.numbers) * facets.items <= facets.of_app
         return is_cheaper or _UNCOMMON * facets.items <= facets.of_app
     return 2 * facets.items <= facets.of_app or len(facets.numbers) <= MOST_RANGES
+
+
+def _suits_tenant(facets: Facets, sizes: Mapping[str, Size], of: Sequence[Source]) -> bool:
+    """Return whether to merge ranges of a tenant's facets, which only creation has in order.
+
+    Not if the tenant has a large part of the app and rows are checked one by one.
+    """
+    is_large = sizes["facets"].items * len(facets.numbers) > facets.of_app
+    return len(of) == 1 or not is_large or sizes["facets"].items <= SOME
 
 
 def _of_source(source: Source, sizes: Mapping[str, Size]) -> list[Ranges] | None:
@@ -290,30 +304,14 @@ def _of_postings(terms: Sequence[Source], sizes: Mapping[str, Size]) -> Iterator
 
 
 def _of_payments(first: str | None, last: str | None) -> list[Ranges]:
-    """Divide a period into days, and a long one into months with days at its ends."""
     if first is None or last is None:
         return []
-    start, end = (datetime.fromisoformat(at).astimezone(UTC).date() for at in (first, last))
-    months: list[date] = []
-    days = [(start, end)]
-    if (end - start).days > _MOST_DAYS:
-        month = _next_month(start)
-        while (following := _next_month(month)) <= end:
-            months.append(month)
-            month = following
-        days = [(start, _next_month(start) - timedelta(days=1)), (month, end)]
-    each = [
-        first_day + timedelta(days=n)
-        for first_day, last_day in days
-        for n in range((last_day - first_day).days + 1)
-    ]
+    days, months = divide(
+        *(datetime.fromisoformat(at).astimezone(UTC).date() for at in (first, last))
+    )
     zoned = "paid_at AT TIME ZONE 'UTC'"
-    found = [Ranges(SQL(f"(({zoned})::date)"), SQL("date"), each)]
+    found = [Ranges(SQL(f"(({zoned})::date)"), SQL("date"), days)]
     if months:
         column = SQL(f"date_trunc('month', {zoned})")
         found.append(Ranges(column, SQL("timestamp"), months))
     return found
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

@@ -136,9 +136,8 @@ class ListReader:
         if sources:
             query = list_plan.sizes_query(filters, sources, facets, few=self._few, with_ranges=True)
             sizes = list_plan.read_sizes(await self._pool.fetch(*query))
-        has_choice = len(sizes) > 1 or facets.items < facets.of_app
         smallest = min([facets.items, *(size.items for size in sizes.values())])
-        if sizes and has_choice and smallest > self._few:
+        if sizes and smallest > self._few and (len(sizes) > 1 or list_plan.are_rare(facets)):
             sizes = await self._compared(filters, sources, facets, sizes)
         return _Plan(emails, facets, sources, sizes, self._few, self._some)
 
