@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -70,9 +70,17 @@ class MemoryLog:
         """Append as `append` does."""
         return self.append(events, bodies)
 
-    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
-        """Read whole streams."""
-        return {stream: self.stream(stream) for stream in streams}
+    async def streams_async(
+        self, streams: Collection[UUID], *, after_versions: Mapping[UUID, int] | None = None
+    ) -> dict[UUID, list[RecordedEvent]]:
+        """Read streams, whole or after a version."""
+        after = after_versions or {}
+        return {
+            stream: [
+                one for one in self.stream(stream) if one.originator_version > after.get(stream, 0)
+            ]
+            for stream in streams
+        }
 
     async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
         """Return bodies by their hash."""
