@@ -31,6 +31,7 @@ _MODULES: Final = (
     "workers.__main__",
     "workers.reconciliation.run",
 )
+_MAIN: Final = ".__main__"
 _STDERR: Final = 2
 # prometheus_client chooses its storage when it is imported: files, which the API's processes share.
 _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -82,6 +83,8 @@ class Preloaded:
         try:
             for module in modules:
                 importlib.import_module(module)
+                if module.endswith(_MAIN):
+                    del sys.modules[module]  # runpy warns of one that it is about to run
         finally:
             del os.environ[_METRICS_FOLDER]
         gc.collect()
@@ -125,11 +128,12 @@ def _run(
     parent: int,
     not_its_own: Sequence[int],
 ) -> None:
-    """Become the process: a new session, its own output, environment and signal handlers."""
+    """Become the process: a new session, its own input and output, environment and handlers."""
     os.setsid()
     end_with_parent(parent, signal.SIGTERM)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    _redirect_input()
     _redirect_output(log)
     for descriptor in not_its_own:
         os.close(descriptor)
@@ -142,6 +146,16 @@ def _run(
     except Exception:  # noqa: BLE001 - as the interpreter does at the end of a process
         sys.excepthook(*sys.exc_info())
         raise SystemExit(1) from None
+
+
+def _redirect_input() -> None:
+    """Open standard input on nothing: multiprocessing leaves one that no child would inherit."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(descriptor, 0)
+    os.set_inheritable(0, True)
+    if descriptor:
+        os.close(descriptor)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
 
 
 def _redirect_output(log: Path) -> None:

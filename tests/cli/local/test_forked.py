@@ -23,18 +23,22 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used 
 # Says what it is, then waits or ends.
 CHILD = """
 import json, os, signal, sys
-print(json.dumps({
-    "arguments": sys.argv[1:], "environment": dict(os.environ), "session": os.getsid(0),
-    "pid": os.getpid(), "name": __name__,
-    "open": [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
-             if os.path.exists(f"/proc/self/fd/{n}")],
-    "terminates": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
-}), flush=True)
-if sys.argv[1] == "wait":
-    signal.pause()
-if sys.argv[1] == "raise":
-    raise ValueError("a fault of the child")
-sys.exit(int(sys.argv[2]))
+def main():
+    print(json.dumps({
+        "arguments": sys.argv[1:], "environment": dict(os.environ), "session": os.getsid(0),
+        "pid": os.getpid(), "name": __name__,
+        "open": [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
+                 if os.path.exists(f"/proc/self/fd/{n}")],
+        "input": [os.readlink(f"/proc/self/fd/{sys.stdin.fileno()}"), os.get_inheritable(0)],
+        "terminates": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
+    }), flush=True)
+    if sys.argv[1] == "wait":
+        signal.pause()
+    if sys.argv[1] == "raise":
+        raise ValueError("a fault of the child")
+    sys.exit(int(sys.argv[2]))
+if __name__ == "__main__":
+    main()
 """
 OWNER = """
 import json, os, signal, sys
@@ -47,7 +51,7 @@ signal.signal(signal.SIGTERM, lambda *_: None)
 kept = open(folder / "lock", "w")
 child = ChildProcess("child", command=[sys.executable, "-m", "own_module", *sys.argv[2:]],
                      env={"NAME": "value"}, log=folder / "child.log", owner=folder,
-                     preloaded=Preloaded(["json"]))
+                     preloaded=Preloaded(["json", "own_module.__main__"]))
 child.launch()
 for line in sys.stdin:
     if line == "stop\\n":
@@ -64,7 +68,7 @@ class Owner:
         self.process = process
 
     def said(self) -> dict[str, Any]:
-        """The first line of the child's log."""
+        """The first line of the child's log; no warning comes before it."""
         log = self.folder / "child.log"
         assert wait_until(lambda: log.exists() and "\n" in log.read_text(), timeout_s=60)
         found: dict[str, Any] = json.loads(log.read_text().splitlines()[0])
@@ -82,7 +86,8 @@ class Owner:
 
 @contextmanager
 def owner(folder: Path, *arguments: str) -> Iterator[Owner]:
-    (folder / "own_module.py").write_text(CHILD)
+    (folder / "own_module").mkdir()
+    (folder / "own_module" / "__main__.py").write_text(CHILD)
     process = subprocess.Popen(
         ending_with_tests([sys.executable, "-c", OWNER, str(folder), *arguments]),
         stdin=subprocess.PIPE,
@@ -105,6 +110,8 @@ def test_a_fork_has_its_own_session_environment_output_and_files(tmp_path: Path)
         assert said["environment"] == {"NAME": "value"}
         assert said["session"] == said["pid"] != os.getsid(started.process.pid)
         assert (said["name"], said["terminates"]) == ("__main__", True)
+        # Its own children have the same input: those of the API's server open it again.
+        assert said["input"] == [os.devnull, True]
         assert not [path for path in said["open"] if path.endswith("lock")]
         (found,) = children_of(tmp_path)
         assert found.pid == said["pid"]
