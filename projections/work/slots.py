@@ -48,6 +48,7 @@ _HEARTBEAT: Final[LiteralString] = """
             WHERE held.job = running.job AND held.sends = running.sends
         )
 """
+# Until it has the lock: a lost session may have it for some seconds more.
 _LOCK: Final[LiteralString] = "SELECT pg_try_advisory_lock(work.worker_lock(%s))"
 _UNREGISTER: Final[LiteralString] = """
     WITH worker AS (DELETE FROM work.workers WHERE id = %(worker)s)
@@ -87,6 +88,7 @@ class WorkerSlots:
             dsn, application_name="billhook work slots", min_size=1, max_size=max_size
         )
         self._registration: psycopg.Connection[TupleRow] | None = None
+        self._is_locked = False
 
     def open(self) -> None:
         """Allow sessions to be opened on demand."""
@@ -118,8 +120,11 @@ class WorkerSlots:
     def _register(self) -> psycopg.Connection[TupleRow]:
         """Return the session whose lock tells the others that the process lives."""
         if self._registration is None or self._registration.closed:
+            self._is_locked = False
             self._registration = connect(self._dsn, application_name="billhook work registration")
-            self._registration.execute(_LOCK, [self._worker])
+        if not self._is_locked:
+            row = self._registration.execute(_LOCK, [self._worker]).fetchone()
+            self._is_locked = row is not None and bool(row[0])
         return self._registration
 
     def unregister(self) -> None:

@@ -12,6 +12,7 @@ from projections.work.sessions import WorkUnavailable
 from projections.work.slots import LOOKUPS, WorkerSlots
 from projections.work.table import WorkNotifier, WorkTable
 from tests.projections.work.claims import add_jobs, claim_in_processes, claimed, opened
+from tests.support.system import eventually
 
 APP, OTHER_APP = uuid4(), uuid4()
 THREADS = 16
@@ -175,7 +176,8 @@ def test_a_job_of_a_killed_process_is_sent_again_within_seconds(
         # It is silent, but its session lives: it may be a busy machine.
         assert work.take_due(limit=1) == []
     slots.heartbeat([])
-    assert [job.id for job in work.take_due(limit=1)] == [job_id]
+    # The server needs a moment to end the session.
+    assert eventually(lambda: [job.id for job in work.take_due(limit=1)]) == [job_id]
 
 
 def test_a_job_is_not_sent_again_because_its_process_lost_a_session(
@@ -197,6 +199,24 @@ def test_a_job_is_not_sent_again_because_its_process_lost_a_session(
     age(database, "workers", "seen_at", 5)
     age(database, "jobs", "sent_at", 6)
     assert work.take_due(limit=1) == []
+
+
+def test_a_process_gets_its_lock_once_the_session_that_it_lost_has_ended(
+    database: str, slots: WorkerSlots, work: WorkTable
+) -> None:
+    (job_id,) = add_jobs(database, 1, app=APP, connection="slow")
+    worker = uuid4()
+    with opened(database, worker, threads=THREADS) as reconnected:
+        with psycopg.connect(database, autocommit=True) as lost:
+            lost.execute("SELECT pg_advisory_lock(work.worker_lock(%s))", [worker])
+            reconnected.heartbeat([])
+            claimed(reconnected, job_id)
+            lost.execute("SELECT pg_advisory_unlock_all()")
+        reconnected.heartbeat([(job_id, 1)])
+        slots.heartbeat([])
+        age(database, "workers", "seen_at", 5)
+        age(database, "jobs", "sent_at", 6)
+        assert work.take_due(limit=1) == []
 
 
 @pytest.mark.usefixtures("slots")
