@@ -84,11 +84,23 @@ class AsyncStore:
         """Read what `rebuild` needs of several streams; of long ones, the newest events alone."""
         wanted = set(ids)
         known = {stream: one for stream in wanted if (one := self._snapshots.find(stream))}
-        versions = {stream: snapshot.version for stream, snapshot in known.items()}
+        # Also the event at the version itself, by which to see whether the log still has it.
+        versions = {stream: snapshot.version - 1 for stream, snapshot in known.items()}
         found = await self._log.streams_async(wanted, after_versions=versions)
+        lost = {stream for stream, one in known.items() if not self._goes_on(one, found[stream])}
+        for stream in lost:
+            self._snapshots.drop(stream)
+        if lost:
+            found |= await self._log.streams_async(lost)
         return found | {
-            stream: _Newest(found[stream], after=snapshot) for stream, snapshot in known.items()
+            stream: _Newest(found[stream][1:], after=snapshot)
+            for stream, snapshot in known.items()
+            if stream not in lost
         }
+
+    def _goes_on(self, snapshot: Snapshot, newest: Sequence[RecordedEvent]) -> bool:
+        first = self._codec.decode(newest[0]) if newest else None
+        return snapshot.is_of(cast("DomainEvent | None", first))
 
     def rebuild(
         self, kind: type[AnyAggregate], stream: Iterable[RecordedEvent]

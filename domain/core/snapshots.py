@@ -1,7 +1,8 @@
 """Keep states of long streams in memory, so that a load reads the events after them alone.
 
-A stream is append-only: a state up to one of its versions never becomes wrong. States are lost
-with the process, which then reads a stream as a whole once more.
+A stream is append-only: a state up to one of its versions becomes wrong only where the log loses
+events, by a restored backup or a standby that had not received them. So the event at a snapshot's
+version is read as well. States are lost with the process, which then reads a whole stream again.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import pickle
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.core.aggregate import AggregateRoot
+from domain.core.aggregate import AggregateRoot, DomainEvent
 
 _FIRST: Final = 32
 """Version from which a stream is long: to read a shorter one costs as little as a snapshot."""
@@ -23,10 +25,15 @@ _MOST_BYTES: Final = 32 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of an aggregate at a version of its stream."""
+    """The state of an aggregate at a version of its stream, whose event has a timestamp."""
 
     version: int
+    timestamp: datetime
     state: bytes
+
+    def is_of(self, event: DomainEvent | None) -> bool:
+        """Return whether the event that the stream has at the version is still the same."""
+        return event is not None and event.timestamp == self.timestamp
 
     def restore(self) -> AggregateRoot:
         """Return the aggregate; each call makes another one."""
@@ -51,6 +58,12 @@ class Snapshots:
                 self._by_id.move_to_end(stream)
         return known
 
+    def drop(self, stream: UUID) -> None:
+        """Drop the snapshot of a stream."""
+        with self._lock:
+            dropped = self._by_id.pop(stream, None)
+            self._bytes -= 0 if dropped is None else len(dropped.state)
+
     def keep(self, aggregate: object) -> None:
         """Keep a loaded aggregate without pending events, if its stream is long and has grown."""
         if not isinstance(aggregate, AggregateRoot) or aggregate.version < _FIRST:
@@ -62,7 +75,7 @@ class Snapshots:
         with self._lock:
             known = self._by_id.pop(aggregate.id, None)
             self._bytes += len(state) - (0 if known is None else len(known.state))
-            self._by_id[aggregate.id] = Snapshot(aggregate.version, state)
+            self._by_id[aggregate.id] = Snapshot(aggregate.version, aggregate.modified_on, state)
             while self._bytes > self._most_bytes:
                 _, oldest = self._by_id.popitem(last=False)
                 self._bytes -= len(oldest.state)

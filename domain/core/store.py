@@ -13,7 +13,7 @@ from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.persistence import IntegrityError
 from eventsourcing.utils import EnvType
 
-from domain.core.aggregate import AggregateRoot
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.errors import NotFound, StaleWrite
 from domain.core.snapshots import Snapshots
 
@@ -66,18 +66,28 @@ class Store(Application[UUID]):
         known = self._states.find(aggregate_id)
         if known is not None:
             return known
-        found: Any
-        if (snapshot := self._snapshots.find(aggregate_id)) is not None:
-            found = snapshot.restore()
-            for event in self.events.get(aggregate_id, gt=snapshot.version):
-                found = event.mutate(found)  # type: ignore[attr-defined] # of an aggregate
-        else:
+        found = self._after_snapshot(aggregate_id)
+        if found is None:
             try:
                 found = self.repository.get(aggregate_id)
             except AggregateNotFoundError:
                 return None
         self._snapshots.keep(found)
         self._states.keep(found)
+        return found
+
+    def _after_snapshot(self, aggregate_id: UUID) -> object | None:
+        """Fold a stream's newest events; None without a snapshot, or if the log lost its events."""
+        snapshot = self._snapshots.find(aggregate_id)
+        if snapshot is None:
+            return None
+        events = self.events.get(aggregate_id, gt=snapshot.version - 1)
+        if not snapshot.is_of(cast("DomainEvent | None", next(events, None))):
+            self._snapshots.drop(aggregate_id)
+            return None
+        found: Any = snapshot.restore()
+        for event in events:
+            found = event.mutate(found)  # type: ignore[attr-defined] # of an aggregate
         return cast("object", found)
 
     def change(

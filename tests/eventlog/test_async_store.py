@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
 from eventlog.async_store import AsyncStore, pending_events
 from eventlog.errors import Conflict
 from eventlog.log import Log
+from tests.support.memory_log import MemoryLog
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,6 +55,26 @@ def test_only_durable_appends_are_measured(database: str) -> None:
 
     asyncio.run(scenario())
     assert measured == [1]
+
+
+def test_a_long_stream_that_lost_events_is_loaded_as_a_whole() -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        store = AsyncStore(cast("Log", log))
+        hint = payment_hint()
+        for _ in range(30):
+            hint.start_fetch(actor="worker", occurred_at=AT)
+            hint.record_fetched([], reason=None, actor="worker", occurred_at=AT)
+            hint.repeat(actor="webhook:tr_1", occurred_at=AT)
+        await store.append(pending_events(hint))
+        before = (await store.load([hint.id]))[hint.id]
+        for left in (91, 80, 0):
+            log.reset(before[:left])
+            known = await store.load([hint.id])
+            found = store.rebuild(PaymentHint, known[hint.id])
+            assert (0 if found is None else found.version) == left
+
+    asyncio.run(scenario())
 
 
 def test_of_a_long_stream_the_newest_events_are_loaded(database: str) -> None:

@@ -1,6 +1,7 @@
 """Snapshots: of a long stream the newest events alone are read, and nothing is missed."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tests.domain.core.conflicting_store import ContendedRecorder, contended_bil
 from tests.domain.given import START
 
 APP_ID = UUID(int=1)
+LATER = START + timedelta(days=1)
 
 
 def test_a_long_stream_is_read_once_and_then_its_newest_events() -> None:
@@ -49,6 +51,23 @@ def test_a_caller_cannot_change_what_is_kept() -> None:
     assert not restored.pending_events
 
 
+def test_a_stream_that_lost_events_is_read_as_a_whole() -> None:
+    snapshots = Snapshots()
+    for stored in (37, 40, 45):  # before, at and after the version of the snapshot
+        snapshots.keep(_app(version=40))
+        standby = Billing(snapshots=snapshots)
+        app = _app(version=35, collect=False)
+        for number in range(35, stored):
+            command = ChangeApp(app_id=APP_ID, name=f"Other {number}", actor="cli")
+            app.change(command, occurred_at=LATER)
+        standby.save(app)
+        loaded = standby.get(App, APP_ID)
+        assert (loaded.name, loaded.version) == (f"Other {stored - 1}", stored)
+        _change(standby, ChangeApp(app_id=APP_ID, name="Shop", actor="cli"))
+        assert standby.get(App, APP_ID).version == stored + 1
+        snapshots.drop(APP_ID)
+
+
 def test_short_streams_are_not_kept_and_the_oldest_are_dropped_when_memory_is_used_up() -> None:
     snapshots = Snapshots()
     snapshots.keep(_app(version=10))
@@ -67,14 +86,15 @@ def _change(billing: Billing, command: ChangeApp) -> None:
     billing.change(App, APP_ID, lambda app: app.change(command, occurred_at=START))
 
 
-def _app(app_id: UUID = APP_ID, *, version: int) -> App:
+def _app(app_id: UUID = APP_ID, *, version: int, collect: bool = True) -> App:
     app = App.create(
         CreateApp(app_id=app_id, name="Shop 0", slug="shop", actor="cli"), occurred_at=START
     )
     for number in range(1, version):
         command = ChangeApp(app_id=app_id, name=f"Shop {number}", actor="cli")
         app.change(command, occurred_at=START)
-    app.collect_events()
+    if collect:
+        app.collect_events()
     return app
 
 
