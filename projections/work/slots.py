@@ -128,9 +128,14 @@ class WorkerSlots:
         return self._registration
 
     def unregister(self) -> None:
-        """Remove the process and the threads that it had."""
-        with self._sessions.session() as connection:
-            connection.execute(_UNREGISTER, {"worker": self._worker})
+        """Remove the process and the threads that it had. Call it from heartbeat's thread.
+
+        Not with a session of the pool, which waits for the database half a minute.
+        """
+        try:
+            self._register().execute(_UNREGISTER, {"worker": self._worker})
+        except psycopg.Error as error:
+            raise WorkUnavailable(type(error).__name__) from error
 
     def claim(self, job_id: int, *, sends: int, lane: str = JOBS) -> Job | None:
         """Claim a job for one thread.

@@ -188,7 +188,7 @@ def run_workers(settings: Settings, stop: threading.Event) -> None:
             beat()
             for thread in stopping:
                 thread.join(BEAT_S)
-        runtime.slots.unregister()
+        _unregister(runtime.slots)
 
 
 def _start(
@@ -206,6 +206,13 @@ def _start(
 def _stop(worker: dramatiq.Worker) -> None:
     worker.stop()
     worker.broker.close()
+
+
+def _unregister(slots: JobSlots) -> None:
+    try:
+        slots.unregister()
+    except WorkUnavailable as error:  # its threads count for some seconds more
+        _log.warning("slots.unavailable", error=str(error))
 
 
 def _renew(slots: JobSlots) -> None:

@@ -123,6 +123,17 @@ def test_a_connection_that_answers_nothing_is_called_no_more_and_its_jobs_wait_u
     assert bench.account.charged() == [1999]
 
 
+def test_a_worker_stops_without_its_database(redis_url: str) -> None:
+    settings = Settings(
+        database_url="postgresql://nobody@127.0.0.1:1/none",
+        redis_url=redis_url,
+        master_keys=SecretStr(MASTER_KEY),
+    )
+    stop = threading.Event()
+    stop.set()
+    run_workers(settings, stop)
+
+
 @contextmanager
 def working(settings: Settings) -> Iterator[None]:
     """A worker process's threads and a dispatcher, in threads of the test."""
