@@ -52,9 +52,11 @@ class FixedWindows:
         return max(math.ceil(left_s), 1)
 
     def __contains__(self, key: Hashable) -> bool:
+        self._drop_ended()
         return key in self._windows
 
     def __len__(self) -> int:
+        self._drop_ended()
         return len(self._windows)
 
     def _used(self, key: Hashable) -> int:

@@ -17,8 +17,9 @@ def test_a_window_begins_with_the_first_count_of_its_key_and_ends_after_its_peri
     assert (windows.remaining("a"), windows.reset_s("a")) == (0, 30)
     assert (windows.remaining("b"), windows.reset_s("b")) == (2, 60)
     clock.now_s = 60
-    assert windows.remaining("a") == 3
     assert "a" not in windows
+    assert len(windows) == 1
+    assert windows.remaining("a") == 3
     assert windows.fits("b", cost=2)
     assert not windows.fits("b", cost=3)
     assert windows.count("a", cost=3)
