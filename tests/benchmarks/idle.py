@@ -3,9 +3,11 @@
 import random
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
+import psutil
 import psycopg
 
 from cli.local.files import saved_settings
@@ -17,6 +19,7 @@ from tests.benchmarks.workload import Effort
 from tests.support.system import System, eventually
 
 _WARM_UP_S: Final = 10.0
+_SERVERS: Final = ("postgres", "redis")
 # Notes when a sent row is claimed: both writes are of the same sending. By the database's clock.
 _WATCH: Final = """
     CREATE TABLE public.pickups (
@@ -44,12 +47,35 @@ def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
         tempfile.TemporaryDirectory(prefix="billhook-idle-") as folder,
         System(Path(folder)) as system,
     ):
+        system.stop()
+        started_s = time.monotonic()
+        system.start()
+        ready_s = rounded(time.monotonic() - started_s)
         time.sleep(_WARM_UP_S)
+        memory = _memory_mb(system)
+        say(f"ready after {ready_s} s, {memory} MB")
         cpu = _cpu_percent(system, seconds=effort.idle_s)
         say(f"idle: {cpu['total']} % of a core")
         picked_up = _pick_up_times(system, jobs=effort.pickups, report=report)
         say(f"picked up: {picked_up}")
-    return {"cpu_percent": cpu, "seconds": effort.idle_s, **picked_up}
+    return {
+        "ready_s": ready_s,
+        "memory_mb": memory,
+        "cpu_percent": cpu,
+        "seconds": effort.idle_s,
+        **picked_up,
+    }
+
+
+def _memory_mb(system: System) -> Figures:
+    """Return the memory of all processes: what several share is divided among them (PSS)."""
+    supervisor = psutil.Process(system.pid)
+    found: Counter[str] = Counter()
+    for process in [supervisor, *supervisor.children(recursive=True)]:
+        kind = next((name for name in _SERVERS if name in process.name()), "billhook")
+        found[kind] += process.memory_full_info().pss
+        found["total"] += process.memory_full_info().pss
+    return {kind: rounded(size / 10**6) for kind, size in found.items()}
 
 
 def _cpu_percent(system: System, *, seconds: float) -> Figures:
