@@ -80,8 +80,12 @@ def open_gateways(
     vault: Vault,
     *,
     before_calls: Callable[[UUID, str], None] | None = None,
+    give_way: Callable[[], None] = lambda: None,
 ) -> Gateways:
-    """Create the gateways, with the rate limits that all processes share."""
+    """Create the gateways, with the rate limits that all processes share.
+
+    `give_way`: as in ProviderRateLimits.
+    """
     return Gateways(
         billing,
         vault,
@@ -89,7 +93,9 @@ def open_gateways(
         stripe_api_base=settings.stripe_api_base,
         mollie_api_base=settings.mollie_api_base,
         mollie_calls_per_s=settings.mollie_calls_per_s,
-        rates=ProviderRateLimits(settings.redis_url, patience_s=settings.provider_patience_s),
+        rates=ProviderRateLimits(
+            settings.redis_url, patience_s=settings.provider_patience_s, give_way=give_way
+        ),
         stripe_rates=StripeRates(
             live=settings.stripe_live_calls_per_s,
             test=settings.stripe_test_calls_per_s,

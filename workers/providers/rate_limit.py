@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -35,9 +35,15 @@ _SKIP_S: Final = 1.0
 
 
 class ProviderRateLimits:
-    """Waits for rate limits. `patience_s`: how long a job's first call may wait in its thread."""
+    """Waits for rate limits. `patience_s`: how long a job's first call may wait in its thread.
 
-    def __init__(self, redis_url: str, *, patience_s: float) -> None:
+    `give_way`: called before each call of reconciliation; it waits while callers need the machine.
+    """
+
+    def __init__(
+        self, redis_url: str, *, patience_s: float, give_way: Callable[[], None] = lambda: None
+    ) -> None:
+        self._give_way = give_way
         storage = RedisStorage(
             redis_url,
             key_prefix=_PREFIX,
@@ -59,11 +65,13 @@ class ProviderRateLimits:
     def acquire(self, per_second: Mapping[str, int]) -> None:
         """Wait until each name has a call left this second; a rate of 0 is no limit.
 
-        Calls of reconciliation have a lower rate besides, which they wait for first.
+        Calls of reconciliation give way to callers, and have a lower rate besides, which they wait
+        for first.
 
         Raises GatewayUnavailable, uncounted, where that takes longer than our patience.
         """
         if is_budgeted():
+            self._give_way()
             per_second = with_budget(per_second)
         begun = getattr(self._run, "begun", False)
         deadline_s = time.monotonic() + (_ONCE_BEGUN_S if begun else self._patience_s)

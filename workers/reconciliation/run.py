@@ -32,9 +32,11 @@ from eventlog.log import Log
 from eventlog.process.backoff import backoff_s
 from projections.operations.reconciliation_state import AUDIT_INTERVAL
 from projections.reconciliation.provider_objects import ProviderObjectQueries
+from projections.work.caller_requests import CallerRequests
 from projections.work.checkpoints import Checkpoints
 from projections.work.open_items import OpenItems
 from projections.work.sessions import WorkUnavailable
+from workers.providers.give_way import GiveWay
 from workers.providers.reconciliation_budget import reconciliation_budget
 from workers.providers.retry import Span
 from workers.reconciliation.audit_run import AuditCheckpoint, Stopped
@@ -78,7 +80,8 @@ def open_parts(
         ProviderObjectQueries(settings.database_url),
         OpenItems(settings.database_url),
     )
-    opened = (checkpoints, by_object, items)
+    callers = CallerRequests(settings.database_url)
+    opened = (checkpoints, by_object, items, callers)
     for sessions in opened:
         sessions.open()
     try:
@@ -88,7 +91,9 @@ def open_parts(
             log=log,
             billing=billing,
             vault=vault,
-            gateways=open_gateways(settings, billing, vault),
+            gateways=open_gateways(
+                settings, billing, vault, give_way=GiveWay(callers.are_running).wait
+            ),
             checkpoints=checkpoints,
             by_object=by_object,
             items=items,

@@ -162,3 +162,14 @@ def test_without_redis_reconciliation_keeps_its_pace_by_itself(
         with reconciliation_budget():
             rates.acquire({"a:get /v1/events": 0, "a": 25})
     assert pauses == [1 / 5]
+
+
+def test_calls_of_reconciliation_alone_give_way_to_callers(redis_url: str) -> None:
+    given_way: list[None] = []
+    rates = ProviderRateLimits(redis_url, patience_s=1, give_way=lambda: given_way.append(None))
+    name = str(uuid4())
+    rates.acquire({name: CALLS_PER_S})
+    assert given_way == []
+    with reconciliation_budget():
+        rates.acquire({name: CALLS_PER_S})
+    assert given_way == [None]
