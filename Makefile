@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects assets screenshots test test-extended test-all check fmt bench bench-lists faults contract constraints lock clean
+.PHONY: help install run examples dialects assets screenshots test test-extended test-all check fmt bench bench-check bench-record bench-lists faults contract constraints lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,12 @@ fmt: $(INSTALLED) ## Format the code and apply automatic fixes
 
 bench: $(INSTALLED) ## Measure everything in docs/benchmarks.md, from acknowledgements to the dashboard
 	@$(BIN)/python -m tests.benchmarks
+
+bench-check: $(INSTALLED) ## Fail where a ratio lost more than 15 % against the recorded one; about 15 minutes, idle machine
+	@$(BIN)/python -m tests.benchmarks.guard
+
+bench-record: $(INSTALLED) ## Record the ratios that bench-check compares with
+	@$(BIN)/python -m tests.benchmarks.guard --record
 
 bench-lists: $(INSTALLED) ## Measure lists, searches, CSV and pages at ROWS=1000000 invoices of one app
 	@$(BIN)/python -m tests.benchmarks lists --rows $(or $(ROWS),1000000)

@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Final
 
@@ -55,8 +55,6 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
 def main() -> int:
     """Measure what is named, or everything."""
     arguments = _parser().parse_args()
-    configure_logging("console")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
     effort = replace(
         QUICK if arguments.quick else FULL,
         processes=arguments.processes,
@@ -66,19 +64,27 @@ def main() -> int:
     )
     if arguments.rows:
         effort = replace(effort, rows=arguments.rows, invoices=arguments.rows)
-    report, started_s = Report(), time.monotonic()
+    found = measure(arguments.names or list(_BENCHMARKS), effort, Report())
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    return 1 if found["failures"] else 0
+
+
+def measure(names: Sequence[str], effort: Effort, report: Report) -> dict[str, object]:
+    """Run benchmarks one after the other; their figures, the machine and what failed."""
+    configure_logging("console")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
+    started_s = time.monotonic()
     with Stage() as stage:
         found: dict[str, object] = {
             "machine": machine.facts(stage.empty_database("machine")),
             "effort": asdict(effort),
         }
-        for name in arguments.names or _BENCHMARKS:
+        for name in names:
             say(f"-- {name}")
             found[name] = _BENCHMARKS[name](stage, effort, report)
     found["seconds"] = round(time.monotonic() - started_s)
     found["failures"] = report.failures
-    sys.stdout.write(json.dumps(found, indent=2) + "\n")
-    return 1 if report.failures else 0
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
