@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -144,5 +144,9 @@ class Stage:
 def _cpu_s(pid: int) -> float:
     """Return the processor time of a process and its living children."""
     known = psutil.Process(pid)
-    times = [one.cpu_times() for one in (known, *known.children(recursive=True))]
-    return sum(time.user + time.system for time in times)
+    used_s = 0.0
+    for one in (known, *known.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # ended since it was listed
+            times = one.cpu_times()
+            used_s += times.user + times.system
+    return used_s
