@@ -1,3 +1,4 @@
+import random
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from typing import Final
 from cli.local.process import EmbeddedError
 
 HOST = "127.0.0.1"
+_SERVER_PORTS: Final = range(10_000, 32_768)
+_MOST_PORTS_TRIED: Final = 100
 
 
 class UpError(EmbeddedError):
@@ -105,14 +108,44 @@ class UpOptions:
         return self.stripe.is_sandbox or self.mollie.is_sandbox
 
 
-def free_port(port: int, *, option: str) -> int:
-    """Return `port` if it is free, or any free port for 0; raises UpError that names the option."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+class ReservedPort:
+    """A port that nobody else can take until `release`, which precedes the start of its server.
+
+    A port by the system's choice is one of those from which it takes ports of outgoing connections,
+    so that it may be taken again before the server listens.
+    """
+
+    def __init__(self, port: int, *, option: str) -> None:
+        """Reserve a port, any for 0. Raises UpError, which names the option, if it is in use."""
+        self._socket = _bound(port, option=option) if port else _any_bound()
+        self.number = int(self._socket.getsockname()[1])
+
+    def release(self) -> None:
+        """Let the server have it."""
+        self._socket.close()
+
+
+def _bound(port: int, *, option: str) -> socket.socket:
+    found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((HOST, port))
+    except OSError as error:
+        found.close()
+        raise UpError(
+            f"port {port} cannot be used ({error.strerror}); choose another with {option}",
+        ) from error
+    return found
+
+
+def _any_bound() -> socket.socket:
+    """Bind a port below those of outgoing connections, on Linux and macOS, that nobody has."""
+    for port in random.sample(_SERVER_PORTS, _MOST_PORTS_TRIED):
+        found = socket.socket()
         try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise UpError(
-                f"port {port} cannot be used ({error.strerror}); choose another with {option}",
-            ) from error
-        return int(probe.getsockname()[1])
+            found.bind((HOST, port))  # without SO_REUSEADDR, so that it is ours alone
+        except OSError:
+            found.close()
+            continue
+        return found
+    raise UpError("no port is free; choose one with --port and --sandbox-port")

@@ -14,7 +14,7 @@ from cli.local.children import Children, demo_environment, knows_demo, system_en
 from cli.local.files import delete_settings, master_keys, save_settings
 from cli.local.forked import Preloaded, can_fork
 from cli.local.logs import rotate_logs
-from cli.local.options import HOST, UpError, UpOptions, free_port
+from cli.local.options import HOST, ReservedPort, UpError, UpOptions
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import InstanceLock, wait_until
 from cli.local.redis import EmbeddedRedis
@@ -100,8 +100,9 @@ class _Start:
     def run(self) -> None:
         """Start stage after stage; raises _StoppedError between two stages."""
         stop_leftovers(self._data_dir)
-        port = free_port(self._options.port, option="--port")
-        sandbox_port = free_port(self._options.sandbox_port, option="--sandbox-port")
+        reserved = ReservedPort(self._options.port, option="--port")
+        sandbox_reserved = ReservedPort(self._options.sandbox_port, option="--sandbox-port")
+        port, sandbox_port = reserved.number, sandbox_reserved.number
         sandbox_url = f"http://{HOST}:{sandbox_port}"
         databases = self._databases()
         settings = system_environment(
@@ -122,12 +123,14 @@ class _Start:
             {**self._options.environment, **running},
             preloaded=Preloaded() if can_fork() else None,
         )
+        sandbox_reserved.release()
         if self._options.needs_sandbox:
             self._raise_if_stopping()
             self._supervisor.start(children.sandbox(port=sandbox_port))
         self._raise_if_stopping()
         self._supervisor.start(*children.workers())
         self._raise_if_stopping()
+        reserved.release()
         self._supervisor.start(children.api(port=port))
         save_settings(self._data_dir, settings)
         self._raise_if_stopping()

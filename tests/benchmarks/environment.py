@@ -16,11 +16,11 @@ import psutil
 import eventlog
 import projections
 from cli.local.children import answers_ok
-from cli.local.options import free_port
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import log_tail, spawn, stop_process, wait_until
 from eventlog.database.connect import connect
 from eventlog.database.migrate import migrate
+from tests.support.ports import free_port
 
 _START_TIMEOUT_S: Final = 60
 _PYTHON: Final = (sys.executable, "-m")
@@ -125,7 +125,7 @@ class Stage:
         program: Sequence[str] = _PYTHON,
     ) -> Iterator[Child]:
         """Run a server and wait until it is ready. `{port}` in its settings becomes a free port."""
-        port = free_port(0, option="--port")
+        port = free_port()
         own = {name: value.replace("{port}", str(port)) for name, value in environment.items()}
         with self.running(module, *arguments, environment=own, port=port, program=program) as child:
             wait_until(

@@ -21,6 +21,7 @@ import pytest
 
 from tests.service.harness import MASTER_KEY, Service, Shop
 from tests.support import plain_http
+from tests.support.ports import free_port
 from tests.support.processes import ending_with_tests
 
 Start = Callable[..., "Process"]
@@ -58,12 +59,6 @@ class Process:
         if self.popen.poll() is None:
             self.popen.terminate()
         return self.popen.wait(120)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def counted(text: str, *, method: str, status: int) -> float:

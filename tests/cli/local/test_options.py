@@ -13,9 +13,9 @@ from cli.local.files import delete_settings, master_keys, save_settings, saved_s
 from cli.local.options import (
     MOLLIE,
     STRIPE,
+    ReservedPort,
     UpError,
     UpOptions,
-    free_port,
     keys_by_variable,
 )
 from cli.up import up
@@ -114,11 +114,24 @@ def test_a_taken_port_is_named_with_its_option() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UpError, match=rf"port {port} .* --sandbox-port"):
-            free_port(port, option="--sandbox-port")
+            ReservedPort(port, option="--sandbox-port")
 
 
-def test_port_0_is_any_free_one() -> None:
-    assert free_port(0, option="--port") > 0
+def test_port_0_is_any_free_one_that_nobody_else_gets_until_its_server_starts() -> None:
+    reserved = [ReservedPort(0, option="--port") for _ in range(20)]
+    numbers = {one.number for one in reserved}
+    assert len(numbers) == len(reserved)
+    # Linux takes the ports of outgoing connections from 32768 on.
+    assert max(numbers) < 32_768
+    for one in reserved:
+        with (
+            pytest.raises(OSError, match="in use"),
+            socket.create_server(("127.0.0.1", one.number)),
+        ):
+            pass
+        one.release()
+        with socket.create_server(("127.0.0.1", one.number)):
+            pass
 
 
 def test_the_sandbox_is_both_providers_by_default() -> None:
