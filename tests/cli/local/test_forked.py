@@ -1,4 +1,4 @@
-"""Test processes that are forks of their owner: as independent of it as those started anew."""
+"""Test that a process which is a fork is as independent of its owner as one started anew."""
 
 from __future__ import annotations
 
@@ -18,18 +18,23 @@ from cli.local.process import wait_until
 from cli.local.supervisor import stop_leftovers
 from tests.support.processes import children_of, ending_with_tests
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux alone")
+# The same is required of both; `billhook up` forks on Linux alone.
+WAYS = ("started", "forked") if sys.platform == "linux" else ("started",)
 
 # Says what it is, then waits or ends.
 CHILD = """
 import json, os, signal, sys
+def is_open(number):
+    try:
+        return bool(os.fstat(number))
+    except OSError:
+        return False
 def main():
     print(json.dumps({
         "arguments": sys.argv[1:], "environment": dict(os.environ), "session": os.getsid(0),
         "pid": os.getpid(), "name": __name__,
-        "open": [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
-                 if os.path.exists(f"/proc/self/fd/{n}")],
-        "input": [os.readlink(f"/proc/self/fd/{sys.stdin.fileno()}"), os.get_inheritable(0)],
+        "files": [os.fstat(number).st_ino for number in range(3, 64) if is_open(number)],
+        "input": [os.fstat(0).st_rdev == os.stat(os.devnull).st_rdev, os.get_inheritable(0)],
         "terminates": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
     }), flush=True)
     if sys.argv[1] == "wait":
@@ -49,9 +54,11 @@ folder = Path(sys.argv[1])
 sys.path.insert(0, sys.argv[1])
 signal.signal(signal.SIGTERM, lambda *_: None)
 kept = open(folder / "lock", "w")
-child = ChildProcess("child", command=[sys.executable, "-m", "own_module", *sys.argv[2:]],
-                     env={"NAME": "value"}, log=folder / "child.log", owner=folder,
-                     preloaded=Preloaded(["json", "own_module.__main__"]))
+MODULES = Preloaded(["json", "own_module.__main__"])
+child = ChildProcess("child", command=[sys.executable, "-m", "own_module", *sys.argv[3:]],
+                     env={"NAME": "value", "PYTHONPATH": sys.argv[1]},
+                     log=folder / "child.log", owner=folder,
+                     preloaded=MODULES if sys.argv[2] == "forked" else None)
 child.launch()
 for line in sys.stdin:
     if line == "stop\\n":
@@ -85,14 +92,15 @@ class Owner:
 
 
 @contextmanager
-def owner(folder: Path, *arguments: str) -> Iterator[Owner]:
+def owner(folder: Path, way: str, *arguments: str) -> Iterator[Owner]:
     (folder / "own_module").mkdir()
     (folder / "own_module" / "__main__.py").write_text(CHILD)
     process = subprocess.Popen(
-        ending_with_tests([sys.executable, "-c", OWNER, str(folder), *arguments]),
+        ending_with_tests([sys.executable, "-c", OWNER, str(folder), way, *arguments]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, "OF_THE_OWNER": "secret"},
     )
     try:
         yield Owner(folder, process)
@@ -102,17 +110,19 @@ def owner(folder: Path, *arguments: str) -> Iterator[Owner]:
         stop_leftovers(folder, timeout_s=1)
 
 
-def test_a_fork_has_its_own_session_environment_output_and_files(tmp_path: Path) -> None:
-    with owner(tmp_path, "wait", "two words") as started:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fork_has_its_own_session_environment_output_and_files(tmp_path: Path, way: str) -> None:
+    with owner(tmp_path, way, "wait", "two words") as started:
         said = started.said()
         assert said["arguments"] == ["wait", "two words"]
-        assert said["environment"].pop("BILLHOOK_UP_CHILD_OF") == str(tmp_path)
-        assert said["environment"] == {"NAME": "value"}
+        assert said["environment"]["BILLHOOK_UP_CHILD_OF"] == str(tmp_path)
+        assert said["environment"]["NAME"] == "value"
+        assert "OF_THE_OWNER" not in said["environment"]
         assert said["session"] == said["pid"] != os.getsid(started.process.pid)
         assert (said["name"], said["terminates"]) == ("__main__", True)
         # Its own children have the same input: those of the API's server open it again.
-        assert said["input"] == [os.devnull, True]
-        assert not [path for path in said["open"] if path.endswith("lock")]
+        assert said["input"] == [True, True]
+        assert (tmp_path / "lock").stat().st_ino not in said["files"]
         (found,) = children_of(tmp_path)
         assert found.pid == said["pid"]
         assert "-m own_module wait two words" in " ".join(found.cmdline())
@@ -121,11 +131,12 @@ def test_a_fork_has_its_own_session_environment_output_and_files(tmp_path: Path)
         assert not psutil.pid_exists(said["pid"])
 
 
-def test_a_forks_exit_code_and_fault_are_those_of_its_module(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_forks_exit_code_and_fault_are_those_of_its_module(tmp_path: Path, way: str) -> None:
     for arguments, code in ((("exit", "3"), 3), (("exit", "0"), 0), (("raise",), 1)):
         folder = tmp_path / "-".join(arguments)
         folder.mkdir()
-        with owner(folder, *arguments) as started:
+        with owner(folder, way, *arguments) as started:
             started.said()
             assert wait_until(lambda: not started.ask("look")["running"], timeout_s=60)
             assert started.ask("look")["code"] == code
@@ -133,8 +144,9 @@ def test_a_forks_exit_code_and_fault_are_those_of_its_module(tmp_path: Path) -> 
         assert has_fault is (arguments == ("raise",))
 
 
-def test_a_fork_ends_with_its_owner(tmp_path: Path) -> None:
-    with owner(tmp_path, "wait") as started:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fork_ends_with_its_owner(tmp_path: Path, way: str) -> None:
+    with owner(tmp_path, way, "wait") as started:
         said = started.said()
         started.process.kill()
         assert wait_until(lambda: not psutil.pid_exists(said["pid"]), timeout_s=60)
