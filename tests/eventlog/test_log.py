@@ -11,9 +11,11 @@ from eventsourcing.persistence import DatabaseError, DataError, IntegrityError, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventlog.append.group_commit import CommitLimits
 from eventlog.bodies import Body
+from eventlog.database.fair_share import session_holder
 from eventlog.database.verify_chain import verify
-from eventlog.errors import BodyDamaged, Conflict, LogClosed
+from eventlog.errors import BodyDamaged, Conflict, LogClosed, LogUnavailable
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
@@ -155,6 +157,42 @@ def test_a_large_body_is_kept_as_well(database: str) -> None:
     asyncio.run(scenario())
 
 
+def test_only_large_bodies_are_compressed_beside_the_loop(database: str) -> None:
+    packed_by: dict[int, threading.Thread] = {}
+
+    class Observed(Body):
+        @property
+        def packed(self) -> bytes:
+            packed_by.setdefault(len(self.data), threading.current_thread())
+            return b"\x00" + self.data
+
+    async def scenario() -> None:
+        log = await Log.open_async(database)
+        for size in (10, 1 << 20):
+            await log.append_async([stored()], [Observed.of(bytes(size), None)])
+        await log.close_async()
+        assert packed_by.pop(10) is threading.current_thread()
+        assert packed_by.popitem()[1] is not threading.current_thread()
+
+    asyncio.run(scenario())
+
+
+def test_a_read_beyond_its_callers_share_fails_at_its_deadline(database: str) -> None:
+    async def scenario() -> None:
+        log = await Log.open_async(database, limits=CommitLimits(deadline_s=0.2))
+        session_holder.set("a caller")
+        with psycopg.connect(database) as connection:
+            connection.execute("LOCK TABLE eventlog.events IN ACCESS EXCLUSIVE MODE")
+            held = [asyncio.create_task(log.head_async()) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(LogUnavailable, match="TimeoutError"):
+                await asyncio.wait_for(log.head_async(), timeout=30)
+        assert await asyncio.gather(*held) == [0, 0]
+        await log.close_async()
+
+    asyncio.run(scenario())
+
+
 def test_a_database_without_tables_is_an_error_that_names_the_cause(empty_database: str) -> None:
     log = Log.open(empty_database)
     for call in (log.head, lambda: log.append([stored()])):
@@ -284,6 +322,11 @@ def _no_stray_threads() -> Iterator[None]:
     before = threading.active_count()
     yield
     assert threading.active_count() == before
+
+
+def test_a_log_that_is_left_open_does_not_keep_its_process_alive(log: Log) -> None:
+    assert log.head() == 0
+    assert [it.daemon for it in threading.enumerate() if it.name == "event log"] == [True]
 
 
 @pytest.mark.usefixtures("_no_stray_threads")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from domain.core.effects import Effect
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import status
@@ -10,11 +11,14 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
 from tests.domain.given import Given, happened
 from tests.domain.invoices.histories import (
+    CREATED,
+    FAILED,
     ISSUED,
     REQUESTED,
     given_created,
 )
 from tests.domain.invoices.provider_updates import (
+    NOW,
     answered,
     attempt,
     delivered,
@@ -37,6 +41,20 @@ def test_a_second_refusal_for_another_reason_is_recorded() -> None:
         .then()
         .answering(Effect.CONFIRMED)
     )
+
+
+def test_each_refusal_of_our_own_attempts_is_recorded_though_it_looks_like_the_last_one() -> None:
+    refused = attempt("failed")
+
+    def attempted(known: Invoice) -> Effect:
+        return known.record_provider_state(
+            refused, source="answer", actor="worker", occurred_at=NOW, attempted=True
+        )
+
+    failed = given_created(ISSUED).when(answered(refused)).then(happened(pe.PaymentFailed))
+    failed.when(attempted).then().answering(Effect.CONFIRMED)
+    retried = Given(Invoice, REQUESTED, CREATED, ISSUED, FAILED, happened(ae.RetryRequested))
+    retried.when(attempted).then(happened(pe.PaymentFailed)).answering(Effect.CHANGED)
 
 
 def test_a_step_that_gave_up_leaves_nothing_to_itself() -> None:

@@ -310,7 +310,7 @@ def test_what_was_overpaid_is_apart_from_what_was_paid_in_any_order() -> None:
 
 
 def test_the_least_amount_that_an_unexpected_payment_returned_is_recorded_once() -> None:
-    def returned(amount: int) -> Callable[[Invoice], bool]:
+    def returned(amount: int, of: str = "tr_2") -> Callable[[Invoice], bool]:
         refunds = tuple(
             ProviderRefund(id="re_9", state="succeeded", amount_minor=it, refunded_at=100)
             for it in (amount,)
@@ -318,7 +318,7 @@ def test_the_least_amount_that_an_unexpected_payment_returned_is_recorded_once()
         )
         return lambda known: record_overpayment_returned(
             known,
-            "tr_2",
+            of,
             RefundsAndDisputes(refunds=refunds),
             source="webhook",
             actor="worker",
@@ -331,6 +331,7 @@ def test_the_least_amount_that_an_unexpected_payment_returned_is_recorded_once()
         happened(pe.UnexpectedPayment, provider_object_id="tr_2", amount_minor=TOTAL),
     )
     given.when(returned(0)).then().answering(False)
+    given.when(returned(1, of="tr_unknown")).then().answering(False)
     (
         given.when(returned(1))
         .then(happened(pe.OverpaymentReturned, provider_object_id="tr_2", amount_minor=1))

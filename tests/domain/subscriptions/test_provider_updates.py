@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.catalogue.pricing import ChargeLine
 from domain.core.effects import Effect
 from domain.gateway.subscriptions import Discount, ProviderSubscription, SubscriptionState
 from domain.subscriptions import events as s
+from domain.subscriptions.items import Terms
 from domain.subscriptions.mandate_subscription import with_agreed_terms
 from domain.subscriptions.subscription import Subscription
+from domain.subscriptions.terms import items_of
 from tests.domain.given import Given, Happened, happened
 from tests.domain.subscription_examples import PERIOD
 from tests.domain.subscriptions.provider_updates import MONTHLY, answered, apply_update, standing
@@ -200,3 +203,24 @@ def test_a_mandates_period_stays_known_where_the_provider_reports_none_or_its_en
     later = standing(items=(), period_start=PERIOD[1], period_end=PERIOD[1] + 9)
     completed = with_agreed_terms(subscription, later)
     assert (completed.period_start, completed.period_end) == (PERIOD[1], PERIOD[1] + 9)
+
+
+def test_only_tax_that_prices_include_is_taken_off_recurring_revenue() -> None:
+    line = ChargeLine(
+        name="Pro", price="p", quantity=2, amount_minor=1998, gross_minor=2418, tax_minor=420
+    )
+
+    def tax_ppm(rate_ppm: int | None, *, inclusive: bool) -> list[int]:
+        terms = Terms(
+            currency="eur",
+            interval="month",
+            interval_count=1,
+            rate_ppm=rate_ppm,
+            inclusive=inclusive,
+            lines=[line],
+        )
+        return [item.inclusive_tax_ppm for item in items_of(terms)]
+
+    assert tax_ppm(210_000, inclusive=True) == [210_000]
+    assert tax_ppm(210_000, inclusive=False) == [0]
+    assert tax_ppm(None, inclusive=False) == [0]

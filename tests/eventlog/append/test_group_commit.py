@@ -9,7 +9,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
-from eventlog.append.session import AppendSession
+from eventlog.append.session import Append, AppendSession
 from eventlog.errors import Conflict, LogUnavailable
 from eventlog.log import Log
 from tests.eventlog.stored_events import stored
@@ -224,6 +224,22 @@ def test_a_killed_backend_is_replaced(database: str) -> None:
         assert await log.head_async() == 2
 
     with_log(database, scenario)
+
+
+def test_a_statement_that_waits_too_long_ends_before_the_session_does(
+    database: str, gate: Gate
+) -> None:
+    async def scenario() -> None:
+        session = await AppendSession.open(database, application_name="test", answer_timeout_s=0.5)
+        append = Append([stored()], (), deadline_s=0, done=asyncio.Future())
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            await session.append([append])
+        assert not session.is_broken
+        gate.open()
+        assert await session.append([append]) == [[1]]
+        await session.close()
+
+    asyncio.run(scenario())
 
 
 def test_a_server_that_is_silent_is_left_and_tried_again(proxy: TcpProxy) -> None:

@@ -1,6 +1,8 @@
 import threading
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PosixPath
+from typing import Self
 
 import psycopg
 import pytest
@@ -29,6 +31,32 @@ def test_every_migration_is_applied_once_and_in_order(empty_database: str, tmp_p
     assert migrate(empty_database, example) == []
     with psycopg.connect(empty_database) as connection:
         assert connection.execute("SELECT a, b FROM example").fetchall() == [(1, None)]
+
+
+def test_files_are_applied_in_order_however_the_folder_lists_them(
+    empty_database: str, tmp_path: Path
+) -> None:
+    class Backwards(PosixPath):
+        def iterdir(self) -> Generator[Self, None, None]:
+            yield from sorted(super().iterdir(), reverse=True)
+
+    folder(tmp_path, m0001_first="CREATE TABLE a ()", m0002_next="ALTER TABLE a RENAME TO b")
+    example = Migrations("example", Backwards(tmp_path))
+    assert migrate(empty_database, example) == ["example/0001_first", "example/0002_next"]
+
+
+def test_a_lock_that_stays_taken_is_tried_again_a_few_times(
+    empty_database: str, tmp_path: Path
+) -> None:
+    """A sequence keeps its value when a transaction is rolled back, so it counts the attempts."""
+    locked = "DO $$ BEGIN IF nextval('tries') < %d THEN RAISE lock_not_available; END IF; END $$"
+    migrate(empty_database, folder(tmp_path, m0001_first="CREATE SEQUENCE tries"))
+    example = folder(tmp_path, m0002_next=locked % 4)
+    assert migrate(empty_database, example) == ["example/0002_next"]
+    example = folder(tmp_path, m0003_last=locked % 10_000)
+    with pytest.raises(MigrationError, match="0003_last: could not acquire a lock"):
+        migrate(empty_database, example)
+    assert pending(empty_database, example) == ["example/0003_last"]
 
 
 def test_of_processes_that_migrate_at_once_one_does_it(empty_database: str) -> None:
@@ -101,5 +129,6 @@ def test_a_number_cannot_be_left_out(empty_database: str, tmp_path: Path) -> Non
 def test_an_unreachable_database_is_reported() -> None:
     nowhere = "host=127.0.0.1 port=1 dbname=none"
     for function in (migrate, pending):
-        with pytest.raises(LogUnavailable):
+        with pytest.raises(LogUnavailable) as caught:
             function(nowhere, eventlog.MIGRATIONS)
+        assert not caught.value.maybe_recorded

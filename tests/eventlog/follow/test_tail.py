@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
@@ -77,6 +79,29 @@ def test_the_wait_ends_at_its_deadline(database: str, log: Log) -> None:
         for after_position in (1, 0):
             topics = {"Refunded"} if after_position == 0 else {"Paid"}
             assert await tail.wait_for(_STREAM, topics, after_position, in_seconds(0.05)) is None
+
+    with_tail(database, scenario)
+
+
+def test_a_wait_that_is_over_leaves_nothing_in_memory(database: str) -> None:
+    class Topics(set[str]):
+        """A set to which a weak reference can be made."""
+
+    async def scenario(tail: Tail) -> None:
+        ended = Topics({"Paid"})
+        left = weakref.ref(ended)
+        going_on = asyncio.create_task(tail.wait_for(_STREAM, {"Paid"}, 0, in_seconds(60)))
+        found = await tail.wait_for(_STREAM, ended, 0, in_seconds(0.05))
+        del ended
+
+        def is_forgotten() -> bool:
+            gc.collect()
+            return left() is None
+
+        await until(is_forgotten)
+        assert found is None
+        going_on.cancel()
+        await asyncio.wait([going_on])
 
     with_tail(database, scenario)
 
