@@ -7,16 +7,15 @@ from functools import cached_property
 from typing import Self
 from uuid import UUID
 
+from isal import isal_zlib
+
 from eventlog.errors import BodyDamaged
 
 _RAW = b"\x00"
 _ZLIB = b"\x01"
-_LEVEL = 3  # JSON of a provider: nearly as small as at 9, at a third of the time
-# Most of the time for a few kilobytes is the set-up of zlib's tables: smaller ones for them,
-# whose window still has the whole body, so that the result is as small. (bits, memory level)
-_WINDOW = (15, 8)
-_SMALL_WINDOW = (13, 6)
-_SMALL_BYTES = 1 << 13
+# The fastest of isal, which writes zlib's format: JSON of a provider becomes a sixth larger than
+# at zlib's level 3, in a quarter of the time.
+_LEVEL = 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Body:
     @cached_property
     def packed(self) -> bytes:
         """The bytes as stored: a mark of how, then the bytes, compressed where that helps."""
-        compressed = _compressed(self.data)
+        compressed = isal_zlib.compress(self.data, _LEVEL)
         if len(compressed) < len(self.data):
             return _ZLIB + compressed
         return _RAW + self.data
@@ -43,12 +42,6 @@ class Body:
     def pack(self) -> None:
         """Compress now, in this thread."""
         _ = self.packed
-
-
-def _compressed(data: bytes) -> bytes:
-    bits, memory = _SMALL_WINDOW if len(data) <= _SMALL_BYTES else _WINDOW
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, bits, memory)
-    return compressor.compress(data) + compressor.flush()
 
 
 def unpack(packed: bytes, *, sha256: bytes) -> bytes:

@@ -8,8 +8,10 @@ from typing import cast
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from service.auth.access_cache import AccessCache
 from service.compose import open_context
@@ -40,12 +42,13 @@ def create_app(settings: Settings) -> Starlette:
             # Modules and models stay: to search them for cycles would hold up all requests.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
             yield
 
     def access() -> AccessCache:
         return cast("AccessCache", app.state.context.auth.access)
 
-    app = Starlette(
+    app = _Application(
         routes=[*ROUTES, *DASHBOARD_ROUTES],
         middleware=[
             Middleware(Cors, origins=access),
@@ -60,6 +63,15 @@ def create_app(settings: Settings) -> Starlette:
     app.router.redirect_slashes = False
     app.state.waits = waits
     return app
+
+
+class _Application(Starlette):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Leave out Starlette's handler of unexpected errors: `RequestLog` handles all of them."""
+        app: ASGIApp = ExceptionMiddleware(self.router, handlers=dict(self.exception_handlers))
+        for middleware in reversed(self.user_middleware):
+            app = middleware.cls(app, *middleware.args, **middleware.kwargs)
+        return app
 
 
 def _own_port(settings: Settings) -> list[Middleware]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid5
+from functools import lru_cache
+from hashlib import sha1
+from uuid import UUID
 
-_NAMESPACE = UUID("5b3cf7be-9d6e-5d0c-8f0e-0b1d1c0a7f11")
+_NAMESPACE = UUID("5b3cf7be-9d6e-5d0c-8f0e-0b1d1c0a7f11").bytes
 
 
 def _derive(kind: str, *parts: object) -> UUID:
     """Derive a UUID; lengths are written down so that no two lists of parts read the same."""
-    texts = [kind, *map(str, parts)]
-    return uuid5(_NAMESPACE, "".join([f"{len(text)}:{text}" for text in texts]))
+    return _uuid5("".join([_with_length(str(part)) for part in (kind, *parts)]))
+
+
+def _with_length(text: str) -> str:
+    return f"{len(text)}:{text}"
+
+
+def _uuid5(name: str) -> UUID:
+    """Return what `uuid.uuid5` returns, in half its time."""
+    digest = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)
 
 
 def for_post(app_id: UUID, token_tenant_id: UUID | None, idempotency_key: str) -> UUID:
@@ -69,7 +80,13 @@ def for_pending_subscription(app_id: UUID, connection_id: UUID, mode: str, payme
 
 def for_provider_event(connection_id: UUID, mode: str, event_id: str) -> UUID:
     """Return the id of a provider event, equal for every delivery."""
-    return _derive("provider_event", connection_id, mode, event_id)
+    return _uuid5(_events_of(connection_id, mode) + _with_length(event_id))
+
+
+@lru_cache(maxsize=1024)
+def _events_of(connection_id: UUID, mode: str) -> str:
+    """Return what the names of all events of a connection begin with."""
+    return "".join(map(_with_length, ("provider_event", str(connection_id), mode)))
 
 
 def for_payment_hint(connection_id: UUID, mode: str, payment_id: str) -> UUID:

@@ -62,7 +62,8 @@ class GroupCommit:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Append] = deque()
-        self._room = asyncio.Semaphore(limits.queued_appends)
+        self._unanswered = 0
+        self._room_waiters: deque[asyncio.Future[None]] = deque()
         self._work = asyncio.Event()
         self._session: AppendSession | None = None
         self._connecting: asyncio.Future[AppendSession] | None = None
@@ -83,7 +84,9 @@ class GroupCommit:
             return _nothing(bodies)
         _check(events)
         deadline_s = self._loop.time() + self._limits.deadline_s
-        await self._take_room(deadline_s)
+        if self._unanswered >= self._limits.queued_appends:
+            await self._wait_for_room(deadline_s)
+        self._unanswered += 1
         try:
             if self._closed:
                 raise LogClosed("the event log is closed")
@@ -92,7 +95,8 @@ class GroupCommit:
             self._work.set()
             return await append.done
         finally:
-            self._room.release()
+            self._unanswered -= 1
+            self._admit_next()
 
     async def close(self) -> None:
         """Write what is queued, for as long as its deadlines allow; then hang up."""
@@ -102,15 +106,27 @@ class GroupCommit:
         await self._stop_connecting()
         await self._drop_session()
 
-    async def _take_room(self, deadline_s: float) -> None:
-        if self._room.locked():
-            try:
-                async with asyncio.timeout_at(deadline_s):
-                    await self._room.acquire()
-            except TimeoutError:
-                raise LogUnavailable("its queue is full") from None
-        else:
-            await self._room.acquire()
+    async def _wait_for_room(self, deadline_s: float) -> None:
+        """Wait while the queue is full. Raises LogUnavailable at the deadline."""
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                while self._unanswered >= self._limits.queued_appends:
+                    waiter: asyncio.Future[None] = self._loop.create_future()
+                    self._room_waiters.append(waiter)
+                    await waiter
+        except TimeoutError:
+            self._admit_next()  # in place of this one, if it was admitted at this very moment
+            raise LogUnavailable("its queue is full") from None
+        except asyncio.CancelledError:
+            self._admit_next()
+            raise
+
+    def _admit_next(self) -> None:
+        while self._room_waiters:
+            waiter = self._room_waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     async def _write(self) -> None:
         while self._queue or not self._closed:
@@ -148,8 +164,7 @@ class GroupCommit:
             if clashes:
                 waiting.append(append)
                 continue
-            size += sum(len(event.state) for event in append.events)
-            size += sum(len(body.packed) for body in append.bodies)
+            size += append.size_bytes
             if batch and size > self._limits.bytes_per_batch:
                 waiting.append(append)
                 break

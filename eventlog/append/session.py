@@ -46,9 +46,12 @@ class Append:
     attempts: int = 0
     versions: dict[UUID, int] = field(init=False)
     """The last version given, by stream."""
+    size_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.versions = {stream_of(event): event.originator_version for event in self.events}
+        self.size_bytes = sum([len(event.state) for event in self.events])
+        self.size_bytes += sum([len(body.packed) for body in self.bodies])
 
     @property
     def is_settled(self) -> bool:

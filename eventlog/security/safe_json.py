@@ -16,7 +16,6 @@ _MOST_OPENED: Final = 50_000
 # What the quick way may not meet: escapes (of control characters, of surrogates), raw DEL and C1,
 # and secrets. Stripe's whitespace between values is none of these. Each has one of the hints in
 # it: a plain search for these takes a tenth of the pattern's time, and mostly finds none.
-_HINTS: Final = (b"\\", b"\x7f", b"\xc2", b"secret")
 _NEEDS_CARE: Final = re.compile(rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]|secret")
 _SECRET_IN_URL: Final = re.compile(r"(client_secret=)[^&#\s]*")
 _SECRET_VALUE: Final = re.compile(r"\b(?:pi|seti|src|cs|pm|ek)_\w*_secret_\w*")
@@ -52,7 +51,8 @@ def without_secrets(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _needs_care(raw: bytes) -> bool:
-    return any(hint in raw for hint in _HINTS) and _NEEDS_CARE.search(raw) is not None
+    has_hint = b"\\" in raw or b"\x7f" in raw or b"\xc2" in raw or b"secret" in raw
+    return has_hint and _NEEDS_CARE.search(raw) is not None
 
 
 def _shallow_object(parsed: object, raw: bytes) -> dict[str, Any]:

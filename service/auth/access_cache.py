@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, cast
 from uuid import UUID
 
 import structlog
@@ -111,6 +111,12 @@ class AccessCache:
         return await self._cached(
             ("id", connection_id), lambda: self._access.connection_by_id(connection_id)
         )
+
+    def cached_connection(self, connection_id: UUID) -> ConnectionRow | None:
+        """Return a connection without waiting; None unless it is cached and verified."""
+        found = self._known.get(("id", connection_id))
+        is_fresh = found is not None and self._clock_s() - found[0] <= _TTL_S
+        return cast("ConnectionRow", found[1]) if found and is_fresh and self.is_verified else None
 
     @property
     def is_verified(self) -> bool:

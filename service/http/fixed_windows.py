@@ -34,10 +34,11 @@ class FixedWindows:
 
     def count(self, key: Hashable, *, cost: int = 1) -> bool:
         """Count, also beyond the amount; return whether it was admitted."""
-        self._drop_ended()
+        now_s = self._clock_s()
         window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = _Window(self._clock_s() + self._period_s)
+        if window is None or window.ends_at_s <= now_s:
+            self._drop_ended()
+            window = self._windows[key] = _Window(now_s + self._period_s)
         window.used += cost
         return window.used <= self.amount
 
@@ -60,9 +61,8 @@ class FixedWindows:
         return len(self._windows)
 
     def _used(self, key: Hashable) -> int:
-        self._drop_ended()
         window = self._windows.get(key)
-        return 0 if window is None else window.used
+        return 0 if window is None or window.ends_at_s <= self._clock_s() else window.used
 
     def _drop_ended(self) -> None:
         now_s = self._clock_s()

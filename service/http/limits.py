@@ -32,8 +32,8 @@ class Limits:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._requests = Deadlines(settings.request_timeout_s, expire=_expire)
-        self._bodies = Deadlines(settings.body_timeout_s, expire=_Body.expire)
+        self._requests = Deadlines(settings.request_timeout_s, expire=_Bounded.expire)
+        self._bodies = Deadlines(settings.body_timeout_s, expire=_Bounded.expire_body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -44,80 +44,111 @@ class Limits:
             await _refuse(TooManyHeaders(), scope, receive, send)
             return
         session_holder.set(UNAUTHENTICATED)
-        started = False
-        body = _Body(receive, self._bodies)
+        bounded = _Bounded(scope, receive, send, requests=self._requests, bodies=self._bodies)
+        self._requests.start(bounded)
         try:
-            async with asyncio.timeout(None) as timeout:
-                self._requests.start(timeout)
-
-                async def pass_on(message: Message) -> None:
-                    nonlocal started
-                    if message["type"] == "http.response.start":
-                        started = True
-                        self._requests.stop(timeout)  # a streamed response may take longer
-                        _add_rate_limit_headers(scope, message)
-                    await send(message)
-
-                await self._app(scope, body.receive, pass_on)
-        except TimeoutError:
-            if started or not timeout.expired():
-                raise
-            await _refuse(TimedOut(), scope, receive, send)
+            await self._app(scope, bounded.receive, bounded.send)
         except asyncio.CancelledError:
-            # The server cancels requests only when it stops.
-            if started:
+            # Otherwise the server cancelled it, which happens only when it stops.
+            timed_out = bounded.is_late and bounded.is_own_cancellation()
+            if bounded.is_started:
+                if timed_out:
+                    raise TimeoutError from None
                 raise
-            await _refuse(ShuttingDown(), scope, receive, send)
+            await _refuse(TimedOut() if timed_out else ShuttingDown(), scope, receive, send)
         finally:
-            self._requests.stop(timeout)
-            body.stop()
+            bounded.stop()
 
 
-def _expire(timeout: asyncio.Timeout) -> None:
-    timeout.reschedule(0)
+class _Bounded:
+    """A request with a deadline until its response, and one for its body from its first read.
 
+    Ends them as `asyncio.timeout` does, which would have a timer and two contexts of its own for
+    each request.
+    """
 
-class _Body:
-    """A request's body, with a deadline from its first read."""
+    __slots__ = (
+        "_bodies",
+        "_body_is_late",
+        "_body_is_whole",
+        "_cancellations",
+        "_is_reading",
+        "_receive",
+        "_requests",
+        "_scope",
+        "_send",
+        "_task",
+        "is_late",
+        "is_started",
+    )
 
-    def __init__(self, receive: Receive, deadlines: "Deadlines[_Body]") -> None:
-        self._receive = receive
-        self._deadlines = deadlines
-        self._waiting: asyncio.Timeout | None = None
-        self._is_started = self._is_late = self._is_whole = False
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        requests: "Deadlines[_Bounded]",
+        bodies: "Deadlines[_Bounded]",
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - each request runs in a task
+        self._scope, self._receive, self._send = scope, receive, send
+        self._requests, self._bodies = requests, bodies
+        self._task, self._cancellations = task, task.cancelling()
+        self._is_reading: bool | None = None  # None: not yet
+        self._body_is_late = self._body_is_whole = False
+        self.is_started = self.is_late = False
 
     async def receive(self) -> Message:
         """Wait for the next part. Raises TooSlow."""
-        if self._is_whole:
+        if self._body_is_whole:
             return await self._receive()
-        if not self._is_started:
-            self._is_started = True
-            self._deadlines.start(self)
-        if self._is_late:
+        if self._is_reading is None:
+            self._bodies.start(self)
+        if self._body_is_late:
             raise TooSlow
+        self._is_reading = True
         try:
-            async with asyncio.timeout(None) as self._waiting:
-                message = await self._receive()
-        except TimeoutError:
-            if not self._is_late:
-                raise
-            raise TooSlow from None
+            message = await self._receive()
+        except asyncio.CancelledError:
+            if self._body_is_late and self.is_own_cancellation():
+                raise TooSlow from None
+            raise
         finally:
-            self._waiting = None
+            self._is_reading = False
         if not message.get("more_body", False):
-            self._is_whole = True
-            self.stop()
+            self._body_is_whole = True
+            self._bodies.stop(self)
         return message
 
+    async def send(self, message: Message) -> None:
+        """Send a part of the response; once it is started, it may take longer."""
+        if message["type"] == "http.response.start":
+            self.is_started = True
+            self._requests.stop(self)
+            _add_rate_limit_headers(self._scope, message)
+        await self._send(message)
+
     def expire(self) -> None:
+        """End the request."""
+        self.is_late = True
+        self._task.cancel()
+
+    def expire_body(self) -> None:
         """End the read that waits, and let later ones fail."""
-        self._is_late = True
-        if self._waiting is not None:
-            _expire(self._waiting)
+        self._body_is_late = True
+        if self._is_reading:
+            self._task.cancel()
+
+    def is_own_cancellation(self) -> bool:
+        """Take back the cancellation by a deadline; return whether there is no other."""
+        return self._task.uncancel() <= self._cancellations
 
     def stop(self) -> None:
-        """End the deadline."""
-        self._deadlines.stop(self)
+        """End the deadlines."""
+        self._requests.stop(self)
+        self._bodies.stop(self)
 
 
 def require_shape(given: object, *, deepest: int, most_fields: int) -> None:
@@ -143,12 +174,15 @@ def _within(node: object) -> list[object]:
 
 def _head_bytes(scope: Scope) -> int:
     """Return the size of request line and headers, as in HTTP/1.1."""
-    line = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"])
-    return line + sum(len(name) + len(value) + _SEPARATORS for name, value in scope["headers"])
+    size = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    for name, value in scope["headers"]:
+        size += len(name) + len(value) + _SEPARATORS
+    return size
 
 
 def _add_rate_limit_headers(scope: Scope, message: Message) -> None:
-    rate_limit = scope.get("state", {}).get("rate_limit")
+    state = scope.get("state")
+    rate_limit = state.get("rate_limit") if state else None
     if rate_limit is not None:
         MutableHeaders(scope=message).update(rate_limit.headers)
 

@@ -5,7 +5,7 @@ from typing import Any, Final, cast, get_args
 from uuid import UUID
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from domain.core.providers import Provider
 from service.http.errors import BadRequest, FieldError, NotFound, TooLarge, UnsupportedMedia
@@ -19,17 +19,30 @@ _PROVIDERS: Final = get_args(Provider)
 
 async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     """Read the body, at most `limit_bytes`. Raises TooLarge."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > limit_bytes:
+    announced = raw_header(request, b"content-length")
+    if announced is not None and announced.isdigit() and int(announced) > limit_bytes:
         raise TooLarge
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part: bytes = message.get("body", b"")
         size += len(part)
         if size > limit_bytes:
             raise TooLarge
         parts.append(part)
-    return b"".join(parts)
+        if not message.get("more_body", False):
+            return part if len(parts) == 1 else b"".join(parts)
+
+
+def raw_header(request: Request, name: bytes) -> bytes | None:
+    """Return the first header of a name in lower case; None where there is none."""
+    for given, value in request.scope["headers"]:
+        if given == name:
+            return cast("bytes", value)
+    return None
 
 
 async def read_json(request: Request, settings: Settings, *, default: object = None) -> Any:  # noqa: ANN401 - any JSON

@@ -1,6 +1,7 @@
 """Outermost middleware: request ids, log, metrics, and the handler of unexpected errors."""
 
 import asyncio
+import logging
 import re
 import secrets
 import time
@@ -60,11 +61,13 @@ class _Exchange:
     """A request and its response."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
-        self.request_id = (
-            given.decode() if _SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-        )
-        scope[REQUEST_ID] = self.request_id
+        given = b""
+        for name, value in scope["headers"]:
+            if name == _REQUEST_ID:
+                given = value
+                break
+        is_sane = given and _SANE_REQUEST_ID.fullmatch(given)
+        scope[REQUEST_ID] = self.request_id = given.decode() if is_sane else secrets.token_hex(16)
         self.status = 0
         self._scope = scope
         self._send = send
@@ -74,8 +77,7 @@ class _Exchange:
         """Send a message of the application, with the request's id."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            others = [pair for pair in message["headers"] if pair[0] != _REQUEST_ID]
-            message["headers"] = [*others, (_REQUEST_ID, self.request_id.encode())]
+            message["headers"] = [*message["headers"], (_REQUEST_ID, self.request_id.encode())]
         await self._send(message)
 
     def finish(self, metrics: Metrics) -> None:
@@ -87,7 +89,10 @@ class _Exchange:
         method, route = self._scope["method"], self._scope.get("route")
         path = getattr(route, "path", "unknown")
         metrics.record_answer(method, path, self.status, seconds=seconds)
-        log = _log.debug if _is_routine(path, self.status, seconds=seconds) else _log.info
+        is_routine = _is_routine(path, self.status, seconds=seconds)
+        if is_routine and not _log.is_enabled_for(logging.DEBUG):
+            return  # most deliveries
+        log = _log.debug if is_routine else _log.info
         log(
             "request",
             method=method,

@@ -109,9 +109,9 @@ async def _stored(
         body=body.sha256.hex(),
         actor=f"webhook:{event.id}",
     )
-    received = ProviderEvent.receive(command, occurred_at=context.now())
+    received = ProviderEvent.received_event(command, occurred_at=context.now())
     try:
-        position = await context.recording.store.create(received, [body])
+        (position,) = await context.recording.store.append([received], [body])
     except Conflict:
         context.recording.metrics.record_delivery(connection.provider, "known")
         return None

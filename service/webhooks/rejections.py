@@ -2,9 +2,6 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
@@ -20,43 +17,36 @@ _LONGEST_HEADER: Final = 200
 _MOST_DIGITS: Final = 15
 
 
-@dataclass(slots=True)
-class Seen:
-    """A delivery that is being verified."""
-
-    raw: bytes | None = None
+Rejection = WebhookRejected | TooLarge | TooSlow
+REJECTIONS: Final = (WebhookRejected, TooLarge, TooSlow)
 
 
-@contextmanager
-def record_rejection(request: Request, connection: ConnectionRow) -> Iterator[Seen]:
-    """Count and record a delivery that the block rejects. Raises the errors of the block."""
-    context, seen = context_of(request), Seen()
-    try:
-        yield seen
-    except (WebhookRejected, TooLarge, TooSlow) as error:
-        reason = _reason(error)
-        context.recording.metrics.record_delivery(connection.provider, reason)
-        context.rejections.add(
-            RejectedDelivery(
-                id=uuid4(),
-                app_id=connection.app_id,
-                connection_id=connection.connection_id,
-                connection=connection.name,
-                provider=connection.provider,
-                mode=connection.mode,
-                received_at=context.now(),
-                reason=reason,
-                size_bytes=_announced(request) if seen.raw is None else len(seen.raw),
-                body_sha256=None if seen.raw is None else hashlib.sha256(seen.raw).hexdigest(),
-                content_type=_header(request, "content-type"),
-                user_agent=_header(request, "user-agent"),
-                remote=_remote(request),
-            )
+def record_rejection(
+    request: Request, connection: ConnectionRow, error: Rejection, *, raw: bytes | None
+) -> None:
+    """Count and record a delivery that was rejected; `raw` is None before its body is read."""
+    context, reason = context_of(request), _reason(error)
+    context.recording.metrics.record_delivery(connection.provider, reason)
+    context.rejections.add(
+        RejectedDelivery(
+            id=uuid4(),
+            app_id=connection.app_id,
+            connection_id=connection.connection_id,
+            connection=connection.name,
+            provider=connection.provider,
+            mode=connection.mode,
+            received_at=context.now(),
+            reason=reason,
+            size_bytes=_announced(request) if raw is None else len(raw),
+            body_sha256=None if raw is None else hashlib.sha256(raw).hexdigest(),
+            content_type=_header(request, "content-type"),
+            user_agent=_header(request, "user-agent"),
+            remote=_remote(request),
         )
-        raise
+    )
 
 
-def _reason(error: WebhookRejected | TooLarge | TooSlow) -> str:
+def _reason(error: Rejection) -> str:
     if isinstance(error, WebhookRejected):
         return error.reason
     return "too_large" if isinstance(error, TooLarge) else "too_slow"

@@ -1,6 +1,6 @@
 """Ids follow from what makes a thing unique; the store then refuses doubles."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -24,6 +24,16 @@ def test_parts_can_not_be_cut_elsewhere(parts: list[str], cut: int) -> None:
     recut = [text[:cut], text[cut:]]
     assume(recut != parts)
     assert ids._derive("kind", *recut) != ids._derive("kind", *parts)  # noqa: SLF001 - as above
+
+
+@given(_TEXT)
+def test_the_id_of_a_provider_event_is_the_uuid5_of_its_parts_with_their_lengths(
+    event_id: str,
+) -> None:
+    namespace = UUID("5b3cf7be-9d6e-5d0c-8f0e-0b1d1c0a7f11")
+    parts = ("provider_event", str(CONNECTION_ID), "test", event_id)
+    name = "".join(f"{len(part)}:{part}" for part in parts)
+    assert ids.for_provider_event(CONNECTION_ID, "test", event_id) == uuid5(namespace, name)
 
 
 def test_things_of_different_kinds_never_share_an_id() -> None:

@@ -34,9 +34,9 @@ def _park(entry: ProviderEvent) -> None:
 
 def test_a_delivery_is_stored_as_it_was_received() -> None:
     fields = EXAMPLES[ProviderEventReceived]
-    entry = ProviderEvent.receive(
-        ReceiveProviderEvent(event_id=AGGREGATE_ID, **fields), occurred_at=START
-    )
+    command = ReceiveProviderEvent(event_id=AGGREGATE_ID, **fields)
+    entry = ProviderEvent.receive(command, occurred_at=START)
+    assert entry.pending_events == [ProviderEvent.received_event(command, occurred_at=START)]
     (
         Given.made(entry)
         .when(lambda _: None)

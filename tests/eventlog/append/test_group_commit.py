@@ -352,6 +352,21 @@ def test_a_full_queue_is_reported_at_the_deadline(database: str, gate: Gate) -> 
     with_log(database, scenario, CommitLimits(queued_appends=3, deadline_s=0.5, answer_timeout_s=9))
 
 
+def test_appends_beyond_a_full_queue_are_recorded_as_it_empties(database: str, gate: Gate) -> None:
+    async def scenario(log: Log) -> None:
+        fill = [asyncio.create_task(log.append_async([stored()])) for _ in range(2)]
+        await gate.reached()
+        late = [asyncio.create_task(log.append_async([stored()])) for _ in range(6)]
+        await asyncio.sleep(0)
+        late[0].cancel()
+        gate.open()
+        found = await asyncio.gather(*fill, *late, return_exceptions=True)
+        assert isinstance(found.pop(2), asyncio.CancelledError)
+        assert sorted(map(str, found)) == [f"[{position}]" for position in range(1, 8)]
+
+    with_log(database, scenario, CommitLimits(queued_appends=2, answer_timeout_s=9))
+
+
 def test_closing_writes_what_is_queued(database: str) -> None:
     results: list[list[int]] = []
     log = Log.open(database)
