@@ -1,7 +1,7 @@
 """Base class and field types of response models: they render responses and document them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -70,20 +70,29 @@ JsonObject = dict[str, Any]
 Item = TypeVar("Item", bound=ResponseModel)
 
 
+# Pydantic looks for the docstrings of a generic model's fields in every frame of the stack, for
+# each type that it holds, and finds none: a third of the start of a service.
+_GENERIC: Final = ConfigDict(use_attribute_docstrings=False)
+
+
 class ListPage(ResponseModel, Generic[Item]):
     """A page of a list."""
 
+    model_config = _GENERIC
+
     total_items: Count
-    total_items_is_exact: bool
-    """Totals are exact up to 10,000."""
+    total_items_is_exact: Annotated[bool, Field(description="Totals are exact up to 10,000.")]
     items_length: Annotated[int, Field(ge=0, le=100)]
     items: Annotated[list[Item], Field(max_length=100)]
-    next_cursor: str | None
-    """Cursor of the next page; null on the last page."""
+    next_cursor: Annotated[
+        str | None, Field(description="Cursor of the next page; null on the last page.")
+    ]
 
 
 class SingleItem(ResponseModel, Generic[Item]):
     """A list of one item."""
+
+    model_config = _GENERIC
 
     total_items: One
     items_length: One

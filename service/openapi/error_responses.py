@@ -1,7 +1,8 @@
 """Declare error responses: statuses and codes of service/http/errors.py, by dialect."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus as S
 from typing import Final
 
@@ -113,7 +114,7 @@ class _Dialect:
     model: type[ResponseModel]
 
 
-_CANONICAL: Final = _Dialect("Error", Errors)
+_CANONICAL: Final = ("/", _Dialect("Error", Errors))
 _DIALECTS: Final = (
     ("/v1/", _Dialect("ChargeError", SuccessError)),
     ("/api/v1/tenants/", _Dialect("ChargeError", SuccessError)),
@@ -124,19 +125,16 @@ _DIALECTS: Final = (
 
 def error_responses(path: str, *errors: str) -> dict[int, DeclaredResponse]:
     """Declare the error responses of a path, by their names above, in its dialect."""
-    dialect = next((known for prefix, known in _DIALECTS if path.startswith(prefix)), _CANONICAL)
-    statuses = {status for status, _ in _rendered(path, errors)}
-    return {status: _answer(path, dialect, status) for status in sorted(statuses)}
+    prefix, dialect = next((one for one in _DIALECTS if path.startswith(one[0])), _CANONICAL)
+    statuses = {_rendered(prefix, name)[0] for name in errors}
+    return {status: _answer(prefix, dialect, status) for status in sorted(statuses)}
 
 
-def _answer(path: str, dialect: _Dialect, status: int) -> DeclaredResponse:
+@cache
+def _answer(prefix: str, dialect: _Dialect, status: int) -> DeclaredResponse:
     """Declare the response of a status, with an example of each error."""
-    examples = {
-        name: document
-        for name in _ERRORS
-        for rendered, document in _rendered(path, [name])
-        if rendered == status
-    }
+    rendered = {name: _rendered(prefix, name) for name in _ERRORS}
+    examples = {name: document for name, (found, document) in rendered.items() if found == status}
     waits = any("retry-after" in _ERRORS[name].headers for name in examples)
     return json_response(
         _TEXTS[status],
@@ -147,8 +145,8 @@ def _answer(path: str, dialect: _Dialect, status: int) -> DeclaredResponse:
     )
 
 
-def _rendered(path: str, errors: list[str] | tuple[str, ...]) -> Iterator[tuple[int, Json]]:
-    render = renderer_of(path)
-    for name in errors:
-        rendered = render(_ERRORS[name], request_id="6f1c0e5a4d3b4c2f9a8b7c6d5e4f3a2b")
-        yield int(rendered.status), orjson.loads(serialized(rendered.document))
+@cache
+def _rendered(prefix: str, name: str) -> tuple[int, Json]:
+    """Render an error by its name for paths with a prefix: its status and its document."""
+    rendered = renderer_of(prefix)(_ERRORS[name], request_id="6f1c0e5a4d3b4c2f9a8b7c6d5e4f3a2b")
+    return int(rendered.status), orjson.loads(serialized(rendered.document))

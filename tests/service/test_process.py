@@ -95,10 +95,7 @@ def start(service: Service, service_database: str, tmp_path: Path) -> Iterator[S
         process.end()
 
 
-def test_one_key_makes_one_invoice_on_two_processes_and_big_bodies_are_413(
-    start: Start, shop: Shop
-) -> None:
-    process = start(processes=2)
+def require_one_invoice_for_one_key(process: Process, shop: Shop) -> None:
     headers = shop.headers() | {"idempotency-key": uuid4().hex}
     url = process.url + shop.invoices_url
 
@@ -111,21 +108,86 @@ def test_one_key_makes_one_invoice_on_two_processes_and_big_bodies_are_413(
     assert len({answer.text for answer in answers}) == 1
     assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
 
-    big = plain_http.post(url + "/", content=b" " * 2**20, headers=shop.headers(), timeout=60)
-    assert big.status_code == 413
 
-    # Counted over both worker processes.
-    assert counted(plain_http.get(f"{process.url}/metrics").text, method="POST", status=200) == 50
+def require_ports_of_their_own(
+    process: Process, shop: Shop, *, metrics: str, dashboard: str, requests: int
+) -> None:
+    """Require that metrics count the requests, and that each port has its own paths alone."""
+    text = plain_http.get(f"{metrics}/metrics").text
+    assert counted(text, method="POST", status=200) == requests, "those of all processes"
+    assert "billhook_system_state_known 1.0" in text
+    assert plain_http.get(f"{process.url}/healthz").status_code == 200
+    assert plain_http.get(f"{dashboard}/dashboard/sign-in").status_code == 200
+    elsewhere = [f"{process.url}/metrics", f"{metrics}{shop.invoices_url}", dashboard]
+    elsewhere += [f"{dashboard}{path}" for path in ("/healthz", "/docs", "/dashboards")]
+    elsewhere += [f"{process.url}{path}" for path in ("/dashboard", "/dashboard/sign-in")]
+    for url in elsewhere:
+        assert plain_http.get(url).status_code == 404, url
+
+
+def busy(workers: list[psutil.Process], port: int) -> int:
+    """Open connections, and count the workers that serve them."""
+    with ExitStack() as stack:
+        for _ in range(16):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+        return sum(
+            any(one.laddr.port == port and one.raddr for one in worker.net_connections())
+            for worker in workers
+        )
+
+
+def require_shared_connections_and_one_end(process: Process) -> None:
+    """Require that workers share connections, and do not outlive the one that started them."""
+    workers = psutil.Process(process.popen.pid).children(recursive=True)
+    assert len(workers) >= 2
+    port = int(process.url.rpartition(":")[2])
+    wait_until(lambda: busy(workers, port) == 2)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+    process.popen.send_signal(signal.SIGKILL)
+    process.popen.wait(120)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert alive == []
+
+
+def test_two_processes_share_keys_counts_and_connections_and_end_together(
+    start: Start, shop: Shop
+) -> None:
+    metrics_port, dashboard_port = free_port(), free_port()
+    process = start(
+        processes=2,
+        BILLHOOK_METRICS_PORT=str(metrics_port),
+        BILLHOOK_DASHBOARD_PORT=str(dashboard_port),
+    )
+    require_one_invoice_for_one_key(process, shop)
+    require_ports_of_their_own(
+        process,
+        shop,
+        metrics=f"http://127.0.0.1:{metrics_port}",
+        dashboard=f"http://127.0.0.1:{dashboard_port}",
+        requests=50,
+    )
+    require_shared_connections_and_one_end(process)
     assert shop.keys["write"] not in process.log.read_text()
 
 
-def test_a_stopping_service_answers_waiting_callers_and_ends(start: Start, shop: Shop) -> None:
+def test_one_process_counts_answers_waiting_callers_when_it_stops_and_ends(
+    start: Start, shop: Shop
+) -> None:
     process = start()
+    url = process.url + shop.invoices_url
+    plain_http.post(url, json=shop.body("paid"), headers=shop.headers())
+    assert counted(plain_http.get(f"{process.url}/metrics").text, method="POST", status=200) == 1
+    big = plain_http.post(url + "/", content=b" " * 2**20, headers=shop.headers(), timeout=60)
+    assert big.status_code == 413
+
     before = shop.service.head()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(
             plain_http.post,
-            process.url + shop.invoices_url,
+            url,
             json=shop.body("never"),
             headers=shop.headers(prefer="wait=60"),
             timeout=60,
@@ -140,7 +202,19 @@ def test_a_stopping_service_answers_waiting_callers_and_ends(start: Start, shop:
 def test_a_request_that_a_stop_interrupts_is_answered_in_the_envelope(
     start: Start, shop: Shop
 ) -> None:
-    process = start(BILLHOOK_STOP_TIMEOUT_S="1")
+    metrics_port, dashboard_port = free_port(), free_port()
+    process = start(
+        BILLHOOK_STOP_TIMEOUT_S="1",
+        BILLHOOK_METRICS_PORT=str(metrics_port),
+        BILLHOOK_DASHBOARD_PORT=str(dashboard_port),
+    )
+    require_ports_of_their_own(
+        process,
+        shop,
+        metrics=f"http://127.0.0.1:{metrics_port}",
+        dashboard=f"http://127.0.0.1:{dashboard_port}",
+        requests=0,
+    )
     host, port = process.url.removeprefix("http://").split(":")
     head = f"POST {shop.invoices_url} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 100\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in shop.headers().items())
@@ -155,67 +229,3 @@ def test_a_request_that_a_stop_interrupts_is_answered_in_the_envelope(
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert document["errors"][0]["code"] == "[E5030]"
     assert answer.headers["x-request-id"]
-
-
-@pytest.mark.parametrize("processes", [1, 2])
-def test_metrics_and_dashboard_have_ports_of_their_own(
-    start: Start, shop: Shop, processes: int
-) -> None:
-    metrics_port, dashboard_port = free_port(), free_port()
-    process = start(
-        processes=processes,
-        BILLHOOK_METRICS_PORT=str(metrics_port),
-        BILLHOOK_DASHBOARD_PORT=str(dashboard_port),
-    )
-    metrics, dashboard = (f"http://127.0.0.1:{port}" for port in (metrics_port, dashboard_port))
-
-    for _ in range(3):
-        plain_http.post(
-            process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers()
-        )
-
-    text = plain_http.get(f"{metrics}/metrics").text
-    assert counted(text, method="POST", status=200) == 3, "those of all processes"
-    assert "billhook_system_state_known 1.0" in text
-    assert plain_http.get(f"{process.url}/healthz").status_code == 200
-    assert plain_http.get(f"{dashboard}/dashboard/sign-in").status_code == 200
-    elsewhere = [f"{process.url}/metrics", f"{metrics}{shop.invoices_url}", dashboard]
-    elsewhere += [f"{dashboard}{path}" for path in ("/healthz", "/docs", "/dashboards")]
-    elsewhere += [f"{process.url}{path}" for path in ("/dashboard", "/dashboard/sign-in")]
-    for url in elsewhere:
-        assert plain_http.get(url).status_code == 404, url
-
-
-def test_one_process_counts_its_requests(start: Start, shop: Shop) -> None:
-    process = start()
-    plain_http.post(process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers())
-    assert counted(plain_http.get(f"{process.url}/metrics").text, method="POST", status=200) == 1
-
-
-def busy(workers: list[psutil.Process], port: int) -> int:
-    """Open connections, and count the workers that serve them."""
-    with ExitStack() as stack:
-        for _ in range(16):
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
-        return sum(
-            any(one.laddr.port == port and one.raddr for one in worker.net_connections())
-            for worker in workers
-        )
-
-
-def test_worker_processes_share_connections_and_do_not_outlive_the_one_that_started_them(
-    start: Start,
-) -> None:
-    process = start(processes=2)
-    workers = psutil.Process(process.popen.pid).children(recursive=True)
-    assert len(workers) >= 2
-    port = int(process.url.rpartition(":")[2])
-    wait_until(lambda: busy(workers, port) == 2)
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", port))
-    process.popen.send_signal(signal.SIGKILL)
-    process.popen.wait(120)
-    _, alive = psutil.wait_procs(workers, timeout=60)
-    assert alive == []
