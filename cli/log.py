@@ -1,4 +1,4 @@
-"""Commands on the event log: verify its hash chains, skip an event that stops a follower."""
+"""Commands on the event log: verify its hash chains, skip an event, move its partitions."""
 
 import json
 from typing import Annotated, Final
@@ -7,12 +7,18 @@ import typer
 from rich.progress import Progress
 
 from cli.common import BY, AsJson, database_url, fail, now, operating
+from cli.log_partitions import attach_partition, detach_partition, list_partitions
 from domain.core import ids
 from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.database.verify_chain import Report, verify
 from eventlog.errors import LogUnavailable
 
-log = typer.Typer(no_args_is_help=True, help="Verify the event log, and skip an event.")
+log = typer.Typer(
+    no_args_is_help=True, help="Verify the event log, skip an event, and move old partitions."
+)
+log.command("partitions")(list_partitions)
+log.command("detach")(detach_partition)
+log.command("attach")(attach_partition)
 
 _MOST_SHOWN: Final = 10
 
@@ -88,6 +94,8 @@ def _show(report: Report, *, as_json: bool) -> None:
                     "events": report.events,
                     "breaks": breaks,
                     "missingPositions": report.missing_positions,
+                    "detached": [one._asdict() for one in report.detached],
+                    "alteredKeptEvents": [one._asdict() for one in report.altered],
                 }
             )
         )
@@ -97,4 +105,8 @@ def _show(report: Report, *, as_json: bool) -> None:
         typer.echo(f"broken at {place}: {found.reason}")
     if report.missing_positions:
         typer.echo(f"{report.missing_positions} positions are missing")
+    for altered in report.altered:
+        typer.echo(f"the events kept of {altered.first} to {altered.last} are not those recorded")
+    for detached in report.detached:
+        typer.echo(f"not checked, being detached: {detached.first} to {detached.last}")
     typer.echo(f"{report.events} events checked, {len(report.breaks)} streams broken")

@@ -51,7 +51,9 @@ COMMANDS: Final = {
     "reconcile": Command(
         "cli.reconcile", "reconcile", "Compare with the providers, and report differences."
     ),
-    "log": Command("cli.log", "log", "Verify the event log, and skip an event."),
+    "log": Command(
+        "cli.log", "log", "Verify the event log, skip an event, and move old partitions."
+    ),
     "clusters": Command(
         "cli.clusters", "clusters", "List and remove the databases that root's data folders had."
     ),

@@ -65,3 +65,13 @@ ACCESS_TOPICS = (
     *topics_of(connection.ConnectionEvent),
     *topics_of(dashboard_session.DashboardSessionEvent),
 )
+# Events of objects that are done with at some time, unlike apps, tenants or subscriptions, whose
+# history is needed at any time.
+ENDING_TOPICS = (
+    *INVOICE_TOPICS,
+    *topics_of(dashboard_session.DashboardSessionEvent),
+    *topics_of(drift.DriftEvent),
+    *topics_of(idempotency.IdempotencyRecordEvent),
+    *topics_of(payment_hint.PaymentHintEvent),
+    *topics_of(provider_event.DeliveryEvent),
+)

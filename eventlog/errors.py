@@ -8,6 +8,9 @@ eventsourcing.persistence
 EventLogError
 ├── LogClosed                used after close()
 ├── BodyDamaged              a body's bytes are not those of its hash
+├── EventsDetached           events to be read are in a partition that is detached
+│   └── HistoryDetached      a stream's older events are
+├── PartitionError           a partition cannot be detached or attached
 ├── MigrationError
 │   ├── MigrationChanged     an applied migration's text is not what was applied
 │   └── ObsoleteDatabase     made by a version whose migrations were squashed
@@ -52,6 +55,30 @@ class LogClosed(EventLogError):
 
 class BodyDamaged(EventLogError):
     """The stored bytes of a body are not those that its hash was taken of."""
+
+
+class EventsDetached(EventLogError):
+    """Events that are to be read are in a partition that an operator detached."""
+
+    def __init__(self, first: int, last: int, *, of: str = "") -> None:
+        super().__init__(
+            f"{of}the events at positions {first} to {last} are detached;"
+            f" to attach them: billhook log attach {first}"
+        )
+        self.first = first
+        self.last = last
+
+
+class HistoryDetached(EventsDetached):
+    """Older events of a stream are in a partition that an operator detached."""
+
+    def __init__(self, stream: UUID, first: int, last: int) -> None:
+        super().__init__(first, last, of=f"stream {stream} has events that are not here: ")
+        self.stream = stream
+
+
+class PartitionError(EventLogError):
+    """A partition of the log cannot be detached or attached; nothing was changed."""
 
 
 class MigrationError(EventLogError):

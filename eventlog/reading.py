@@ -10,6 +10,8 @@ from eventsourcing.persistence import Notification, StoredEvent
 from psycopg.rows import TupleRow, args_row
 
 from eventlog.bodies import unpack
+from eventlog.errors import EventsDetached, HistoryDetached
+from eventlog.gaps import Range, first_detached, missing_between, next_event
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -71,9 +73,49 @@ async def read_stream(
     newest_first: bool = False,
     limit: int | None = None,
 ) -> list[RecordedEvent]:
-    """Read one stream in the order of its versions."""
+    """Read one stream in the order of its versions. Raises HistoryDetached."""
     query = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
-    return await _events(connection, query, [stream, after_version, up_to_version, limit])
+    values = [stream, after_version, up_to_version, limit]
+    events = await _events(connection, query, values)
+    gap = await _gap(
+        connection,
+        stream,
+        events[::-1] if newest_first else events,
+        after_version=after_version,
+        up_to_version=up_to_version,
+        is_cut=None if limit is None or len(events) < limit else newest_first,
+    )
+    if gap is not None:
+        await _raise_if_detached(connection, stream, gap)
+        events = await _events(connection, query, values)  # attached meanwhile, perhaps
+    return events
+
+
+async def _gap(
+    connection: Connection,
+    stream: UUID,
+    events: Sequence[RecordedEvent],
+    *,
+    after_version: int,
+    up_to_version: int | None,
+    is_cut: bool | None,
+) -> Range | None:
+    """Find where events of the stream are missing. `is_cut`: a limit ended the newest first."""
+    start = events[0].originator_version - 1 if is_cut and events else after_version
+    gap = missing_between(events, after_version=start)
+    if gap is not None or up_to_version is None or is_cut is False:
+        return gap
+    last, position = (events[-1].originator_version, events[-1].position) if events else (start, 0)
+    following = await next_event(connection, stream, after_version=last)
+    if following is None or following[0] == last + 1:
+        return None
+    return Range(position, following[1])
+
+
+async def _raise_if_detached(connection: Connection, stream: UUID, gap: Range) -> None:
+    found = await first_detached(connection, after=gap.first, up_to=gap.last)
+    if found is not None:
+        raise HistoryDetached(stream, *found)
 
 
 async def read_streams(
@@ -81,8 +123,24 @@ async def read_streams(
 ) -> dict[UUID, list[RecordedEvent]]:
     """Read streams in one query: those of `after_versions` after a version, others as a whole.
 
-    A stream without events has an empty list.
+    A stream without events has an empty list. Raises HistoryDetached.
     """
+    found = await _streams(connection, streams, after_versions)
+    gaps = {
+        stream: gap
+        for stream, events in found.items()
+        if (gap := missing_between(events, after_version=after_versions.get(stream, 0)))
+    }
+    if gaps:
+        for stream, gap in gaps.items():
+            await _raise_if_detached(connection, stream, gap)
+        found = await _streams(connection, streams, after_versions)  # attached meanwhile, perhaps
+    return found
+
+
+async def _streams(
+    connection: Connection, streams: Collection[UUID], after_versions: Mapping[UUID, int]
+) -> dict[UUID, list[RecordedEvent]]:
     found: dict[UUID, list[RecordedEvent]] = {stream: [] for stream in streams}
     values = [list(found), [after_versions.get(stream, 0) for stream in found]]
     for event in await _events(connection, _OF_STREAMS, values):
@@ -98,7 +156,8 @@ async def read_log(
     up_to_position: int | None = None,
     topics: Collection[str] | None = None,
 ) -> list[RecordedEvent]:
-    """Read the log in order, all topics or some."""
+    """Read the log in order, all topics or some. Raises EventsDetached."""
+    detached = await first_detached(connection, after=after_position, up_to=up_to_position)
     query = (
         _EVENT + "WHERE position > %s"
         " AND position <= coalesce(%s::bigint, 9223372036854775807)"
@@ -106,7 +165,13 @@ async def read_log(
         + " ORDER BY position LIMIT %s"
     )
     filtered = [] if topics is None else [list(topics)]
-    return await _events(connection, query, [after_position, up_to_position, *filtered, limit])
+    events = await _events(connection, query, [after_position, up_to_position, *filtered, limit])
+    end = events[-1].position if events and len(events) == limit else up_to_position
+    # Asked before and after: a partition may be detached or attached meanwhile.
+    detached = detached or await first_detached(connection, after=after_position, up_to=end)
+    if detached is not None and (end is None or detached.first <= end):
+        raise EventsDetached(*detached)
+    return events
 
 
 async def read_on(
@@ -153,8 +218,8 @@ async def stream_exists(connection: Connection, stream: UUID) -> bool:
 async def existing_streams(connection: Connection, streams: Collection[UUID]) -> set[UUID]:
     """Return which of the streams have an event."""
     cursor = await connection.execute(
-        "SELECT originator_id FROM eventlog.events"
-        " WHERE originator_id = ANY(%s) AND originator_version = 1",
+        "SELECT id FROM unnest(%s::uuid[]) AS given (id)"
+        " WHERE EXISTS (SELECT FROM eventlog.events WHERE originator_id = id)",
         [list(streams)],
     )
     return {row[0] async for row in cursor}

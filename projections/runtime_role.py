@@ -13,6 +13,7 @@ _GRANTS: Final = (
     "GRANT USAGE ON SCHEMA eventlog, read, work, inbox TO {role}",
     "GRANT SELECT ON ALL TABLES IN SCHEMA eventlog, read TO {role}",
     "GRANT EXECUTE ON FUNCTION eventlog.append TO {role}",
+    "GRANT EXECUTE ON FUNCTION eventlog.add_partition_ahead TO {role}",
     "GRANT DELETE ON eventlog.bodies TO {role}",
     "GRANT INSERT, UPDATE, DELETE ON eventlog.followers, eventlog.follower_failures TO {role}",
     "GRANT INSERT, UPDATE ON read.generations TO {role}",

@@ -14,6 +14,7 @@ from domain.inbox.dead_letters import replay_dead_letters
 from eventlog import persistence
 from eventlog.follow.leader import Leadership
 from eventlog.log import Log
+from eventlog.partitions.layout import add_partition_ahead
 from projections.inbox.dead_letters import due_dead_letters
 from projections.work.provider_lookup import delete_expired_lookups
 from projections.work.retention import expire_bodies
@@ -61,6 +62,11 @@ def tasks(settings: Settings, work: WorkTable, billing: Billing) -> list[Task]:
             "expire_bodies",
             timedelta(hours=1),
             lambda: expire_bodies(settings.database_url, life=life),
+        ),
+        Task(
+            "add_partition_ahead",
+            timedelta(minutes=10),
+            lambda: add_partition_ahead(settings.database_url),
         ),
     ]
 

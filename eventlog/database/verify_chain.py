@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -11,7 +11,9 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from eventlog.database.connect import connect
+from eventlog.database.detached_events import detached_ranges, is_kept_unaltered
 from eventlog.errors import LogUnavailable
+from eventlog.gaps import Range
 
 _GENESIS: Final = bytes(32)
 _ROWS_AT_ONCE: Final = 1_000
@@ -33,8 +35,19 @@ WHERE event.position >= %(start)s AND (%(end)s::int8 IS NULL OR event.position <
 ORDER BY event.originator_id, event.originator_version
 """
 # Up to the end of the range, or of the log: also what is missing after the last event is counted.
+# Of detached partitions only some events are kept, and none is missing.
 _COUNTED: Final = """
-SELECT count(event.position), least(%(end)s::int8, newest.position)
+SELECT count(event.position), count(event.position) FILTER (WHERE NOT EXISTS (
+        SELECT FROM eventlog.detached_partitions
+        WHERE event.position BETWEEN first_position AND last_position
+    )),
+    least(%(end)s::int8, newest.position),
+    (SELECT coalesce(
+            sum(least(last_position, %(end)s) - greatest(first_position, %(start)s) + 1), 0
+        )
+        FROM eventlog.detached_partitions
+        WHERE last_position >= %(start)s AND first_position <= coalesce(%(end)s, last_position)
+    )::int8
 FROM (SELECT coalesce(max(position), 0) AS position FROM eventlog.events) AS newest
 LEFT JOIN eventlog.events AS event
     ON event.position BETWEEN %(start)s AND least(%(end)s::int8, newest.position)
@@ -44,6 +57,8 @@ _FIRST_MISSING: Final = """
 SELECT min(expected.position) FROM generate_series(%(start)s::int8, %(last)s::int8)
     AS expected (position)
 WHERE NOT EXISTS (SELECT FROM eventlog.events AS event WHERE event.position = expected.position)
+AND NOT EXISTS (SELECT FROM eventlog.detached_partitions
+    WHERE expected.position BETWEEN first_position AND last_position)
 """
 
 
@@ -76,16 +91,21 @@ class Report:
     breaks: list[Break]
     missing_positions: int
     first_missing: int | None = None
+    altered: tuple[Range, ...] = ()
+    """Detached partitions whose kept events are not those that were kept."""
+    detached: tuple[Range, ...] = ()
+    """Detached partitions: of them only the events that were kept were checked."""
 
     @property
     def is_sound(self) -> bool:
         """Report whether the log is what was recorded."""
-        return not self.breaks and not self.missing_positions
+        return not self.breaks and not self.missing_positions and not self.altered
 
     @property
     def first_broken(self) -> int | None:
         """Return the first position at which the log is not what was recorded."""
         positions = [found.position for found in self.breaks]
+        positions += [altered.first for altered in self.altered]
         if self.first_missing is not None:
             positions.append(self.first_missing)
         return min(positions, default=None)
@@ -125,25 +145,34 @@ def _verify(
     ):
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         count, missing, first_missing = 0, 0, None
+        detached = detached_ranges(connection, start=start, end=end)
+        altered: list[Range] = []
         if stream is None:
             count, missing, first_missing = _count(connection, start=start, end=end)
+            altered = [one for one in detached if not is_kept_unaltered(connection, one)]
         cursor.itersize = _ROWS_AT_ONCE
         if stream is None:
             cursor.execute(_ALL_STREAMS, {"start": start, "end": end}, binary=True)
         else:
             cursor.execute(_ONE_STREAM, [stream], binary=True)
         counter = _Counter((_Row(*row) for row in cursor), of=count, on_progress=on_progress)
-        breaks = list(find_breaks(counter))
+        breaks = list(find_breaks(counter, detached=detached))
         return Report(
             events=counter.count,
             breaks=breaks,
             missing_positions=missing,
             first_missing=first_missing,
+            altered=tuple(altered),
+            detached=tuple(detached),
         )
 
 
-def find_breaks(rows: Iterable[_Row]) -> Iterator[Break]:
-    """Check rows in the order of streams and versions; yield at most one break per stream."""
+def find_breaks(rows: Iterable[_Row], *, detached: Sequence[Range] = ()) -> Iterator[Break]:
+    """Check rows in the order of streams and versions; yield at most one break per stream.
+
+    Of a stream with events in a detached partition the newest one of these may follow a gap. Its
+    own hash cannot be checked then; those after it are checked against it.
+    """
     stream: UUID | None = None
     version, position, last_hash, is_broken = 0, 0, _GENESIS, False
     for row in rows:
@@ -153,13 +182,22 @@ def find_breaks(rows: Iterable[_Row]) -> Iterator[Break]:
             if row.earlier_hash is not None and row.earlier_position is not None:
                 version, position = row.version - 1, row.earlier_position
                 last_hash = row.earlier_hash
-        reason = _fault(row, version=version, position=position, last_hash=last_hash)
+        is_kept = row.version > version + 1 and _is_within(row.position, detached)
+        reason = (
+            None
+            if is_kept and row.position > position
+            else _fault(row, version=version, position=position, last_hash=last_hash)
+        )
         if reason is not None and not is_broken:
             is_broken = True
             yield Break(
                 stream=row.stream, version=row.version, position=row.position, reason=reason
             )
         position, version, last_hash = row.position, row.version, row.hash
+
+
+def _is_within(position: int, ranges: Iterable[Range]) -> bool:
+    return any(one.first <= position <= one.last for one in ranges)
 
 
 def event_hash(last_hash: bytes, row: _Row) -> bytes:
@@ -184,8 +222,8 @@ def _count(
 ) -> tuple[int, int, int | None]:
     """Count the events of a range and the positions missing in it; find the first of these."""
     row = connection.execute(_COUNTED, {"start": start, "end": end}).fetchone()
-    count, last = (0, start - 1) if row is None else row
-    missing = max(last - start + 1, 0) - count
+    count, attached, last, detached = (0, 0, start - 1, 0) if row is None else row
+    missing = max(last - start + 1, 0) - detached - attached
     if not missing:
         return count, 0, None
     row = connection.execute(_FIRST_MISSING, {"start": start, "last": last}).fetchone()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+from eventlog.follow.detached import wait_until_attached
 from eventlog.follow.feed import Feed
 from eventlog.follow.leader import (
     HEARTBEAT_S,
@@ -158,6 +159,7 @@ class Follower:
     async def _lead(self, connection: Connection, listener: Listener, stop: asyncio.Event) -> None:
         position = await stored_position(connection, self._name)
         self._progress = progress = _Progress(stored=position, seen=position, head=position)
+        await wait_until_attached(connection, self._name, after=position, stop=stop)
         progress.failures = await failed_attempts(connection, self._name)
         while not stop.is_set():
             await self._step(connection, progress, stop=stop)

@@ -1,5 +1,7 @@
 -- The log itself. Positions have no gaps and become visible in order, so that a reader that
 -- follows them skips nothing: eventlog.append, and nothing else, hands them out.
+-- Each partition has a unique index of (originator_id, originator_version). It does not see the
+-- other partitions: that no version is recorded twice is the work of eventlog.append.
 CREATE TABLE eventlog.events (
     position           bigint      PRIMARY KEY,
     originator_id      uuid        NOT NULL,
@@ -7,12 +9,33 @@ CREATE TABLE eventlog.events (
     topic              text        NOT NULL,
     state              bytea       NOT NULL,
     hash               bytea       NOT NULL CHECK (octet_length(hash) = 32),
-    recorded_at        timestamptz NOT NULL,
-    CONSTRAINT events_stream_key UNIQUE (originator_id, originator_version)
-);
+    recorded_at        timestamptz NOT NULL
+) PARTITION BY RANGE (position);
 -- Counted for the metrics; such events are rare.
 CREATE INDEX events_skipped_idx ON eventlog.events (position)
     WHERE topic = 'follower.event_skipped';
+
+-- One row. Partition number n has the positions from (n - 1) * size + 1 to n * size. The open one
+-- is that of the next position; it changes once in `size` events.
+CREATE TABLE eventlog.partitioning (
+    size       bigint NOT NULL CHECK (size > 0),
+    open_first bigint NOT NULL,
+    open_last  bigint NOT NULL
+);
+CREATE UNIQUE INDEX partitioning_one_row ON eventlog.partitioning ((true));
+
+-- Partitions that are no part of eventlog.events now. In the place of each is a table of the events
+-- that were kept of it: the newest of each stream, so that the stream can go on, and all events of
+-- streams that are still in use.
+CREATE TABLE eventlog.detached_partitions (
+    first_position bigint      PRIMARY KEY,
+    last_position  bigint      NOT NULL,
+    first_hash     bytea       NOT NULL,
+    last_hash      bytea       NOT NULL,
+    sha256         bytea       NOT NULL,  -- of the rows, as COPY writes them in binary
+    kept_sha256    bytea,                 -- the same of the events kept
+    detached_at    timestamptz NOT NULL
+);
 
 -- What may be forgotten: provider objects, webhook bodies, personal data. Two tenants with the
 -- same bytes have a row each, so that one can be erased without the other.
@@ -58,6 +81,74 @@ CREATE TRIGGER events_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON eventlog.events
     FOR EACH STATEMENT EXECUTE FUNCTION eventlog.refuse_change();
 
+-- Makes a table that can become a partition; `suffix` tells the events kept from a partition.
+CREATE FUNCTION eventlog.make_partition_table(first_position bigint, suffix text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    name CONSTANT text := 'events_from_' || first_position || suffix;
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE eventlog.%1$I (LIKE eventlog.events INCLUDING CONSTRAINTS INCLUDING INDEXES,'
+        ' UNIQUE (originator_id, originator_version))', name
+    );
+    -- Those of eventlog.events are fired only by statements that name it.
+    EXECUTE format(
+        'CREATE TRIGGER events_are_append_only'
+        ' BEFORE UPDATE OR DELETE OR TRUNCATE ON eventlog.%I'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION eventlog.refuse_change()', name
+    );
+    RETURN name;
+END
+$$;
+
+-- Makes sure that there is a partition for a position. Appends go on meanwhile: the lock that
+-- ATTACH takes on eventlog.events conflicts with none of theirs.
+CREATE FUNCTION eventlog.add_partition(for_position bigint) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    size CONSTANT bigint := (SELECT size FROM eventlog.partitioning);
+    first CONSTANT bigint := (for_position - 1) / size * size + 1;
+BEGIN
+    PERFORM pg_advisory_xact_lock(x'7061727469746e73'::bigint);
+    IF to_regclass('eventlog.events_from_' || first) IS NULL THEN
+        EXECUTE format(
+            'ALTER TABLE eventlog.events ATTACH PARTITION eventlog.%I FOR VALUES FROM (%s) TO (%s)',
+            eventlog.make_partition_table(first, ''), first, first + size
+        );
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION eventlog.add_partition FROM PUBLIC;
+
+-- Adds the next partition once the open one is half full: an append that finds none adds it itself,
+-- but takes longer then. While there is but one, statements have but one to look in. Returns how
+-- many were added.
+CREATE FUNCTION eventlog.add_partition_ahead() RETURNS int LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    head CONSTANT bigint := (SELECT coalesce(max(position), 0) FROM eventlog.events);
+    size bigint;
+    open_last bigint;
+BEGIN
+    SELECT known.size, known.open_last INTO size, open_last FROM eventlog.partitioning AS known;
+    IF head < open_last - size / 2
+        OR to_regclass('eventlog.events_from_' || open_last + 1) IS NOT NULL
+    THEN
+        RETURN 0;
+    END IF;
+    PERFORM eventlog.add_partition(open_last + 1);
+    RETURN 1;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION eventlog.add_partition_ahead FROM PUBLIC;
+
+INSERT INTO eventlog.partitioning VALUES (10000000, 1, 10000000);
+SELECT eventlog.add_partition(1);
+
 -- Appends the events of several owners (callers that share one commit), in the order given.
 --
 -- An owner is recorded as a whole or refused as a whole: each of its streams must go on at the
@@ -81,6 +172,8 @@ SET search_path = pg_catalog, pg_temp
 -- A plan that was made while the table was empty must still be right a million events later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+-- Only the index of streams finds the newest version without a sort.
+SET enable_sort = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -94,6 +187,10 @@ DECLARE
     hashes bytea[] := array_fill(NULL::bytea, ARRAY[cardinality(append.id)]);
     is_refused boolean[] := '{}';
     head bigint;
+    -- The open partition, and the size of each.
+    first_open bigint;
+    last_open bigint;
+    partition_size bigint;
 BEGIN
     -- Only then does each statement below see what was committed while we waited for the lock.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -103,6 +200,9 @@ BEGIN
     -- visible, so that positions appear in order.
     PERFORM pg_advisory_xact_lock(x'6576656e746c6f67'::bigint);
 
+    SELECT open_first, open_last, size INTO first_open, last_open, partition_size
+        FROM eventlog.partitioning;
+
     refused := '{}';
     refused_id := '{}';
     refused_version := '{}';
@@ -110,9 +210,16 @@ BEGIN
         SELECT given.*, last.originator_version AS last_version, last.hash AS last_hash
         FROM unnest(append.owner, append.id, append.version, append.topic, append.state)
             WITH ORDINALITY AS given (owner, id, version, topic, state, nr)
+        -- The second query is run for a stream that has no event in the open partition.
         LEFT JOIN LATERAL (
-            SELECT originator_version, hash FROM eventlog.events
-            WHERE originator_id = given.id ORDER BY originator_version DESC LIMIT 1
+            (SELECT originator_version, hash FROM eventlog.events
+            WHERE originator_id = given.id AND position BETWEEN first_open AND last_open
+            ORDER BY originator_version DESC LIMIT 1)
+            UNION ALL
+            (SELECT originator_version, hash FROM eventlog.events
+            WHERE originator_id = given.id AND position < first_open
+            ORDER BY originator_version DESC LIMIT 1)
+            LIMIT 1
         ) AS last ON true
         ORDER BY given.id, given.nr
     LOOP
@@ -140,13 +247,20 @@ BEGIN
         END IF;
     END LOOP;
 
-    SELECT coalesce(max(position), 0) INTO head FROM eventlog.events;
+    SELECT coalesce(max(position), first_open - 1) INTO head FROM eventlog.events
+        WHERE position BETWEEN first_open AND last_open;
     positions := array_fill(NULL::bigint, ARRAY[cardinality(append.id)]);
     FOR nr IN 1 .. cardinality(append.id) LOOP
         IF is_refused[append.owner[nr]] IS NULL THEN
             head := head + 1;
             positions[nr] := head;
         END IF;
+    END LOOP;
+    WHILE head > last_open LOOP
+        first_open := last_open + 1;
+        last_open := last_open + partition_size;
+        PERFORM eventlog.add_partition(first_open);
+        UPDATE eventlog.partitioning SET open_first = first_open, open_last = last_open;
     END LOOP;
 
     INSERT INTO eventlog.events

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import psycopg
 
+from eventlog.errors import EventsDetached
+
 
 def describe(error: Exception) -> str:
-    """Name the error and its place; not its message, which may quote what it could not handle."""
+    """Name the error and its place; not its message, which may quote what it could not handle.
+
+    That of EventsDetached quotes nothing, and names the command that helps.
+    """
+    if isinstance(error, EventsDetached):
+        return str(error)
     sqlstate = f" ({error.sqlstate})" if isinstance(error, psycopg.Error) else ""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:

@@ -12,6 +12,7 @@ import structlog
 from psycopg.rows import TupleRow
 
 from eventlog.database.connect import connect
+from eventlog.gaps import refuse_detached
 from projections.engine import fill
 from projections.engine.cutover import Cutover, Report
 from projections.engine.errors import RebuildRunning
@@ -53,7 +54,8 @@ def rebuild(
     else is what is wanted, because the fold was changed or the old rows are wrong. `processes`
     fill the tables; None: as many as the events and the cores are worth.
     Blocks; not for a thread with a running loop.
-    Raises UnknownProjection, RebuildRunning, GenerationsDiffer, RebuildError; then nothing changed.
+    Raises UnknownProjection, RebuildRunning, GenerationsDiffer, RebuildError, EventsDetached; then
+    nothing changed.
     """
     projection = find(name)
     started_s = time.monotonic()
@@ -75,6 +77,7 @@ def _alone(dsn: str, name: str) -> Iterator[Connection]:
         ).fetchone()
         if row is None or not row[0]:
             raise RebuildRunning(name)
+        refuse_detached(connection)
         yield connection
 
 

@@ -31,7 +31,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 
 from domain.core import errors as domain_errors
-from eventlog.errors import LogClosed, LogUnavailable
+from eventlog.errors import HistoryDetached, LogClosed, LogUnavailable
 from projections.engine.errors import BadCursor, ReadModelUnavailable
 
 
@@ -179,6 +179,7 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
     Forbidden: _Row(HTTPStatus.FORBIDDEN, "[E4031]", "Forbidden"),
     NotFound: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
     domain_errors.NotFound: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
+    HistoryDetached: _Row(HTTPStatus.CONFLICT, "[E4090]", "The history of this object is archived"),
     TooLarge: _Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "[E4130]", "Payload Too Large"),
     TooSlow: _Row(HTTPStatus.REQUEST_TIMEOUT, "[E4080]", "The body did not arrive in time"),
     TooManyHeaders: _Row(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -34,7 +34,7 @@ from domain.subscriptions.subscription import Subscription
 from eventlog.async_store import AsyncStore, pending_events
 from eventlog.bodies import Body
 from eventlog.codec import Codec
-from eventlog.errors import Conflict, LogClosed
+from eventlog.errors import Conflict, HistoryDetached, LogClosed
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
@@ -85,10 +85,24 @@ class Applier:
         groups: dict[UUID, list[ParsedEvent]] = defaultdict(list)
         for parsed in self._invoices.resolve(parsed_events):
             groups[parsed.subject].append(parsed)
-        known = await self._load(groups)
+        try:
+            known = await self._load(groups)
+        except HistoryDetached:
+            await self._apply_one_by_one(groups)
+            return
         await asyncio.gather(
             *(self._apply_group(key, group, known) for key, group in groups.items())
         )
+
+    async def _apply_one_by_one(self, groups: Mapping[UUID, Sequence[ParsedEvent]]) -> None:
+        """Apply events of which some are about aggregates whose history is detached; park these."""
+        for key, parsed in ((key, one) for key, group in groups.items() for one in group):
+            try:
+                known = await self._load({key: [parsed]})
+            except HistoryDetached as error:
+                await self._park(parsed.entry, error)
+            else:
+                await self._apply_group(key, [parsed], known)
 
     async def _due(self, batch: Sequence[RecordedEvent]) -> list[ProviderEventReceived]:
         """Return the received events: new ones, and those whose replay was requested."""

@@ -1,0 +1,39 @@
+"""Find why the events of a partition of the log are still needed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from domain.invoices import status
+from eventlog.gaps import Range
+
+Connection = psycopg.Connection[TupleRow]
+
+_REBUILDS: Final = "SELECT projection FROM read.generations WHERE state = 'building' ORDER BY 1"
+_JOBS: Final = (
+    "SELECT key FROM work.jobs WHERE opened_at <="
+    " (SELECT recorded_at FROM eventlog.events WHERE position = %s) ORDER BY opened_at LIMIT 3"
+)
+_IN_USE: Final = (
+    "SELECT invoice_id FROM read.invoices WHERE status <> ALL(%s)"
+    " UNION ALL SELECT id FROM read.deliveries WHERE state <> 'applied'"
+    " UNION ALL SELECT id FROM read.drift WHERE resolved_at IS NULL"
+)
+_ENDED: Final = (status.PAID, status.VOID, status.CANCELED, status.EXPIRED, status.REJECTED)
+
+
+def uses_of(connection: Connection, partition: Range) -> Sequence[str]:
+    """Return the rebuilds that run, and jobs that have been open since the range's last event."""
+    rebuilt = connection.execute(_REBUILDS).fetchall()
+    jobs = connection.execute(_JOBS, [partition.last]).fetchall()
+    return [f"{name} is being rebuilt" for (name,) in rebuilt] + [
+        f"job {key} is not finished" for (key,) in jobs
+    ]
+
+
+def streams_in_use(connection: Connection) -> Iterable[UUID]:
+    """Return invoices that have not ended, deliveries to be applied, and open differences."""
+    return [stream for (stream,) in connection.execute(_IN_USE, [list(_ENDED)])]
