@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from eventlog.follow.follower import Handle
+from eventlog.follow.handler import Handle
 from projections.access import projector as access_projector
 from projections.catalogue import projector as catalogue_projector
 from projections.engine.errors import UnknownProjection
@@ -32,6 +32,8 @@ class Projection:
     deferred: tuple[str, ...] = ()
     """Topics that no reader waits for: they are folded together with the events after them."""
     defer_s: float = 0.05
+    is_busy: bool = False
+    """Its follower has a session of its own; the others of a process take turns on one."""
 
 
 _ALL: Final = (
@@ -74,6 +76,7 @@ _ALL: Final = (
         invoices_projector.TABLES,
         bulk_load.fill,
         deferred=invoices_projector.DEFERRED,
+        is_busy=True,
     ),
     Projection(
         subscriptions_projector.NAME,

@@ -23,6 +23,7 @@ from eventlog.log import Log
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
 from workers import schedule
+from workers.background import run_background
 from workers.errors import OperatorError
 from workers.polling.run import run_poll
 from workers.queue import relay
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
     """Run one role until SIGTERM or SIGINT; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     roles = parser.add_subparsers(dest="role", required=True)
-    for role in ("relay", "apply", "run", "schedule"):
+    for role in ("relay", "apply", "run", "schedule", "background"):
         roles.add_parser(role)
     poll = roles.add_parser("poll")
     poll.add_argument("--app", type=UUID, required=True)
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> int:
         "relay": relay.run_relay,
         "apply": run_apply,
         "schedule": schedule.run_schedule,
+        "background": run_background,
     }
     if chosen.role == "poll":
         asynchronous["poll"] = partial(run_poll, app_id=chosen.app, connection=chosen.connection)

@@ -12,6 +12,7 @@ import structlog
 from domain.billing import Billing
 from domain.inbox.dead_letters import replay_dead_letters
 from eventlog import persistence
+from eventlog.follow.follower import FollowerGroup
 from eventlog.follow.leader import Leadership
 from eventlog.log import Log
 from eventlog.partitions.layout import add_partition_ahead
@@ -85,15 +86,23 @@ def watch_work(work: WorkTable) -> int:
     return len(overdue)
 
 
-async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
+async def run_schedule(
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    group: FollowerGroup | None = None,
+    log: Log | None = None,
+) -> None:
     """Run the tasks while leader, and reconciliation, until `stop` is set.
 
     Reconciliation has a leader of its own; without master keys no connection's key can be read.
+    `group` and `log`: those of the process, where other roles run in it, too.
     """
-    work = WorkTable(settings.database_url, max_size=1)
+    dsn, sessions = settings.database_url, group.sessions if group else None
+    work = WorkTable(dsn, min_size=0, max_size=1)
     work.open()
-    log = await Log.open_async(settings.database_url, application_name="billhook schedule")
-    planned = tasks(settings, work, open_billing(log, name=_LOG_NAME))
+    opened = log or await Log.open_async(dsn, application_name="billhook schedule")
+    planned = tasks(settings, work, open_billing(opened, name=_LOG_NAME))
 
     async def lead() -> None:
         while True:
@@ -101,17 +110,18 @@ async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
             await asyncio.sleep(_TICK_S)
 
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(Leadership(settings.database_url, "schedule").run(lead, stop=stop))
-            group.create_task(open_items_follower(settings.database_url).run(stop))
+        async with asyncio.TaskGroup() as roles:
+            roles.create_task(Leadership(dsn, "schedule", sessions=sessions).run(lead, stop=stop))
+            roles.create_task(open_items_follower(dsn, group=group).run(stop))
             if settings.reconcile and settings.master_keys is not None:
-                group.create_task(run_reconciliation(settings, stop))
-                group.create_task(keep_checking(settings, stop))
+                roles.create_task(run_reconciliation(settings, stop, sessions=sessions))
+                roles.create_task(keep_checking(settings, stop, sessions=sessions))
             else:
                 _log.warning("schedule.reconciliation_off", reconcile=settings.reconcile)
     finally:
         persistence.register(_LOG_NAME, None)
-        await log.close_async()
+        if log is None:
+            await opened.close_async()
         work.close()
 
 

@@ -16,7 +16,7 @@ class Settings(BaseSettings):
 
     database_url: str
     redis_url: str = "redis://127.0.0.1:6379/0"
-    # Only `run`, `poll` and `schedule` use them: relay and apply never see a secret.
+    # Only `run`, `poll` and `schedule` use them; `background` is `schedule`, too.
     master_keys: SecretStr | None = None
     stripe_api_base: str = "https://api.stripe.com"
     # Stripe's own limits; 0 is none.

@@ -18,11 +18,8 @@ _SANDBOX_MOLLIE_KEY = "test_billhook_demo"
 # The sandbox has no rate limits; set these to have the providers' there.
 _STRIPE_RATES = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S")
 _MOLLIE_RATE = "BILLHOOK_MOLLIE_CALLS_PER_S"
-WORKERS = ("relay", "apply", "run", "schedule")
-# The roles that decrypt stored secrets; the others do not get the master keys.
-_OPEN_SECRETS = ("run", "schedule")
-_MASTER_KEYS = ("BILLHOOK_MASTER_KEYS",)
-_OUR_SECRETS = (*_MASTER_KEYS, "BILLHOOK_DATABASE_URL", "BILLHOOK_REDIS_URL")
+WORKERS = ("background", "run")
+_OUR_SECRETS = ("BILLHOOK_MASTER_KEYS", "BILLHOOK_DATABASE_URL", "BILLHOOK_REDIS_URL")
 
 
 class Children:
@@ -59,17 +56,8 @@ class Children:
         )
 
     def workers(self) -> list[ChildProcess]:
-        """Run the projections and each of the workers' roles."""
-        projections = self._beating("projections", "-m", "projections", without=_MASTER_KEYS)
-        workers = [
-            self._beating(
-                f"workers-{role}",
-                *("-m", "workers", role),
-                without=() if role in _OPEN_SECRETS else _MASTER_KEYS,
-            )
-            for role in WORKERS
-        ]
-        return [projections, *workers]
+        """Run the workers: those that call providers, and all other roles in one process."""
+        return [self._beating(f"workers-{role}", "-m", "workers", role) for role in WORKERS]
 
     def api(self, *, port: int) -> ChildProcess:
         """Run the API; ready when it can serve requests."""

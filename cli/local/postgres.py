@@ -45,6 +45,10 @@ _DEFAULTS = {
     "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # No processes that only wait: reads are few and small, and nothing is replicated.
+    "io_method": "sync",
+    "max_logical_replication_workers": "0",
+    "jit": "off",
 }
 
 

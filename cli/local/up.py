@@ -200,7 +200,8 @@ class _Start:
         if not knows_demo(port, self._demo_file()):
             logs = self._data_dir / "logs"
             raise UpError(
-                f"the API does not accept the demo's key; see api.log and projections.log in {logs}"
+                "the API does not accept the demo's key; "
+                f"see api.log and workers-background.log in {logs}"
             )
 
     def _print_ready(self, base_url: str, *, sandbox_url: str) -> None:

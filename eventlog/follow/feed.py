@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from eventlog.database.connect import connect_async
 from eventlog.follow.leader import HEARTBEAT_S, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener
+from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent, read_head, read_on
 
 _QUERY_LIMIT: Final = 500
@@ -146,3 +148,15 @@ class Feed:
         for waiter in self._waiters:
             if waiter.topics is None or not topics.isdisjoint(waiter.topics):
                 waiter.wake()
+
+
+@asynccontextmanager
+async def running_feed(dsn: str) -> AsyncIterator[Feed]:
+    """Run a feed until exit."""
+    feed, ended = Feed(dsn), asyncio.Event()
+    running = supervise(feed.run(ended), name="feed", is_expected=ended.is_set)
+    try:
+        yield feed
+    finally:
+        ended.set()
+        await running

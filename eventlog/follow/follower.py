@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from eventlog.follow.detached import wait_until_attached
 from eventlog.follow.feed import Feed
+from eventlog.follow.handler import Handle, OutsideHandler
 from eventlog.follow.leader import (
     HEARTBEAT_S,
-    Connection,
+    LeaderSession,
+    LeaderSessions,
     become_leader,
-    leader_session,
     pause,
     resign,
     retry_lost_connections,
@@ -35,8 +36,7 @@ from eventlog.reading import RecordedEvent, read_on
 
 _log = logging.getLogger(__name__)
 
-Cursor = psycopg.AsyncCursor[TupleRow]
-Handle = Callable[[Cursor, Sequence[RecordedEvent]], Awaitable[None]]
+_HANDLE_TIMEOUT_S = 30.0
 
 # So far ahead one query looks for events of its topics.
 _WINDOW = 10_000
@@ -62,10 +62,31 @@ class _Progress:
     failures: int = 0
     stored_at_s: float = 0
     read_at_s: float = 0
-    queried_at_s: float = 0
-    """Time of the last query on the leader's own session, which the server ends in silence."""
     waiting_from_s: float | None = None
     """Since when there are events, all of them of deferred topics, that wait for others."""
+
+
+@dataclass(frozen=True)
+class FollowerGroup:
+    """Followers of one process: they share a reader of the log's end and may share a session."""
+
+    feed: Feed
+    sessions: LeaderSessions | None = None
+
+
+def follower_sessions(
+    dsn: str, *, application_name: str, handle_timeout_s: float = _HANDLE_TIMEOUT_S
+) -> LeaderSessions:
+    """Make sessions for one follower, or for several of a process that take turns on one."""
+    return LeaderSessions(
+        dsn,
+        application_name=application_name,
+        settings={
+            "idle_in_transaction_session_timeout": f"{int(handle_timeout_s + 5)}s",
+            # What a crash of the server forgets, rows and position, is simply done again.
+            "synchronous_commit": "off",
+        },
+    )
 
 
 class Follower:
@@ -77,28 +98,30 @@ class Follower:
     Batches start at one event and double up to `batch`: a process that was killed by what a batch
     needs, and restarted, gets further each time, in the end event by event.
     Run it in as many processes as you like: one leads. `handle` may take `handle_timeout_s`, and
-    must leave the loop free meanwhile. `feed`: where the log's end is read for all followers of
-    the process. Events of `deferred` topics wait up to `defer_s` for others to be handled with.
+    must leave the loop free meanwhile. `group`: that of the process. Events of `deferred` topics
+    wait up to `defer_s` for others to be handled with.
     """
 
     def __init__(
         self,
         dsn: str,
         name: str,
-        handle: Handle,
+        handle: Handle | OutsideHandler,
         *,
         topics: Collection[str] | None = None,
         batch: int = 500,
-        handle_timeout_s: float = 30,
-        feed: Feed | None = None,
+        handle_timeout_s: float = _HANDLE_TIMEOUT_S,
+        group: FollowerGroup | None = None,
         deferred: Collection[str] = (),
         defer_s: float = 0.025,
     ) -> None:
-        self._dsn = dsn
+        self._sessions = (group.sessions if group else None) or follower_sessions(
+            dsn, application_name=f"billhook follower {name}", handle_timeout_s=handle_timeout_s
+        )
         self._name = name
         self._handle = handle
         self._topics = None if topics is None else frozenset(topics)
-        self._feed = feed
+        self._feed = group.feed if group else None
         self._deferred = frozenset(deferred)
         self._urgent = None if self._topics is None else self._topics - self._deferred
         self._defer_s = defer_s
@@ -128,50 +151,48 @@ class Follower:
         )
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        async with leader_session(
-            self._dsn,
-            application_name=f"billhook follower {self._name}",
-            settings={
-                "idle_in_transaction_session_timeout": f"{int(self._handle_timeout_s + 5)}s",
-                # What a crash of the server forgets, rows and position, is simply done again.
-                "synchronous_commit": "off",
-            },
-        ) as connection:
-            listener = Listener(connection)
-            feed = self._feed
-            if feed is None:
+        async with self._sessions.join() as session:
+            listener = Listener(session.connection) if self._feed is None else None
+            if listener is not None:
                 await listener.start()
+            waiting = self._feed or listener
+            assert waiting is not None  # noqa: S101 - one of the two
             stopping = asyncio.ensure_future(stop.wait())
-            stopping.add_done_callback(lambda _: listener.wake() if feed is None else feed.wake())
+            stopping.add_done_callback(lambda _: waiting.wake())
             try:
-                while await become_leader(connection, self._name, stop=stop):
+                while await become_leader(session, self._name, stop=stop):
                     try:
-                        await self._lead(connection, listener, stop)
+                        await self._lead(session, listener, stop)
                     except SteppedDown:
                         _log.warning("follower %s steps down: its position moved", self._name)
                     finally:
                         self._progress = None
-                        await resign(connection, self._name)
+                        await resign(session, self._name)
                     await pause(_STEP_DOWN_PAUSE_S, stop=stop)
             finally:
                 stopping.cancel()
 
-    async def _lead(self, connection: Connection, listener: Listener, stop: asyncio.Event) -> None:
-        position = await stored_position(connection, self._name)
+    async def _lead(
+        self, session: LeaderSession, listener: Listener | None, stop: asyncio.Event
+    ) -> None:
+        async with session.turn:
+            position = await stored_position(session.connection, self._name)
         self._progress = progress = _Progress(stored=position, seen=position, head=position)
-        await wait_until_attached(connection, self._name, after=position, stop=stop)
-        progress.failures = await failed_attempts(connection, self._name)
+        await wait_until_attached(session, self._name, after=position, stop=stop)
+        async with session.turn:
+            progress.failures = await failed_attempts(session.connection, self._name)
         while not stop.is_set():
-            await self._step(connection, progress, stop=stop)
-            await self._store_what_was_passed(connection, progress)
+            session.raise_if_lost()
+            await self._step(session, progress, stop=stop)
+            await self._store_what_was_passed(session, progress)
             if progress.seen >= progress.head or progress.waiting_from_s is not None:
-                await self._wait_for_more(listener, progress)
+                await self._wait_for_more(listener, progress, stop=stop)
 
     async def _step(
-        self, connection: Connection, progress: _Progress, *, stop: asyncio.Event
+        self, session: LeaderSession, progress: _Progress, *, stop: asyncio.Event
     ) -> None:
         limit = 1 if progress.seen < progress.careful_until else progress.limit
-        progress.head, events = await self._read(connection, progress, limit=limit)
+        progress.head, events = await self._read(session, progress, limit=limit)
         if progress.seen < progress.head and self._may_wait(progress, events, limit=limit):
             return
         progress.waiting_from_s = None
@@ -183,40 +204,57 @@ class Follower:
             progress.seen = through
             return
         try:
-            await self._work(connection, events, progress, through=through)
+            await self._work(session, events, progress, through=through)
         except SteppedDown:
             raise
         except Exception as error:  # whatever it is, the follower must not go past it
-            if connection.closed:
+            if session.connection.closed:
                 raise psycopg.OperationalError("lost in the middle of a batch") from error
             if len(events) > 1:
                 progress.careful_until = events[-1].position
                 return
-            if await is_skipped(connection, self._name, events[0].position):
-                await self._skip(connection, progress, events[0].position)
+            await self._fail(session, progress, events[0].position, error=error, stop=stop)
+
+    async def _fail(
+        self,
+        session: LeaderSession,
+        progress: _Progress,
+        position: int,
+        *,
+        error: Exception,
+        stop: asyncio.Event,
+    ) -> None:
+        """Record that an event cannot be handled, and wait; go past it if it is to be skipped."""
+        async with session.turn:
+            if await is_skipped(session.connection, self._name, position):
+                await self._skip(session, progress, position)
                 return
             progress.failures = await record_failure(
-                connection, self._name, position=events[0].position, error=error
+                session.connection, self._name, position=position, error=error
             )
-            _log.error(
-                "follower %s cannot get past position %d: %s",
-                *(self._name, events[0].position, describe(error)),
-            )
-            await self._rest(connection, progress, events[0].position, stop=stop)
+        _log.error(
+            "follower %s cannot get past position %d: %s", self._name, position, describe(error)
+        )
+        await self._rest(session, progress, position, stop=stop)
 
     async def _read(
-        self, connection: Connection, progress: _Progress, *, limit: int
+        self, session: LeaderSession, progress: _Progress, *, limit: int
     ) -> tuple[int, list[RecordedEvent]]:
         """Read from the feed, or from the log once a second and where the feed has no answer."""
         now_s = progress.read_at_s = asyncio.get_running_loop().time()
-        if self._feed is not None and now_s - progress.queried_at_s < HEARTBEAT_S:
+        if self._feed is not None and now_s - session.used_at_s < HEARTBEAT_S:
             found = self._feed.read(progress.seen, limit=limit, topics=self._topics)
             if found is not None:
                 return found
-        progress.queried_at_s = now_s
-        return await read_on(
-            connection, progress.seen, limit=limit, window=_WINDOW, topics=self._topics
-        )
+        session.used_at_s = now_s
+        async with session.turn:
+            return await read_on(
+                session.connection,
+                progress.seen,
+                limit=limit,
+                window=_WINDOW,
+                topics=self._topics,
+            )
 
     def _may_wait(
         self, progress: _Progress, events: Sequence[RecordedEvent], *, limit: int
@@ -231,7 +269,9 @@ class Follower:
             progress.waiting_from_s = progress.read_at_s
         return progress.read_at_s - progress.waiting_from_s < self._defer_s
 
-    async def _wait_for_more(self, listener: Listener, progress: _Progress) -> None:
+    async def _wait_for_more(
+        self, listener: Listener | None, progress: _Progress, *, stop: asyncio.Event
+    ) -> None:
         """Sleep until the log grew and the last read is not too fresh, or deferred events are due.
 
         With deferred events in hand, only others end the wait.
@@ -243,7 +283,7 @@ class Follower:
             timeout_s = max(progress.waiting_from_s + self._defer_s - loop.time(), 0)
         if self._feed is not None:
             await self._feed.wait(progress.seen, topics=topics, timeout_s=timeout_s)
-        else:
+        elif listener is not None:
             await listener.wait(timeout_s=timeout_s)
             if not self._urgent and self._urgent is not None:
                 # Whatever came may wait: it is read once, together with what follows it.
@@ -251,11 +291,14 @@ class Follower:
                 progress.waiting_from_s = loop.time() - self._defer_s
         early_s = progress.read_at_s + _BETWEEN_READS_S - loop.time()
         if early_s > 0:
-            await listener.rest(early_s)
+            await (pause(early_s, stop=stop) if listener is None else listener.rest(early_s))
 
-    async def _skip(self, connection: Connection, progress: _Progress, position: int) -> None:
-        """Go past an event that the handler raises on and that an operator decided to skip."""
-        async with connection.transaction(), connection.cursor() as cursor:
+    async def _skip(self, session: LeaderSession, progress: _Progress, position: int) -> None:
+        """Go past an event that the handler raises on and that an operator decided to skip.
+
+        The caller has the session's turn.
+        """
+        async with session.connection.transaction(), session.connection.cursor() as cursor:
             await move(cursor, self._name, old=progress.stored, new=position)
             await forget_failure(cursor, self._name)
         _log.warning("follower %s skips position %d, as an operator decided", self._name, position)
@@ -263,7 +306,7 @@ class Follower:
         progress.failures = 0
 
     async def _rest(
-        self, connection: Connection, progress: _Progress, position: int, *, stop: asyncio.Event
+        self, session: LeaderSession, progress: _Progress, position: int, *, stop: asyncio.Event
     ) -> None:
         """Wait before the next attempt, longer each time; end early once a skip is recorded."""
         loop = asyncio.get_running_loop()
@@ -273,21 +316,32 @@ class Follower:
         until_s = loop.time() + pause_s
         while not stop.is_set() and (left_s := until_s - loop.time()) > 0:
             # The query keeps the leader's session alive, too.
-            if await is_skipped(connection, self._name, position):
-                return
+            async with session.turn:
+                if await is_skipped(session.connection, self._name, position):
+                    return
             await pause(min(left_s, HEARTBEAT_S), stop=stop)
 
     async def _work(
         self,
-        connection: Connection,
+        session: LeaderSession,
         events: Sequence[RecordedEvent],
         progress: _Progress,
         *,
         through: int,
     ) -> None:
-        async with connection.transaction(), connection.cursor() as cursor:
+        handle, connection, is_single = self._handle, session.connection, False
+        if isinstance(handle, OutsideHandler):
             async with asyncio.timeout(self._handle_timeout_s):
-                await self._handle(cursor, events)
+                await handle.run(events, session=session)
+            is_single = not progress.failures  # the position alone
+        async with (
+            session.turn,
+            nullcontext() if is_single else connection.transaction(),
+            connection.cursor() as cursor,
+        ):
+            if not isinstance(handle, OutsideHandler):
+                async with asyncio.timeout(self._handle_timeout_s):
+                    await handle(cursor, events)
             await move(cursor, self._name, old=progress.stored, new=through)
             if progress.failures:
                 await forget_failure(cursor, self._name)
@@ -295,12 +349,12 @@ class Follower:
         progress.failures = 0
         progress.limit = min(2 * progress.limit, self._batch)
 
-    async def _store_what_was_passed(self, connection: Connection, progress: _Progress) -> None:
+    async def _store_what_was_passed(self, session: LeaderSession, progress: _Progress) -> None:
         """Store a position past events of other topics once a second, not at each of them."""
         now_s = asyncio.get_running_loop().time()
         if progress.seen == progress.stored or now_s - progress.stored_at_s < HEARTBEAT_S:
             return
-        async with connection.transaction(), connection.cursor() as cursor:
+        async with session.turn, session.connection.cursor() as cursor:
             await move(cursor, self._name, old=progress.stored, new=progress.seen)
         progress.stored = progress.seen
         progress.stored_at_s = now_s

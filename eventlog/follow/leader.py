@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 import psycopg
@@ -41,38 +42,91 @@ LOST_CONNECTION = (
 )
 
 
-@asynccontextmanager
-async def leader_session(
-    dsn: str, *, application_name: str, settings: Mapping[str, str]
-) -> AsyncIterator[Connection]:
-    """Open a session whose locks are freed within seconds when its process stops or vanishes."""
-    connection = await connect_async(
-        dsn, application_name=application_name, settings={**_SILENCE, **settings}
-    )
-    try:
-        yield connection
-    finally:
-        await connection.close()
+@dataclass(eq=False)
+class LeaderSession:
+    """A session whose locks are freed within seconds when its process stops or vanishes.
+
+    Leaders that share it hold `turn` for each statement or transaction.
+    """
+
+    connection: Connection
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    members: int = 0
+    used_at_s: float = 0.0
+    """Time of the last query that kept the session alive."""
+
+    def raise_if_lost(self) -> None:
+        """Raise OperationalError where another leader found that the session is lost."""
+        if self.connection.closed:
+            raise psycopg.OperationalError("the shared session is lost")
+
+    async def keep_alive(self) -> None:
+        """Query nothing, so that the server does not end the session for its silence."""
+        async with self.turn:
+            await self.connection.execute("SELECT 1")
 
 
-async def become_leader(connection: Connection, name: str, *, stop: asyncio.Event) -> bool:
+class LeaderSessions:
+    """Lends one session to all leaders that use it at a time; a lost one is replaced.
+
+    It is opened for the first of them and closed after the last one.
+    """
+
+    def __init__(
+        self, dsn: str, *, application_name: str, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Store how to connect; `settings` are further server settings of the session."""
+        self._dsn = dsn
+        self._application_name = application_name
+        self._settings = {**_SILENCE, **(settings or {})}
+        self._opening = asyncio.Lock()
+        self._current: LeaderSession | None = None
+
+    @asynccontextmanager
+    async def join(self) -> AsyncIterator[LeaderSession]:
+        """Lend the session, which is opened first if there is none. Raises a lost connection."""
+        session = await self._open()
+        try:
+            yield session
+        finally:
+            session.members -= 1
+            if not session.members:
+                self._current = None if self._current is session else self._current
+                await session.connection.close()
+
+    async def _open(self) -> LeaderSession:
+        async with self._opening:
+            if self._current is None or self._current.connection.closed:
+                connection = await connect_async(
+                    self._dsn, application_name=self._application_name, settings=self._settings
+                )
+                self._current = LeaderSession(connection)
+            self._current.members += 1
+            return self._current
+
+
+async def become_leader(session: LeaderSession, name: str, *, stop: asyncio.Event) -> bool:
     """Stand by until the lock is ours, or `stop` is set (False).
 
     Polls, because a blocked statement would hold back the server's vacuum all the while.
     """
     while not stop.is_set():
-        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [leader_key(name)])
-        row = await cursor.fetchone()
+        async with session.turn:
+            cursor = await session.connection.execute(
+                "SELECT pg_try_advisory_lock(%s)", [leader_key(name)]
+            )
+            row = await cursor.fetchone()
         if row is not None and row[0]:
             return True
         await pause(_STANDBY_POLL_S, stop=stop)
     return False
 
 
-async def resign(connection: Connection, name: str) -> None:
+async def resign(session: LeaderSession, name: str) -> None:
     """Free the lock, if the session still lives."""
-    if not connection.closed:
-        await connection.execute("SELECT pg_advisory_unlock(%s)", [leader_key(name)])
+    if not session.connection.closed:
+        async with session.turn:
+            await session.connection.execute("SELECT pg_advisory_unlock(%s)", [leader_key(name)])
 
 
 async def pause(seconds: float, *, stop: asyncio.Event) -> None:
@@ -114,8 +168,9 @@ class Leadership:
     blocks the loop for more than three seconds looks like a dead leader, and is replaced.
     """
 
-    def __init__(self, dsn: str, name: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, name: str, *, sessions: LeaderSessions | None = None) -> None:
+        """Lead on a session of its own, or on that of `sessions`."""
+        self._sessions = sessions or LeaderSessions(dsn, application_name=f"billhook {name}")
         self._name = name
         self._leading = False
 
@@ -132,16 +187,14 @@ class Leadership:
         await retry_lost_connections(lambda: self._serve(work, stop), name=self._name, stop=stop)
 
     async def _serve(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-        async with leader_session(
-            self._dsn, application_name=f"billhook {self._name}", settings={}
-        ) as connection:
-            if not await become_leader(connection, self._name, stop=stop):
+        async with self._sessions.join() as session:
+            if not await become_leader(session, self._name, stop=stop):
                 return
             self._leading = True
             working = asyncio.ensure_future(work())
             try:
                 while not stop.is_set() and not working.done():
-                    await connection.execute("SELECT 1")
+                    await session.keep_alive()
                     await asyncio.wait(
                         [working, stopping := asyncio.ensure_future(stop.wait())],
                         timeout=HEARTBEAT_S,
@@ -154,4 +207,4 @@ class Leadership:
                 self._leading = False
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
-            await resign(connection, self._name)
+            await resign(session, self._name)

@@ -16,7 +16,7 @@ from domain.apps.connection import ConnectionChanged, ConnectionCreated, Connect
 from domain.apps.dashboard_session import DashboardSessionEnded, DashboardSessionOpened
 from domain.events import ACCESS_TOPICS
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Rows, Table, load, upsert
 

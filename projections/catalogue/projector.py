@@ -12,7 +12,7 @@ from domain.catalogue.catalogue import (
 )
 from domain.events import topics_of
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Rows, Table, load, upsert
 

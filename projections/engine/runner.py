@@ -1,6 +1,7 @@
 """List generations and run the followers that fill them."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,11 +10,9 @@ import structlog
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow, class_row
 
-from eventlog.database.connect import connect_async
-from eventlog.follow.feed import Feed
-from eventlog.follow.follower import Follower
-from eventlog.follow.leader import retry_lost_connections
-from eventlog.process.supervise import supervise
+from eventlog.follow.feed import Feed, running_feed
+from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
+from eventlog.follow.leader import LeaderSession, retry_lost_connections
 from projections.registry import PROJECTIONS
 
 Connection = psycopg.AsyncConnection[TupleRow]
@@ -57,7 +56,9 @@ async def drop(connection: Connection, generation: Generation) -> None:
         )
 
 
-def follower_of(dsn: str, generation: Generation, *, feed: Feed | None = None) -> Follower:
+def follower_of(
+    dsn: str, generation: Generation, *, group: FollowerGroup | None = None
+) -> Follower:
     """Make the follower that fills a generation."""
     projection = PROJECTIONS[generation.projection]
     return Follower(
@@ -65,7 +66,7 @@ def follower_of(dsn: str, generation: Generation, *, feed: Feed | None = None) -
         generation.follower,
         projection.handler(generation.schema),
         topics=projection.topics,
-        feed=feed,
+        group=group,
         deferred=projection.deferred,
         defer_s=projection.defer_s,
     )
@@ -94,59 +95,63 @@ class RunningFollower:
 class Projections:
     """Follows what there is to follow, takes up new generations, drops those that are over."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, feed: Feed | None = None) -> None:
+        """Store where the log is; `feed` is one that runs already."""
         self._dsn = dsn
-        self._feed = Feed(dsn)
+        self._feed = feed
+        self._sessions = follower_sessions(dsn, application_name="billhook projections")
         self._running: dict[str, RunningFollower] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises what a follower fails with, other than a lost connection."""
-        ended = asyncio.Event()
-        feeding = supervise(self._feed.run(ended), name="feed", is_expected=ended.is_set)
-        try:
-            await retry_lost_connections(lambda: self._look(stop), name="projections", stop=stop)
-        finally:
-            ended.set()
-            await feeding
-            ending = [running.end() for running in self._running.values()]
-            await asyncio.gather(*ending, return_exceptions=True)
-
-    async def _look(self, stop: asyncio.Event) -> None:
-        stopping = asyncio.ensure_future(stop.wait())
-        connection = await connect_async(self._dsn, application_name="billhook projections")
-        try:
-            while not stop.is_set():
-                await self._tend(connection)
-                await asyncio.wait(
-                    [stopping, *(running.task for running in self._running.values())],
-                    timeout=_LOOK_EVERY_S,
-                    return_when=asyncio.FIRST_COMPLETED,
+        async with (
+            running_feed(self._dsn) if self._feed is None else nullcontext(self._feed) as feed
+        ):
+            try:
+                await retry_lost_connections(
+                    lambda: self._look(feed, stop), name="projections", stop=stop
                 )
+            finally:
+                ending = [running.end() for running in self._running.values()]
+                await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _look(self, feed: Feed, stop: asyncio.Event) -> None:
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            async with self._sessions.join() as session:
+                while not stop.is_set():
+                    await self._tend(session, feed)
+                    await asyncio.wait(
+                        [stopping, *(running.task for running in self._running.values())],
+                        timeout=_LOOK_EVERY_S,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
         finally:
             stopping.cancel()
-            await connection.close()
 
-    async def _tend(self, connection: Connection) -> None:
-        generations = [
-            generation
-            for generation in await filled_generations(connection)
-            if generation.projection in PROJECTIONS
-        ]
+    async def _tend(self, session: LeaderSession, feed: Feed) -> None:
+        async with session.turn:
+            filled = await filled_generations(session.connection)
+        generations = [one for one in filled if one.projection in PROJECTIONS]
         wanted = {known.follower: known for known in generations if not known.is_over}
         for name in self._running.keys() - wanted.keys():
             await _end(name, self._running.pop(name))
         for name, generation in wanted.items():
             if name not in self._running:
                 _log.info("following", generation=name, state=generation.state)
-                self._running[name] = RunningFollower(
-                    follower_of(self._dsn, generation, feed=self._feed)
-                )
+                self._running[name] = RunningFollower(self._follower(generation, feed))
             elif self._running[name].task.done():
                 await self._running.pop(name).end()
-        for generation in generations:
-            if generation.may_be_dropped:
-                await _drop(connection, generation)
-        await connection.execute("SELECT read.delete_stray_followers()")
+        async with session.turn:
+            for generation in generations:
+                if generation.may_be_dropped:
+                    await _drop(session.connection, generation)
+            await session.connection.execute("SELECT read.delete_stray_followers()")
+
+    def _follower(self, generation: Generation, feed: Feed) -> Follower:
+        is_busy = PROJECTIONS[generation.projection].is_busy
+        group = FollowerGroup(feed, None if is_busy else self._sessions)
+        return follower_of(self._dsn, generation, group=group)
 
 
 async def _end(name: str, running: RunningFollower) -> None:

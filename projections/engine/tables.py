@@ -10,7 +10,7 @@ import orjson
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
-from eventlog.follow.follower import Cursor
+from eventlog.follow.handler import Cursor
 
 Row = Mapping[str, object]
 Key = tuple[UUID, ...]

@@ -9,7 +9,7 @@ from domain.events import topics_of
 from domain.inbox.delivery_view import DeliveryView, fold
 from domain.inbox.provider_event import DeliveryEvent, ProviderEventReceived
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Table, load, upsert
 

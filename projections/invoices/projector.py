@@ -26,7 +26,7 @@ from domain.tenants.events import (
     TenantEvent,
 )
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, Table, adding, insert, insert_new, upsert
 from projections.engine.view_codec import from_json, to_json

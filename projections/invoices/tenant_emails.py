@@ -13,7 +13,7 @@ from psycopg.sql import SQL
 from domain.tenants.events import TenantChanged, TenantCreated
 from eventlog.bodies import unpack
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, Table, insert
 from projections.invoices.search_terms import split_terms

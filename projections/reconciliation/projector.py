@@ -8,7 +8,7 @@ from domain.core.calendar import from_unix
 from domain.events import topics_of
 from domain.reconciliation.drift import DriftDetected, DriftEvent, DriftReopened, DriftResolved
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Rows, Table, load, upsert
 

@@ -19,7 +19,7 @@ from domain.inbox.webhook_health import (
     WebhookHealthObserved,
 )
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Rows, Table, load, upsert
 

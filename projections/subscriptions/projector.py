@@ -15,7 +15,7 @@ from domain.events import SUBSCRIPTION_TOPICS
 from domain.subscriptions.events import SubscriptionEvent
 from domain.subscriptions.view import SubscriptionView, fold
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Handle
+from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
 from projections.engine.tables import Row, Table, adding, insert, upsert

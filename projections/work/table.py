@@ -141,12 +141,17 @@ class WorkTable:
     """Work rows for dispatchers and workers; each call is a transaction of its own."""
 
     def __init__(
-        self, dsn: str, *, max_size: int = 4, resend_after: timedelta = RESEND_AFTER
+        self,
+        dsn: str,
+        *,
+        min_size: int = 1,
+        max_size: int = 4,
+        resend_after: timedelta = RESEND_AFTER,
     ) -> None:
         """Set after how many seconds a sent row that is still open is sent again."""
         self._resend_after = resend_after
         self._sessions = SessionPool(
-            dsn, application_name="billhook work", min_size=1, max_size=max_size
+            dsn, application_name="billhook work", min_size=min_size, max_size=max_size
         )
 
     def open(self) -> None:

@@ -22,9 +22,7 @@ from tests.support.system import Caller, System
 
 _VICTIMS: Final = {
     "worker": ("workers", "run"),
-    "relay": ("workers", "relay"),
-    "apply": ("workers", "apply"),
-    "projections": ("-m", "projections"),
+    "background": ("workers", "background"),
     "api": ("-m", "service"),
 }
 _FAULTS: Final[dict[str, Callable[[Any], object]]] = {

@@ -11,11 +11,8 @@ from tests.support.system import System
 
 _ROLES: Final = {
     "api": "-m service",
-    "projections": "-m projections",
-    "relay": "workers relay",
-    "apply": "workers apply",
+    "background": "workers background",
     "worker": "workers run",
-    "scheduler": "workers schedule",
     "sandbox": "-m sandbox",
     "redis": "redis-server",
     "postgresql": "postgres",

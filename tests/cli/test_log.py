@@ -12,7 +12,8 @@ from cli.main import command_line
 from domain.core.aggregate import DomainEvent
 from domain.operations.skipped_event import FollowerEventSkipped
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower
+from eventlog.follow.handler import Cursor
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored

@@ -38,8 +38,8 @@ def kill_worker(system: System) -> None:
     system.child("workers", "run").kill()
 
 
-def kill_relay(system: System) -> None:
-    system.child("workers", "relay").kill()
+def kill_background(system: System) -> None:
+    system.child("workers", "background").kill()
 
 
 def kill_redis(system: System) -> None:
@@ -70,7 +70,7 @@ def kill_everything(system: System) -> None:
 @pytest.mark.extended
 @pytest.mark.parametrize(
     "kill",
-    [kill_worker, kill_relay, kill_redis, kill_api, kill_everything],
+    [kill_worker, kill_background, kill_redis, kill_api, kill_everything],
     ids=lambda k: k.__name__,
 )
 def test_an_invoice_ends_paid_and_charged_once_after_a_kill_of_any_process(

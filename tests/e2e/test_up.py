@@ -155,14 +155,14 @@ def test_no_command_line_holds_a_secret(up: Up, data_dir: Path) -> None:
 
 def test_a_process_that_is_killed_is_back_soon(up: Up, data_dir: Path) -> None:
     assert up.process.poll() is None
-    (worker,) = (child for child in children_of(data_dir) if child.cmdline()[-1] == "relay")
+    (worker,) = (child for child in children_of(data_dir) if child.cmdline()[-1] == "background")
     worker.kill()
     assert wait_until(
         lambda: (
             [
                 child
                 for child in children_of(data_dir)
-                if child.cmdline()[-1:] == ["relay"] and child.pid != worker.pid
+                if child.cmdline()[-1:] == ["background"] and child.pid != worker.pid
             ]
             != []
         ),

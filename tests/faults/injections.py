@@ -46,14 +46,14 @@ _PROCESSES: Final = {
         ("-m", "service"),
         "billhook service%|billhook read|billhook notifier|billhook tail%|billhook rej%",
     ),
-    "relay": (("workers", "relay"), "billhook follower relay|billhook work|billhook work listener"),
-    "apply": (("workers", "apply"), "billhook follower apply|billhook apply%"),
-    "projections": (("-m", "projections"), "billhook follower %\\_g%|billhook proj%"),
+    "background": (
+        ("workers", "background"),
+        "billhook follower%|billhook background%|billhook proj%|billhook feed|billhook work%",
+    ),
     "worker": (
         ("workers", "run"),
         "billhook worker%|billhook work|billhook unassigned|billhook notifier",
     ),
-    "scheduler": (("workers", "schedule"), "billhook schedule"),
 }
 
 

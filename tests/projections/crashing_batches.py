@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from eventlog.database.connect import connect_async
-from eventlog.follow.follower import Cursor
+from eventlog.follow.handler import Cursor
 from eventlog.reading import RecordedEvent
 
 Batches = Sequence[tuple[Sequence[RecordedEvent], bool]]

@@ -196,7 +196,7 @@ class Bench:
     async def _apply(self, received: Sequence[RecordedEvent]) -> None:
         log = await Log.open_async(self.log.dsn)
         applier = Applier(log, now=self.clock)
-        await applier.handle(None, received)  # type: ignore[arg-type]  # no rows
+        await applier.handle(received)
         await log.close_async()
 
     def fetch(self, received: RecordedEvent) -> None:

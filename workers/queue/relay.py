@@ -10,7 +10,8 @@ from typing import Final
 
 from domain.core.aggregate import DomainEvent
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower, FollowerGroup
+from eventlog.follow.handler import Cursor
 from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent
 from projections.work.table import WorkNotifier, WorkTable, apply_changes
@@ -23,7 +24,7 @@ NAME: Final = "relay"
 _DEFER_S: Final = 0.25
 
 
-def relay_follower(dsn: str) -> Follower:
+def relay_follower(dsn: str, *, group: FollowerGroup | None = None) -> Follower:
     """Create the follower. Rows and position commit together: no job is lost or doubled."""
     codec = Codec()
 
@@ -35,14 +36,18 @@ def relay_follower(dsn: str) -> Follower:
             changes += changes_for(event)
         await apply_changes(cursor, changes)
 
-    return Follower(dsn, NAME, handle, topics=TOPICS, deferred=DEFERRED, defer_s=_DEFER_S)
+    return Follower(
+        dsn, NAME, handle, topics=TOPICS, group=group, deferred=DEFERRED, defer_s=_DEFER_S
+    )
 
 
-async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
+async def run_relay(
+    settings: Settings, stop: asyncio.Event, *, group: FollowerGroup | None = None
+) -> None:
     """Follow the log and dispatch until `stop` is set."""
     dsn = settings.database_url
     resend_after = timedelta(seconds=settings.resend_after_s)
-    work, notifier = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkNotifier(dsn)
+    work, notifier = WorkTable(dsn, max_size=1, resend_after=resend_after), WorkNotifier(dsn)
     work.open()
     dispatcher = Dispatcher(work, notifier, open_broker(settings.redis_url))
     ended = threading.Event()
@@ -50,7 +55,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
         asyncio.to_thread(dispatcher.run, ended), name="dispatcher", is_expected=ended.is_set
     )
     try:
-        await relay_follower(dsn).run(stop)
+        await relay_follower(dsn, group=group).run(stop)
     finally:
         ended.set()
         await dispatching

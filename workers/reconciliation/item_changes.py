@@ -18,7 +18,8 @@ from domain.invoices import refund_events as m
 from domain.payment_methods import events as p
 from domain.subscriptions import events as s
 from eventlog.codec import Codec
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower, FollowerGroup
+from eventlog.follow.handler import Cursor
 from eventlog.reading import RecordedEvent
 from projections.work.open_items import (
     CAPTURE,
@@ -129,7 +130,7 @@ def _part_change(event: Any) -> ItemChange:  # noqa: ANN401 - any event of a ref
     return ItemClosed(subject=subject, part=part)
 
 
-def open_items_follower(dsn: str) -> Follower:
+def open_items_follower(dsn: str, *, group: FollowerGroup | None = None) -> Follower:
     """Create the follower. Rows and position commit together."""
     codec = Codec()
 
@@ -137,4 +138,6 @@ def open_items_follower(dsn: str) -> Follower:
         changes = [item_change(codec.decode(recorded)) for recorded in batch]
         await apply_item_changes(cursor, [change for change in changes if change is not None])
 
-    return Follower(dsn, NAME, handle, topics=TOPICS, deferred=TOPICS, defer_s=_DEFER_S)
+    return Follower(
+        dsn, NAME, handle, topics=TOPICS, group=group, deferred=TOPICS, defer_s=_DEFER_S
+    )

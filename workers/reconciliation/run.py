@@ -27,7 +27,7 @@ from domain.core import ids
 from domain.gateway.errors import GatewayError, GatewayUnavailable
 from eventlog import persistence
 from eventlog.errors import LogUnavailable
-from eventlog.follow.leader import Leadership
+from eventlog.follow.leader import LeaderSessions, Leadership
 from eventlog.log import Log
 from eventlog.process.backoff import backoff_s
 from projections.operations.reconciliation_state import AUDIT_INTERVAL
@@ -296,13 +296,16 @@ def _yield_to_callers() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
-async def run_reconciliation(settings: Settings, stop: asyncio.Event) -> None:
+async def run_reconciliation(
+    settings: Settings, stop: asyncio.Event, *, sessions: LeaderSessions | None = None
+) -> None:
     """Reconcile all connections while leader, until `stop` is set."""
     stopping = threading.Event()
     with open_parts(settings, should_stop=stopping.is_set) as parts:
         reconciler = Reconciler(parts)
         try:
-            await Leadership(settings.database_url, NAME).run(reconciler.run, stop=stop)
+            leadership = Leadership(settings.database_url, NAME, sessions=sessions)
+            await leadership.run(reconciler.run, stop=stop)
         finally:
             stopping.set()
             await asyncio.to_thread(reconciler.close)

@@ -35,7 +35,8 @@ from eventlog.async_store import AsyncStore, pending_events
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.errors import Conflict, HistoryDetached, LogClosed
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower, FollowerGroup
+from eventlog.follow.handler import OutsideHandler
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from workers.provider_objects.ownership import (
@@ -75,7 +76,7 @@ class Applier:
         self._now = now
         self._invoices = KnownInvoices()
 
-    async def handle(self, _cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
+    async def handle(self, batch: Sequence[RecordedEvent]) -> None:
         """Apply a batch in parts of bounded size, in order. Raises only if the log fails."""
         async for part in parsed_in_parts(self._log, await self._due(batch)):
             await self._apply_part(part)
@@ -316,8 +317,18 @@ def effect_of(subject: Subject, effect: Effect) -> dict[str, str]:
     return {_KINDS[type(subject)]: str(subject.id), "effect": str(effect)}
 
 
-def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follower:
+def apply_follower(
+    dsn: str, log: Log, *, now: Callable[[], datetime], group: FollowerGroup | None = None
+) -> Follower:
     """Create the follower that applies received provider events."""
     applier = Applier(log, now=now)
     topics = (ProviderEventReceived.TOPIC, ProviderEventReplayRequested.TOPIC)
-    return Follower(dsn, NAME, applier.handle, topics=topics, deferred=topics, defer_s=_DEFER_S)
+    return Follower(
+        dsn,
+        NAME,
+        OutsideHandler(applier.handle),
+        topics=topics,
+        group=group,
+        deferred=topics,
+        defer_s=_DEFER_S,
+    )

@@ -24,7 +24,7 @@ from domain.gateway.errors import GatewayError
 from domain.inbox.webhook_health import EndpointState, WebhookHealth
 from eventlog import persistence
 from eventlog.errors import LogUnavailable, VaultError
-from eventlog.follow.leader import Leadership
+from eventlog.follow.leader import LeaderSessions, Leadership
 from eventlog.log import Log
 from eventlog.security.vault import Vault
 from projections.access.queries import connections_in_use
@@ -115,7 +115,11 @@ def record_state(connection: Connection, seen: EndpointState, deps: HealthDeps) 
 
 
 async def keep_checking(
-    settings: Settings, stop: asyncio.Event, *, every: timedelta = EVERY
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    every: timedelta = EVERY,
+    sessions: LeaderSessions | None = None,
 ) -> None:
     """Check all connections until `stop`, one process at a time."""
 
@@ -129,7 +133,7 @@ async def keep_checking(
                 _log.info("webhook_health.checked", unhealthy=unhealthy)
             await asyncio.sleep(every.total_seconds())
 
-    await Leadership(settings.database_url, NAME).run(lead, stop=stop)
+    await Leadership(settings.database_url, NAME, sessions=sessions).run(lead, stop=stop)
 
 
 def check_all(settings: Settings) -> int:

@@ -4,7 +4,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower
+from eventlog.follow.handler import Cursor
 from eventlog.reading import RecordedEvent
 
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import psycopg
 import pytest
 
 from eventlog.follow.feed import Feed
-from eventlog.follow.follower import Follower
+from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
+from eventlog.follow.handler import OutsideHandler
 from eventlog.log import Log
+from eventlog.reading import RecordedEvent
 from tests.eventlog.follow.test_follower import Rows, Running, seen
 from tests.eventlog.stored_events import stored
 from tests.support.tcp_proxy import TcpProxy
@@ -35,6 +37,16 @@ def with_feed(feed: Feed, scenario: Callable[[Feed], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
+class Effects:
+    """A handler that writes no rows."""
+
+    def __init__(self) -> None:
+        self.handled: list[int] = []
+
+    async def __call__(self, batch: Sequence[RecordedEvent]) -> None:
+        self.handled += [event.position for event in batch]
+
+
 async def append(log: Log, *topics: str) -> None:
     await asyncio.to_thread(log.append, [stored(topic=topic) for topic in topics])
 
@@ -44,8 +56,10 @@ def test_followers_get_what_was_before_the_feed_and_what_comes(database: str, lo
 
     async def scenario(feed: Feed) -> None:
         rows, others = Rows(), Rows()
-        mine = Follower(database, "mine", rows, topics=["Old", "New"], feed=feed, batch=3)
-        theirs = Follower(database, "theirs", others, topics=["Rare"], feed=feed)
+        mine = Follower(
+            database, "mine", rows, topics=["Old", "New"], group=FollowerGroup(feed), batch=3
+        )
+        theirs = Follower(database, "theirs", others, topics=["Rare"], group=FollowerGroup(feed))
         async with Running(mine, theirs):
             for _ in range(20):
                 await append(log, "New", "Other")
@@ -57,12 +71,48 @@ def test_followers_get_what_was_before_the_feed_and_what_comes(database: str, lo
     assert seen(database) == [*range(1, 8), *range(8, 48, 2)]
 
 
+def test_followers_that_share_a_session_lead_again_after_it_was_lost(
+    database: str, log: Log
+) -> None:
+    def sessions() -> int:
+        with psycopg.connect(database, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name = 'shared'"
+            ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    async def scenario(feed: Feed) -> None:
+        rows, effects = Rows(), Effects()
+
+        async def handled(mine: set[int], theirs: set[int]) -> None:
+            await until(lambda: (set(rows.handled), set(effects.handled)) == (mine, theirs))
+
+        group = FollowerGroup(feed, follower_sessions(database, application_name="shared"))
+        mine = Follower(database, "mine", rows, topics=["Mine"], group=group)
+        theirs = Follower(
+            database, "theirs", OutsideHandler(effects), topics=["Theirs"], group=group
+        )
+        async with Running(theirs):
+            async with Running(mine):
+                await append(log, "Mine", "Theirs")
+                await handled({1}, {2})
+                assert await asyncio.to_thread(sessions) == 1
+                await append(log, "Theirs", "Mine")
+                await handled({1, 4}, {2, 3})
+            await append(log, "Mine", "Theirs")
+            await handled({1, 4}, {2, 3, 6})
+
+    with_feed(Feed(database), scenario)
+    assert (seen(database), sessions()) == ([1, 4], 0)
+
+
 def test_a_feed_that_loses_its_connection_leaves_nothing_out(
     database: str, log: Log, proxy: TcpProxy
 ) -> None:
     async def scenario(feed: Feed) -> None:
         rows = Rows()
-        async with Running(Follower(database, "rows", rows, feed=feed)):
+        async with Running(Follower(database, "rows", rows, group=FollowerGroup(feed))):
             await append(log, "A")
             await until(lambda: rows.handled == [1])
             proxy.cut_clients()
@@ -110,7 +160,7 @@ def test_deferred_events_are_handled_with_those_after_them(
             "rows",
             rows,
             topics=["Urgent", "Deferred"],
-            feed=feed if is_shared else None,
+            group=FollowerGroup(feed) if is_shared else None,
             deferred=["Deferred"],
             defer_s=3600,
         )
@@ -132,9 +182,9 @@ def test_deferred_events_are_handled_in_time_without_others(
 ) -> None:
     async def scenario(feed: Feed) -> None:
         rows = Rows()
-        topics, used = ["Deferred"], feed if is_shared else None
+        topics, group = ["Deferred"], FollowerGroup(feed) if is_shared else None
         follower = Follower(
-            database, "rows", rows, topics=topics, feed=used, deferred=topics, defer_s=0.3
+            database, "rows", rows, topics=topics, group=group, deferred=topics, defer_s=0.3
         )
         async with Running(follower):
             await until(lambda: follower.is_leading)

@@ -15,7 +15,8 @@ from psycopg.sql import SQL, Identifier
 from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect_async
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower
+from eventlog.follow.handler import Cursor
 from eventlog.follow.leader import Leadership
 from eventlog.follow.positions import FollowerState, follower_states
 from eventlog.log import Log

@@ -15,7 +15,8 @@ from eventlog.errors import (
     MigrationError,
     PartitionError,
 )
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower
+from eventlog.follow.handler import Cursor
 from eventlog.log import Log
 from eventlog.partitions.attach import attach
 from eventlog.partitions.detach import detach

@@ -11,7 +11,8 @@ from domain.apps.app import App
 from domain.apps.commands import CreateApp
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
-from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.follower import Follower
+from eventlog.follow.handler import Cursor
 from eventlog.reading import RecordedEvent
 from projections.engine import health
 from projections.engine.runner import RunningFollower

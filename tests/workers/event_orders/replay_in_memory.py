@@ -17,7 +17,6 @@ from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.invoices.view import Dispute, InvoiceView, Refund
 from eventlog import persistence
-from eventlog.follow.follower import Cursor
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from tests.support.memory_log import MemoryLog
@@ -127,8 +126,7 @@ class Retelling:
             self._put(received)
 
     def _apply(self, received: RecordedEvent) -> None:
-        no_rows = cast("Cursor", None)
-        self._stage.runner.run(self._stage.applier.handle(no_rows, [received]))
+        self._stage.runner.run(self._stage.applier.handle([received]))
 
     def _do(self, done: JobRun) -> None:
         self._answers = done.answers
