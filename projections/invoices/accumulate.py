@@ -110,16 +110,13 @@ def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
         view = invoice.view
         if view is None or not invoice.terms:
             continue
-        # The values that the rows share are written once.
-        app_id, invoice_id = view.app_id.hex, view.id.hex
-        created_at = view.created_at.isoformat()
         for term, position in invoice.terms.items():
             rows.append(
                 {
-                    "app_id": app_id,
+                    "app_id": view.app_id,
                     "term": term,
-                    "created_at": created_at,
-                    "invoice_id": invoice_id,
+                    "created_at": view.created_at,
+                    "invoice_id": view.id,
                     "position": position,
                 }
             )

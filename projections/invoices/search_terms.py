@@ -19,7 +19,8 @@ Sources = tuple[str | None, str | None, str | None, tuple[str, ...]]
 
 def term_sources(view: InvoiceView) -> Sources:
     """Return an invoice's searchable texts: number, customer, provider's id, metadata values."""
-    return view.number, view.customer, view.provider_object_id, tuple(view.metadata.values())
+    values = tuple(view.metadata.values()) if view.metadata else ()
+    return view.number, view.customer, view.provider_object_id, values
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from domain.core.calendar import from_unix
 from domain.inbox.provider_event import ProviderEventApplied
@@ -81,11 +81,12 @@ def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:
 
 def event_data(event: e.InvoiceEvent | SubscriptionEvent | TenantEvent) -> dict[str, object]:
     """Return an event's facts in camelCase."""
-    facts: dict[str, object] = {}
-    for name, value in vars(event).items():
-        shown, read = _shown(name)
-        if shown is not None:
-            facts[shown] = value if read is None or value is None else read(value)
+    fields = vars(event)
+    shown = _shown_of(tuple(fields))
+    facts = {key: fields[name] for key, name in shown.as_they_are}
+    for key, name, read in shown.converted:
+        value = fields[name]
+        facts[key] = value if value is None else read(value)
     return facts
 
 
@@ -106,17 +107,28 @@ def camel(name: str) -> str:
     return first + "".join(other.capitalize() for other in others)
 
 
-@lru_cache(maxsize=1024)
-def _shown(name: str) -> tuple[str | None, Callable[[Any], object] | None]:
-    """Return a field's name on the timeline (None: hidden) and the function that reads its value.
+class _Shown(NamedTuple):
+    """Fields of an event that a timeline has: their names there, their own names, their readers."""
 
-    Fields are few, and each event has ten or twenty of them.
-    """
-    if name in _INTERNAL:
-        return None, None
+    as_they_are: tuple[tuple[str, str], ...]
+    converted: tuple[tuple[str, str, Callable[[Any], object]], ...]
+
+
+@lru_cache(maxsize=1024)
+def _shown_of(names: tuple[str, ...]) -> _Shown:
+    """Choose the fields to show: once for all events with the same ones."""
+    shown = [name for name in names if name not in _INTERNAL]
+    readers = {name: _reader_of(name) for name in shown}
+    return _Shown(
+        tuple((camel(name), name) for name, read in readers.items() if read is None),
+        tuple((camel(name), name, read) for name, read in readers.items() if read is not None),
+    )
+
+
+def _reader_of(name: str) -> Callable[[Any], object] | None:
     if name in _UNIX_TIMES:
-        return camel(name), _moment
-    return camel(name), _lines if name in _LISTS else None
+        return _moment
+    return _lines if name in _LISTS else None
 
 
 def _moment(value: object) -> object:

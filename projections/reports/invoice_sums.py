@@ -91,11 +91,12 @@ def sum_inputs(view: InvoiceView) -> SumInputs:
         view.amount_due_minor,
         view.due_at,
         view.issued_at,
-        tuple(view.paid_parts),
-        tuple(view.payments),
-        tuple(view.refunds),
-        tuple(view.disputes),
-        tuple(view.paid_elsewhere),
+        # Most are empty. A list itself would be no copy, and its later changes not seen.
+        tuple(view.paid_parts) if view.paid_parts else (),
+        tuple(view.payments) if view.payments else (),
+        tuple(view.refunds) if view.refunds else (),
+        tuple(view.disputes) if view.disputes else (),
+        tuple(view.paid_elsewhere) if view.paid_elsewhere else (),
     )
 
 

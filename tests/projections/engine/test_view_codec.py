@@ -21,6 +21,15 @@ def test_a_row_of_another_version_is_read_without_what_it_lacks_or_has_besides()
     issue(invoice)
     pay(invoice)
     stored = orjson.loads(to_json(invoice.view))
-    del stored["gave_up"], stored["refunds"]
+    del stored["number"], stored["payments"]
     stored["invented_later"] = 1
-    assert from_json(stored) == replace(invoice.view, gave_up=None, refunds=[])
+    assert from_json(stored) == replace(invoice.view, number=None, payments=[])
+
+
+def test_a_view_is_stored_without_its_defaults() -> None:
+    stored = orjson.loads(to_json(requested().view))
+    assert stored.keys().isdisjoint({"gave_up", "refunds", "attempt", "in_progress", "status"})
+    assert stored["dialect"] == "002"
+    ended = requested()
+    ended.view.in_progress = False
+    assert orjson.loads(to_json(ended.view))["in_progress"] is False
