@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -45,6 +46,17 @@ class EscapedDict(Transcoding):
         return {key: value for key, value in data}  # noqa: C416 - a pair of another length raises
 
 
+class CachedUUIDAsHex(UUIDAsHex):
+    """Transcoding of UUIDs that reads the ids of apps and connections, which all events have, once."""
+
+    def decode(self, data: str) -> UUID:
+        """Return the UUID. Raises ValueError, TypeError."""
+        return _uuid(data)
+
+
+_uuid: Final = lru_cache(maxsize=1024)(UUID)
+
+
 class EventTranscoder(JSONTranscoder):
     """JSON of ints, strings, booleans, None, lists, dicts, UUIDs and datetimes; nothing else.
 
@@ -54,7 +66,7 @@ class EventTranscoder(JSONTranscoder):
     def __init__(self) -> None:
         super().__init__()
         self._escaped = EscapedDict()
-        self.register(UUIDAsHex())
+        self.register(CachedUUIDAsHex())
         self.register(DatetimeAsISO())
         self.register(self._escaped)
 
@@ -96,12 +108,33 @@ class EventTranscoder(JSONTranscoder):
             return [self._escape(item) for item in value]
         return value
 
+    def decode(self, data: bytes) -> Any:  # noqa: ANN401 - as the base class has it
+        """Decode. What orjson reads otherwise than `json` does is left to `json`."""
+        try:
+            return self._unmarked(orjson.loads(data))
+        except (TypeError, ValueError, RecursionError):
+            return super().decode(data)
+
+    def _unmarked(self, value: Any) -> Any:  # noqa: ANN401 - any value of JSON
+        """Replace marked values, the inner ones first; dicts are changed in place.
+
+        Raises TypeError for floats: integers of more than 64 bits are read as such.
+        """
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if type(item) not in _PLAIN:
+                    value[key] = self._unmarked(item)
+            return self._decode_obj(value)
+        if isinstance(value, list):
+            return [item if type(item) in _PLAIN else self._unmarked(item) for item in value]
+        raise TypeError
+
     def _decode_obj(self, d: dict[str, Any]) -> object:
         """Decode a marked value; a marker that is unknown or does not fit is a plain dict.
 
         Logs that were written before dicts were escaped may hold such dicts.
         """
-        if len(d) != len(_MARKERS) or not d.keys() >= _MARKERS:
+        if len(d) != len(_MARKERS) or _TYPE not in d or _DATA not in d:
             return d
         name = d[_TYPE]
         transcoding = self.names.get(name) if isinstance(name, str) else None

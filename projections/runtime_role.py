@@ -20,6 +20,7 @@ _GRANTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA work, inbox TO {role}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA work, inbox TO {role}",
     "GRANT EXECUTE ON FUNCTION read.new_generation, read.index_generation TO {role}",
+    "GRANT EXECUTE ON FUNCTION read.index_table TO {role}",
     "GRANT EXECUTE ON FUNCTION read.switch_generation, read.drop_generation TO {role}",
 )
 _INSERT_ROLE: Final = "INSERT INTO read.runtime_roles VALUES (%s) ON CONFLICT DO NOTHING"

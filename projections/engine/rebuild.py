@@ -1,8 +1,10 @@
 """Fill a projection anew beside the one that answers, and change over without a gap."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +18,7 @@ from eventlog.gaps import refuse_detached
 from projections.engine import fill
 from projections.engine.cutover import Cutover, Report
 from projections.engine.errors import RebuildRunning
+from projections.engine.tables import Table
 from projections.registry import Projection, find
 
 Connection = psycopg.Connection[TupleRow]
@@ -23,7 +26,7 @@ Connection = psycopg.Connection[TupleRow]
 _log = structlog.get_logger("billhook.projections")
 
 KEEP_OLD_FOR_S: Final = 600.0
-_SORT_MEMORY: Final = "128MB"
+_SORT_MEMORY_MB: Final = 256
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,10 @@ class _Filling:
         else:
             self._fill(self._projection.fill, head, events=events)
         self._report("indexing", 0)
-        connection.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY}'")
-        connection.execute("SELECT read.index_generation(%s, %s)", [name, self._number])
+        if self._projection.fill is None:
+            connection.execute("SELECT read.index_generation(%s, %s)", [name, self._number])
+        else:
+            self._index_tables(self._projection.tables, sessions=self._processes_for(events))
         with connection.transaction():
             self._begin_to_follow(connection, head)
         _log.info("filled", generation=f"{name}_g{self._number}", events=events)
@@ -138,7 +143,7 @@ class _Filling:
 
     def _fill(self, fill_part: fill.Fill, head: int, *, events: int) -> None:
         schema = f"read_{self._projection.name}_g{self._number}"
-        number = self._processes or fill.processes_for(events)
+        number = self._processes_for(events)
         folded = 0
 
         def on_events(more: int) -> None:
@@ -147,6 +152,31 @@ class _Filling:
             self._report("filling", folded / max(events, 1))
 
         fill.run(fill_part, fill.parts(self._dsn, schema, head, number=number), on_events)
+
+    def _processes_for(self, events: int) -> int:
+        return self._processes or fill.processes_for(events)
+
+    def _index_tables(self, tables: Sequence[Table], *, sessions: int) -> None:
+        """Index and analyze each table, as many at once as there were processes to fill them."""
+        remaining = iter(tables)
+        lock = threading.Lock()
+
+        def index() -> None:
+            with connect(self._dsn, application_name="billhook rebuild index") as connection:
+                connection.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY_MB // sessions}MB'")
+                while True:
+                    with lock:
+                        table = next(remaining, None)
+                    if table is None:
+                        return
+                    connection.execute(
+                        "SELECT read.index_table(%s, %s, %s)",
+                        [self._projection.name, self._number, table.name],
+                    )
+
+        with ThreadPoolExecutor(sessions) as pool:
+            for indexing in [pool.submit(index) for _ in range(sessions)]:
+                indexing.result()
 
     def _begin_to_follow(self, connection: Connection, head: int) -> None:
         values = [self._projection.name, self._number]

@@ -100,6 +100,25 @@ BEGIN
 END
 $$;
 
+-- The same for one table of a projection whose tables are filled in bulk: each of them in a session
+-- of its own. Tables with indexes have a function read.index_<projection>_<table>(schema).
+CREATE FUNCTION read.index_table(projection text, number int, relation name) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    schema name := format('read_%s_g%s', projection, number);
+    indexing name := format('index_%s_%s', projection, relation);
+BEGIN
+    PERFORM read.check_projection(projection);
+    IF EXISTS (
+        SELECT FROM pg_proc
+        WHERE pronamespace = 'read'::regnamespace AND proname = indexing
+    ) THEN
+        EXECUTE format('SELECT read.%I(%L)', indexing, schema);
+    END IF;
+    EXECUTE format('ANALYZE %I.%I', schema, relation);
+END
+$$;
+
 -- Point the views to a generation. CREATE OR REPLACE keeps the views' identity, so that running
 -- queries are not disturbed; it requires that new columns are added at the end of a table.
 CREATE FUNCTION read.point_views(projection text, number int) RETURNS void
@@ -194,7 +213,8 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION read.new_generation, read.index_generation, read.point_views,
+REVOKE EXECUTE ON FUNCTION read.new_generation, read.index_generation, read.index_table,
+    read.point_views,
     read.switch_generation, read.drop_generation, read.grant_generation FROM PUBLIC;
 
 -- Delete the positions of followers whose generation was dropped: a follower that is stopped late
@@ -402,14 +422,20 @@ $body$;
 
 CREATE FUNCTION read.index_invoices(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
+    PERFORM read.index_invoices_invoices(schema);
+    PERFORM read.index_invoices_timeline(schema);
+    PERFORM read.index_invoices_invoice_search_terms(schema);
+END
+$body$;
+
+CREATE FUNCTION read.index_invoices_invoices(schema text) RETURNS void
+LANGUAGE plpgsql AS $body$
+BEGIN
     EXECUTE format(
         $$
         -- No query estimates by them, and to compare large JSON took a tenth of a rebuild.
         ALTER TABLE %1$I.invoices ALTER COLUMN view SET STATISTICS 0;
-        ALTER TABLE %1$I.timeline ALTER COLUMN data SET STATISTICS 0;
         ALTER TABLE %1$I.invoices ADD PRIMARY KEY (invoice_id);
-        ALTER TABLE %1$I.timeline ADD PRIMARY KEY (subject_id, position);
-        ALTER TABLE %1$I.invoice_search_terms ADD PRIMARY KEY (invoice_id, term);
 
         -- In the lists' orders: by creation or by total, ties by id; an invoice without a total is
         -- listed as 0. Filters with few values are read facet by facet.
@@ -443,7 +469,21 @@ BEGIN
             WHERE at_provider;
         CREATE INDEX ON %1$I.invoices (app_id, provider_object_id)
             WHERE provider_object_id IS NOT NULL;
+        $$,
+        schema
+    );
+END
+$body$;
 
+CREATE FUNCTION read.index_invoices_timeline(schema text) RETURNS void
+LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.timeline ALTER COLUMN data SET STATISTICS 0;
+        ALTER TABLE %1$I.timeline ALTER COLUMN actor SET STATISTICS 0;
+        ALTER TABLE %1$I.timeline ALTER COLUMN occurred_at SET STATISTICS 0;
+        ALTER TABLE %1$I.timeline ADD PRIMARY KEY (subject_id, position);
         CREATE INDEX ON %1$I.timeline (app_id, position);
         -- Refunds, disputes and failed payments are rare among the entries, and listed newest first.
         CREATE INDEX ON %1$I.timeline (app_id, type, position) WHERE type IN (
@@ -451,6 +491,18 @@ BEGIN
             'invoice.refund_succeeded', 'invoice.refund_failed', 'invoice.dispute_opened',
             'invoice.dispute_won', 'invoice.dispute_lost'
         );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_invoices_invoice_search_terms(schema text) RETURNS void
+LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.invoice_search_terms ADD PRIMARY KEY (invoice_id, term);
         -- The invoices with a term, and those with terms of the same beginning, in the lists' order.
         CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, created_at, invoice_id);
         CREATE INDEX ON %1$I.invoice_search_terms

@@ -1,6 +1,8 @@
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from http import HTTPMethod
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -40,6 +42,7 @@ def test_events_come_back_as_they_were_from_eventsourcing_s_own_format(
         original.register(transcoding)
     encoded = transcoder.encode(state)
     assert transcoder.decode(encoded) == state
+    assert JSONTranscoder.decode(transcoder, encoded) == state
     assert b"escaped_dict" in encoded or encoded == original.encode(state)
 
 
@@ -79,6 +82,21 @@ def test_a_dict_that_looks_like_a_marker_round_trips(value: dict[str, Any]) -> N
 def test_an_unknown_marker_that_was_written_unescaped_is_a_plain_dict(value: object) -> None:
     written = json.dumps({"metadata": value}).encode()
     assert EventTranscoder().decode(written) == {"metadata": value}
+
+
+@pytest.mark.parametrize(
+    "written", ['{"a":18446744073709551616}', '{"a":1.5,"b":[NaN]}', '{"a":"\\ud800"}', '{"a":{}']
+)
+def test_what_orjson_reads_otherwise_is_read_by_json(written: str) -> None:
+    transcoder = EventTranscoder()
+
+    def read(decode: Callable[[bytes], Any]) -> str:
+        try:
+            return repr(decode(written.encode()))
+        except ValueError as error:
+            return repr(error)
+
+    assert read(transcoder.decode) == read(partial(JSONTranscoder.decode, transcoder))
 
 
 def test_a_value_that_json_would_change_is_refused() -> None:

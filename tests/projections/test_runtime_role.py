@@ -107,6 +107,7 @@ def test_a_name_of_a_projection_is_no_way_to_the_owners_rights(roles: Roles) -> 
     calls = [
         "read.new_generation(%s)",
         "read.index_generation(%s, 1)",
+        "read.index_table(%s, 1, 'invoices')",
         "read.switch_generation(%s, 1, '0')",
         "read.drop_generation(%s, 1)",
     ]
