@@ -47,7 +47,7 @@ class EscapedDict(Transcoding):
 
 
 class CachedUUIDAsHex(UUIDAsHex):
-    """Transcoding of UUIDs that reads the ids of apps and connections, which all events have, once."""
+    """Transcoding of UUIDs that keeps those it has read: apps and connections have many events."""
 
     def decode(self, data: str) -> UUID:
         """Return the UUID. Raises ValueError, TypeError."""
