@@ -137,6 +137,7 @@ def _conditions(filters: DeliveryFilter) -> Iterator[Composable]:
 
 _VIEW: Final = tuple(known.name for known in fields(DeliveryView))
 _REFUSED: Final = tuple(known.name for known in fields(RejectedDelivery))
+_EXISTS: Final = SQL("SELECT FROM read.deliveries WHERE app_id = %s AND id = %s")
 _GET_REFUSED: Final = REFUSED + SQL(" WHERE app_id = %s AND id = %s")
 
 
@@ -171,6 +172,10 @@ class DeliveryQueries:
                 last["received_at"], last["id"], name=filters.list_name
             ),
         )
+
+    async def exists(self, app_id: UUID, delivery_id: UUID) -> bool:
+        """Return whether the app has the delivery."""
+        return bool(await self._pool.fetch(_EXISTS, [app_id, delivery_id]))
 
     async def refused(self, app_id: UUID, delivery_id: UUID) -> RejectedDelivery | None:
         """Return a delivery of an app that was refused, while it is kept."""

@@ -62,7 +62,9 @@ async def _show(request: Request, visitor: Visitor) -> Response:
     context, app_id = context_of(request), visitor.caller.app.app_id
     delivery_id = path_uuid(request, "deliveryUuid")
     recording = context.recording
-    entry = await find_entry(recording.log, recording.streams, app_id, delivery_id)
+    entry = await find_entry(
+        recording.log, recording.streams, context.deliveries, app_id, delivery_id
+    )
     rejected = None if entry else await context.deliveries.refused(app_id, delivery_id)
     if entry is None and rejected is None:
         raise NotFound
@@ -87,7 +89,12 @@ async def _replay(request: Request, visitor: Visitor, form: Form) -> Response:
         raise BadRequest(FieldError(message="Choose the deliveries to replay first."))
     recording = context.recording
     for delivery_id in chosen:
-        if await find_entry(recording.log, recording.streams, app_id, delivery_id) is None:
+        if (
+            await find_entry(
+                recording.log, recording.streams, context.deliveries, app_id, delivery_id
+            )
+            is None
+        ):
             raise NotFound
     for delivery_id in chosen:
         one = {**form, "action_key": f"{form.get('action_key', '')}:{delivery_id}"}

@@ -133,4 +133,6 @@ def reason_of(report: Report) -> str | None:
     for found in report.breaks:
         if found.position == report.first_broken:
             return found.reason
+    if any(altered.first == report.first_broken for altered in report.altered):
+        return "the events kept of a detached partition are not those recorded"
     return "no event has this position" if report.missing_positions else None

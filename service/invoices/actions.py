@@ -24,6 +24,7 @@ from service.http.errors import NotFound
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import ActionBody, CaptureBody, RefundBody, RetryBody
 from service.recording.idempotency import record_once
+from service.recording.read_your_writes import owner_of
 from service.recording.record import Recorded, RecordedInvoice, find_outcome, request_hash
 
 
@@ -60,7 +61,7 @@ async def request_invoice_action(
     Raises NotFound, KeyReused, NotPossible, LogUnavailable.
     """
     context = context_of(request)
-    owner = await context.recording.streams.owner(invoice_id)
+    owner = await owner_of(context.recording, caller, invoice_id)
     if owner is None or owner[0] != caller.app.app_id:
         raise NotFound
     command = action.command(

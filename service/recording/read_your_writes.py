@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from eventlog.errors import HistoryDetached
 from service.http.caller import Caller
 from service.http.errors import NotFound, ReadModelBehind
 from service.http.responses import POSITION
@@ -47,13 +48,29 @@ async def fold_invoice(
     Of another caller's invoice only the first event is read, so that the duration of the response
     does not reveal that it exists. Raises NotFound, also if it did not exist at `as_of`.
     """
-    owner = await context.streams.owner(invoice_id)
+    owner = await owner_of(context, caller, invoice_id)
     if owner is None or not caller.owns(owner[0], owner[1] or caller.tenant_id):
         raise NotFound
     folded = await context.streams.invoice(invoice_id, as_of=as_of)
     if folded is None or not caller.owns(folded.view.app_id, folded.view.tenant_id):
         raise NotFound
     return folded
+
+
+async def owner_of(
+    context: RecordingContext, caller: Caller, invoice_id: UUID
+) -> tuple[UUID, UUID | None] | None:
+    """Return the app and tenant of an invoice's first event; None if there is no such invoice.
+
+    Raises HistoryDetached for a caller's invoice; another one's does not exist for the caller.
+    """
+    try:
+        return await context.streams.owner(invoice_id)
+    except HistoryDetached:
+        row = await context.read_model.get_invoice(caller.app.app_id, invoice_id)
+        if row is not None and caller.owns(row.view.app_id, row.view.tenant_id):
+            raise
+        return None
 
 
 async def is_newest(context: RecordingContext, stream: UUID, position: int) -> bool:

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from domain.inbox.delivery_view import DeliveryView, fold
 from domain.inbox.provider_event import DeliveryEvent
+from eventlog.errors import HistoryDetached
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
+from projections.inbox.queries import DeliveryQueries
 from service.recording.streams import Streams
 
 
@@ -20,13 +22,20 @@ class Entry:
     events: Sequence[tuple[int, DeliveryEvent]]
 
 
-async def find_entry(log: Log, streams: Streams, app_id: UUID, delivery_id: UUID) -> Entry | None:
+async def find_entry(
+    log: Log, streams: Streams, deliveries: DeliveryQueries, app_id: UUID, delivery_id: UUID
+) -> Entry | None:
     """Fold an app's delivery up to now; None if it is another app's or does not exist.
 
     Of another app's delivery only the first event is read, so that the duration of the response
-    does not reveal that it exists.
+    does not reveal that it exists. Raises HistoryDetached for an app's own one.
     """
-    first = events_in(streams, await log.stream_async(delivery_id, limit=1))
+    try:
+        first = events_in(streams, await log.stream_async(delivery_id, limit=1))
+    except HistoryDetached:
+        if await deliveries.exists(app_id, delivery_id):
+            raise
+        return None
     if not first or getattr(first[0][1], "app_id", None) != app_id:
         return None
     return folded(events_in(streams, await log.stream_async(delivery_id)))

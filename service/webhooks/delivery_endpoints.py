@@ -61,7 +61,7 @@ async def replay_delivery(request: Request) -> Response:
 
 async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> SingleDeliveries:
     app_id = caller.app.app_id
-    entry = await find_entry(context.recording.log, context.recording.streams, app_id, delivery_id)
+    entry = await _find(context, app_id, delivery_id)
     if entry is None:
         rejected = await context.deliveries.refused(app_id, delivery_id)
         if rejected is None:
@@ -74,15 +74,19 @@ async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) 
 async def _require_verified(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> None:
     """Raise NotFound, or BadRequest for a rejected delivery, which was never verified."""
     app_id = caller.app.app_id
-    if (
-        await find_entry(context.recording.log, context.recording.streams, app_id, delivery_id)
-        is not None
-    ):
+    if await _find(context, app_id, delivery_id) is not None:
         return
     if await context.deliveries.refused(app_id, delivery_id) is None:
         raise NotFound
     message = "deliveryUuid: was refused; let the provider send it again"
     raise BadRequest(FieldError(message=message, path="deliveryUuid"))
+
+
+async def _find(context: WebhooksContext, app_id: UUID, delivery_id: UUID) -> Entry | None:
+    recording = context.recording
+    return await find_entry(
+        recording.log, recording.streams, context.deliveries, app_id, delivery_id
+    )
 
 
 def _present(recorded: Recorded[Entry]) -> Response:

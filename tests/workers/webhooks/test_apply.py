@@ -10,7 +10,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.events import ENDING_TOPICS
+from eventlog.partitions.attach import attach
+from eventlog.partitions.detach import detach
+from eventlog.partitions.layout import set_partition_size
+from tests.eventlog.stored_events import stored
 from tests.workers.stripe_harness import Bench
+
+_PARTITION = 60
 
 
 def paid_flow(bench: Bench) -> tuple[UUID, list[dict[str, Any]]]:
@@ -334,3 +341,27 @@ def test_a_payment_of_an_invoice_that_is_not_known_as_paid_is_fetched(bench: Ben
     bench.apply(bench.receive(finalized), paid)
 
     assert not bench.entry(paid).applied
+
+
+@pytest.mark.extended
+def test_a_webhook_of_an_archived_invoice_is_parked_and_the_others_are_applied(
+    bench: Bench,
+) -> None:
+    dsn = bench.log.dsn
+    set_partition_size(dsn, _PARTITION)
+    archived_id, archived_events = paid_flow(bench)
+    bench.log.append([stored() for _ in range(_PARTITION - bench.log.head())])
+    present_id = bench.request(bench.add_tenant())
+    bench.charge(present_id)
+    archived = bench.receive(by_type(archived_events, "invoice.paid"))
+    present = bench.receive(by_type(bench.provider_events()[::-1], "invoice.paid"))
+    detach(dsn, 1, topics=ENDING_TOPICS)
+
+    bench.apply(archived, present)
+
+    parked = bench.log.stream(UUID(str(archived.originator_id)))[-1]
+    assert b"failed: HistoryDetached" in parked.state
+    applied = bench.log.stream(UUID(str(present.originator_id)))[-1]
+    assert applied.topic == "provider_event.applied"
+    attach(dsn, 1)
+    assert bench.invoice(archived_id).view.status == "paid"

@@ -1,0 +1,99 @@
+"""Invoices whose history is in a detached partition of the log."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from domain.events import ENDING_TOPICS
+from eventlog.errors import EventsDetached, PartitionError
+from eventlog.gaps import Range
+from eventlog.partitions.attach import attach
+from eventlog.partitions.detach import detach
+from eventlog.partitions.layout import set_partition_size
+from projections.engine.rebuild import rebuild
+from projections.operations.partition_use import streams_in_use, uses_of
+from tests.eventlog.stored_events import stored
+from tests.service.harness import Service, Shop, errors, stripe_event
+from tests.support.wait_until import until
+
+_SIZE = 60
+_KEY = {"idempotency-key": "order-1"}
+_LATER = "2999-01-01T00:00:00Z"
+
+
+def archive(service: Service) -> None:
+    """Fill the first partition and detach it, once every projection has passed it."""
+    log = service.context.recording.log
+    service.call(log.append_async([stored() for _ in range(_SIZE - service.head() + 1)]))
+
+    def is_detached() -> bool:
+        try:
+            detach(service.database, 1, topics=ENDING_TOPICS, uses=uses_of, in_use=streams_in_use)
+        except PartitionError as error:
+            if "follower" in str(error):
+                return False
+            raise
+        return True
+
+    asyncio.run(until(is_detached))
+
+
+@pytest.mark.extended
+def test_an_archived_invoice_is_shown_and_not_changed(database: str) -> None:
+    set_partition_size(database, _SIZE)
+    with Service(database) as service:
+        shop, other = Shop(service), Shop(service)
+        paid = shop.post("paid", headers=_KEY).json()["items"][0]["id"]
+        open_ = shop.post("open").json()["items"][0]["id"]
+        delivered = shop.deliver(stripe_event("evt_1"))
+        assert delivered.status_code == 200
+        service.wait_for_projection("invoices")
+        url, of_other = f"{shop.url}/invoices/{paid}", f"{other.url}/invoices/{paid}"
+        before = shop.get(url).json()
+        archive(service)
+
+        assert shop.get(url).json() == before
+        assert {item["id"] for item in shop.get(f"{shop.url}/invoices").json()["items"]} == {
+            paid,
+            open_,
+        }
+        assert shop.get(f"{shop.url}/invoices/{open_}", asOf=_LATER).status_code == 200
+        for refused in (
+            shop.get(url, asOf=_LATER),
+            shop.service.request("POST", f"{url}/void", headers=shop.headers()),
+            shop.post("paid", headers=_KEY),
+        ):
+            assert refused.status_code == 409
+            assert [error["code"] for error in errors(refused)] == ["[E4090]"]
+        assert other.get(of_other, asOf=_LATER).status_code == 404
+        assert shop.post("paid").status_code == 200
+        with pytest.raises(EventsDetached, match="positions 1 to 60"):
+            rebuild(database, "invoices")
+
+        attach(database, 1)
+
+        assert shop.get(url, asOf=_LATER).json()["items"] == before["items"]
+        assert shop.post("paid", headers=_KEY).json()["items"][0]["id"] == paid
+
+
+def test_jobs_and_rebuilds_need_the_partition(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "SELECT eventlog.append('{1}', ARRAY[gen_random_uuid()], '{1}', '{x}', '{x}',"
+            " '{}', '{}', '{}', '{}')"
+        )
+        assert uses_of(connection, Range(1, 1)) == []
+        connection.execute(
+            "INSERT INTO work.jobs (key, app, queue, actor, args, opened_at) VALUES ('a:1',"
+            " gen_random_uuid(), 'fast', 'charge_invoice', '{}', now() - interval '1 h')"
+        )
+        connection.execute(
+            "UPDATE read.generations SET state = 'building' WHERE projection = 'access'"
+        )
+        assert uses_of(connection, Range(1, 1)) == [
+            "access is being rebuilt",
+            "job a:1 is not finished",
+        ]
+        assert list(streams_in_use(connection)) == []
+        connection.rollback()
