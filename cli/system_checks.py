@@ -12,6 +12,7 @@ from projections.operations.system_state import SystemState, read_state_once
 
 LARGEST_LAG_S: Final = 30.0
 OLDEST_DUE_S: Final = 120.0
+LEAST_LOG_ROOM: Final = 0.25
 OLDEST_RETRIED_S: Final = 900.0
 OLDEST_UNAPPLIED_S: Final = 600.0
 OLDEST_DRIFT_S: Final = 3600.0
@@ -60,6 +61,12 @@ def results(state: SystemState) -> Iterator[Result]:
     for reason, events in state.dead_letters.items():
         yield f"{events} dead letters: {reason}", "correct the cause and replay the deliveries"
     yield f"{state.skipped_events} events were skipped by operators", None
+    yield (
+        f"the log has partitions for {state.log_room:.1f} times a partition's events more",
+        "run the scheduler, or: billhook migrate" if state.log_room < LEAST_LOG_ROOM else None,
+    )
+    if state.detached_partitions:
+        yield f"{state.detached_partitions} partitions of the log are detached", None
     yield from _reconciliation(state.reconciliation)
 
 

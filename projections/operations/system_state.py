@@ -32,7 +32,8 @@ class SystemState:
     `oldest_unapplied_s`: provider events that are neither applied nor a dead letter.
     `captures_due`: authorized payments that the provider releases within 48 h unless they are
     captured. `leaders`: whether a process holds the leader's lock. `dead_letters`: by the reason
-    without its details, the 20 most frequent ones and `other`.
+    without its details, the 20 most frequent ones and `other`. `log_room`: positions for which the
+    log has a partition already, in partitions; below 0.5 one should have been added.
     """
 
     is_writable: bool
@@ -45,6 +46,8 @@ class SystemState:
     dead_letters: Mapping[str, int]
     gave_up: Mapping[str, int]
     skipped_events: int
+    log_room: float
+    detached_partitions: int
     open_breakers: tuple[OpenBreaker, ...]
     reconciliation: ReconciliationState
 
@@ -80,7 +83,15 @@ SELECT
         WHERE capture_before < clock_timestamp() + interval '48 h') AS captures_due,
     (SELECT coalesce(jsonb_object_agg(reason, events), '{{}}') FROM dead) AS dead_letters,
     (SELECT coalesce(jsonb_object_agg(kind, jobs), '{{}}') FROM gave_up) AS gave_up,
-    (SELECT count(*) FROM eventlog.events WHERE topic = 'follower.event_skipped') AS skipped_events
+    (SELECT count(*) FROM eventlog.events WHERE topic = 'follower.event_skipped')
+        AS skipped_events,
+    (SELECT (
+            open_last - (SELECT coalesce(max(position), 0) FROM eventlog.events)
+            + CASE WHEN to_regclass('eventlog.events_from_' || open_last + 1) IS NULL THEN 0
+                ELSE size END
+        )::float / size
+        FROM eventlog.partitioning) AS log_room,
+    (SELECT count(*) FROM eventlog.detached_partitions) AS detached_partitions
 """
 ).format(states=STATES, leaders=LEADER_LOCKS, writable=WRITABLE)
 
@@ -102,6 +113,8 @@ async def read_state(pool: ReadPool) -> SystemState:
         dead_letters=_most_frequent(row["dead_letters"]),
         gave_up=row["gave_up"],
         skipped_events=row["skipped_events"],
+        log_room=row["log_room"],
+        detached_partitions=row["detached_partitions"],
         open_breakers=tuple(await fetch_open_breakers(pool)),
         reconciliation=summarise(await read_connections(pool)),
     )

@@ -80,6 +80,16 @@ def _work_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
             "Events skipped by operators.",
             state.skipped_events,
         ),
+        (
+            "log_partition_room",
+            "Positions for which the log has a partition already, in partitions.",
+            state.log_room,
+        ),
+        (
+            "log_detached_partitions",
+            "Partitions of the log that are detached.",
+            state.detached_partitions,
+        ),
     ):
         yield GaugeMetricFamily(f"billhook_{name}", text, value=value)
     text = "Jobs that used up their attempts and wait for an operator."

@@ -15,6 +15,7 @@ from eventlog.codec import Codec
 from eventlog.follow.follower import Follower
 from eventlog.follow.handler import Cursor
 from eventlog.log import Log
+from eventlog.partitions.layout import set_partition_size
 from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
 from tests.support.postgres import Server
@@ -79,6 +80,29 @@ def test_a_broken_chain_ends_with_1_and_names_the_position(database: str) -> Non
     assert result.exit_code == 1
     assert [found["position"] for found in json.loads(result.output)["breaks"]] == [3]
     assert run("verify", "--from", "4").exit_code == 0
+
+
+def test_a_partition_is_listed_detached_and_attached(database: str) -> None:
+    set_partition_size(database, 3)
+    with log_of(database) as log:
+        log.append([stored() for _ in range(5)])
+
+    detached = run("detach", "1")
+
+    assert detached.output == "detached events 1 to 3: the table eventlog.events_from_1\n"
+    (first, second) = json.loads(run("partitions", "--json").output)
+    assert (first["state"], first["events"], len(first["lastHash"])) == ("detached", 3, 64)
+    assert (second["state"], second["events"]) == ("open", 2)
+    assert first["lastHash"][:12] in run("partitions").output
+    verified = run("verify")
+    assert (verified.exit_code, "not checked, being detached: 1 to 3" in verified.output) == (
+        0,
+        True,
+    )
+    for arguments in (["attach", "4"], ["detach", "1"], ["detach", "4"]):
+        assert run(*arguments).exit_code == 1
+    assert run("attach", "1").output == "attached events 1 to 3\n"
+    assert json.loads(run("partitions", "--json").output)[0]["state"] == "attached"
 
 
 def test_a_skip_is_recorded_as_an_event(database: str) -> None:

@@ -15,6 +15,7 @@ import eventlog
 import projections
 from eventlog.database.migrate import migrate
 from eventlog.errors import MigrationError
+from eventlog.partitions.layout import add_partition_ahead
 from projections.engine.rebuild import rebuild
 from projections.runtime_role import grant_runtime_role
 from tests.projections.harness import paid_invoices, projecting, requested
@@ -26,6 +27,10 @@ FORBIDDEN = [
     "DELETE FROM eventlog.events",
     "TRUNCATE eventlog.events",
     "ALTER TABLE eventlog.events DISABLE TRIGGER ALL",
+    "DELETE FROM eventlog.events_from_1",
+    "UPDATE eventlog.partitioning SET size = 1",
+    "DELETE FROM eventlog.detached_partitions",
+    "SELECT eventlog.add_partition(1)",
     "INSERT INTO eventlog.bodies SELECT * FROM eventlog.bodies LIMIT 0",
     "UPDATE eventlog.bodies SET bytes = bytes",
     "DELETE FROM eventlog.migrations",
@@ -88,6 +93,7 @@ def test_the_runtime_role_appends_follows_and_rebuilds(roles: Roles) -> None:
             await until(lambda: dropped(roles.owner))
 
     asyncio.run(scenario())
+    assert add_partition_ahead(roles.runtime) == 0
 
 
 def dropped(dsn: str) -> bool:

@@ -123,6 +123,9 @@ def fault_table(watched: Watched, shop: Shop) -> dict[str, Callable[[], None]]:
         "BillhookWebhooksRejected": lambda: forge(shop),
         "BillhookCapturesDue": lambda: let_a_capture_be_due(watched, shop),
         "BillhookEventSkipped": lambda: skip(watched.service),
+        "BillhookLogPartitionLate": lambda: sql(
+            "UPDATE eventlog.partitioning SET size = 1000 * size"
+        ),
         "BillhookDriftUnresolved": lambda: leave_drift(shop),
         "BillhookCatchUpBehind": lambda: sql(
             CHECKPOINT, f"catch_up:{shop.connection_id}", '{"read_s": 1}', "0 h"
