@@ -38,6 +38,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.callback(metrics.flush)
             app.state.context = await open_context(settings, stack, metrics=metrics, waits=waits)
             # Modules and models stay: to search them for cycles would hold up all requests.
             gc.collect()

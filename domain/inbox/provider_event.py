@@ -109,9 +109,9 @@ class ProviderEvent(AggregateRoot):
         cls, command: ReceiveProviderEvent, *, occurred_at: datetime
     ) -> ProviderEventReceived:
         """Return the event that `receive` records, without the aggregate, which takes longer."""
-        facts = {name: value for name, value in vars(command).items() if name != "event_id"}
+        facts = dict(vars(command))
         return ProviderEventReceived(
-            originator_id=command.event_id,
+            originator_id=facts.pop("event_id"),
             originator_version=cls.INITIAL_VERSION,
             originator_topic=cls.TOPIC,
             timestamp=occurred_at,

@@ -96,7 +96,8 @@ class GroupCommit:
             return await append.done
         finally:
             self._unanswered -= 1
-            self._admit_next()
+            if self._room_waiters:
+                self._admit_next()
 
     async def close(self) -> None:
         """Write what is queued, for as long as its deadlines allow; then hang up."""

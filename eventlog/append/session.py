@@ -49,9 +49,13 @@ class Append:
     size_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.versions = {stream_of(event): event.originator_version for event in self.events}
-        self.size_bytes = sum([len(event.state) for event in self.events])
-        self.size_bytes += sum([len(body.packed) for body in self.bodies])
+        self.versions, size = {}, 0
+        for event in self.events:
+            self.versions[stream_of(event)] = event.originator_version
+            size += len(event.state)
+        for body in self.bodies:
+            size += len(body.packed)
+        self.size_bytes = size
 
     @property
     def is_settled(self) -> bool:

@@ -101,15 +101,12 @@ class Feed:
             await listener.start()
             stopping = asyncio.ensure_future(stop.wait())
             stopping.add_done_callback(lambda _: listener.wake())
-            loop = asyncio.get_running_loop()
             try:
                 while not stop.is_set():
-                    read_at_s = loop.time()
+                    read_at_s = asyncio.get_running_loop().time()
                     if not await self._read_new(connection):
                         await listener.wait(timeout_s=HEARTBEAT_S)
-                        early_s = read_at_s + _BETWEEN_READS_S - loop.time()
-                        if early_s > 0:
-                            await listener.rest(early_s)
+                        await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             finally:
                 stopping.cancel()
                 self._forget()

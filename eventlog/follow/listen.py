@@ -64,6 +64,12 @@ class Listener:
             self._waiter = None
         self._forget()
 
+    async def rest_until(self, loop_time_s: float) -> None:
+        """Rest until a time of the loop's clock; return at once if it is over."""
+        seconds = loop_time_s - asyncio.get_running_loop().time()
+        if seconds > 0:
+            await self.rest(seconds)
+
     def _forget(self) -> None:
         """Drop what came until now: the next question covers it, and must not be asked twice."""
         self._connection.pgconn.consume_input()

@@ -23,6 +23,8 @@ _QUERY_LIMIT = 5_000
 _LOOK_BACK_PAUSE_S = 0.2
 # Short, so that whoever comes then has little to catch up with.
 _UNHEARD_PAUSE_S = 0.1
+# A busy log is read once in so long, not at each of its commits.
+_BETWEEN_READS_S = 0.005
 
 _NEWER = (
     "SELECT position, originator_id, topic FROM eventlog.events"
@@ -181,17 +183,19 @@ class Tail:
             try:
                 await self._start_at_head(connection)
                 while not self._stop.is_set():
+                    read_at_s = asyncio.get_running_loop().time()
                     if not await self._receive_new(connection):
                         self._connected = True
                         self._ready.set()
-                        await self._wait_for_more(listener)
+                        await self._wait_for_more(listener, read_at_s=read_at_s)
             finally:
                 self._connected = False
                 stopping.cancel()
 
-    async def _wait_for_more(self, listener: Listener) -> None:
+    async def _wait_for_more(self, listener: Listener, *, read_at_s: float) -> None:
         if self._waiters or self._subscribers:
             await listener.wait(timeout_s=HEARTBEAT_S)
+            await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             return
         self._resting = listener
         try:

@@ -1,7 +1,7 @@
 """Build keyset-paged lists: filter conditions, the condition after a cursor, and the page."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from uuid import UUID
@@ -34,7 +34,8 @@ class Page(Generic[Row]):
 
 def list_name(kind: str, filters: "DataclassInstance") -> str:
     """Name a list by its kind, filter and order, so that a cursor of another list is refused."""
-    values = {name: value for name, value in asdict(filters).items() if name not in _PAGING}
+    names = (field.name for field in fields(filters) if field.name not in _PAGING)
+    values = {name: getattr(filters, name) for name in names}
     for name, value in values.items():
         if isinstance(value, tuple):
             values[name] = sorted(set(value))

@@ -15,6 +15,8 @@ from projections.engine.runner import Connection
 _POLL_S: Final = 1.0
 # While nobody waits, positions are read this often and not at each commit.
 _UNHEARD_PAUSE_S: Final = 0.25
+# While projections are busy, they are read once in so long, not at each commit.
+_BETWEEN_READS_S: Final = 0.005
 
 
 # One probe of an index for each app that is waited for, however many events there were.
@@ -108,9 +110,11 @@ class ReadModelNotifier:
         try:
             await connection.execute("LISTEN billhook_positions")
             while not self._stop.is_set():
+                read_at_s = asyncio.get_running_loop().time()
                 await self._read_positions(connection)
                 if self._waiters or self._app_waiters:
                     await listener.wait(timeout_s=_POLL_S)
+                    await listener.rest_until(read_at_s + _BETWEEN_READS_S)
                 else:
                     await listener.rest(_UNHEARD_PAUSE_S)
         finally:

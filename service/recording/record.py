@@ -147,7 +147,7 @@ async def wait_for_outcome(
     with suppress(TimeoutError, LogUnavailable):
         found = await _found_in_time(context, stream, topics, find, after=after, wait_s=wait_s)
     result = "outcome" if found is not None else "timeout"
-    context.metrics.waits_s.labels(result).observe(time.monotonic() - started_s)
+    context.metrics.record_wait(result, seconds=time.monotonic() - started_s)
     return found
 
 

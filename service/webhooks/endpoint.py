@@ -29,7 +29,7 @@ class _Acknowledged(Response):
     """The response to a stored delivery: its headers are encoded once for all of them."""
 
     def __init__(self, position: int | None) -> None:
-        self.status_code = HTTPStatus.OK
+        self.status_code = int(HTTPStatus.OK)
         self.body = _RECEIVED
         known = [] if position is None else [(_POSITION, b"%d" % position)]
         self.raw_headers = [*_HEADERS, *known]

@@ -95,7 +95,9 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def count(service: Service, result: str) -> float:
-    webhooks = service.context.recording.metrics.webhooks.labels("mollie", result)
+    metrics = service.context.recording.metrics
+    metrics.flush()
+    webhooks = metrics.webhooks.labels("mollie", result)
     return webhooks._value.get()  # noqa: SLF001 - the library offers no reading of one value
 
 

@@ -64,10 +64,13 @@ def _too_large(shop: Shop, _: bytes) -> httpx.Response:
 def test_what_is_refused_is_kept_with_its_reason_and_counted(
     service: Service, shop: Shop, send: Callable[[Shop, bytes], httpx.Response], reason: str
 ) -> None:
-    counter = service.context.recording.metrics.webhooks.labels("stripe", reason)
+    metrics = service.context.recording.metrics
+    counter = metrics.webhooks.labels("stripe", reason)
+    metrics.flush()
     before = counter._value.get()  # noqa: SLF001 - the library offers no reading of one value
     raw = json.dumps(stripe_event()).encode()
     assert send(shop, raw).status_code in (400, 413)
+    metrics.flush()
     assert counter._value.get() == before + 1  # noqa: SLF001 - as above
     (item,) = refused_items(shop, 1)
     assert (item["state"], item["reason"], item["connection"]) == (

@@ -18,7 +18,9 @@ from tests.support.wait_until import DEADLINE_S
 
 
 def count(service: Service, result: str) -> float:
-    webhooks = service.context.recording.metrics.webhooks.labels("stripe", result)
+    metrics = service.context.recording.metrics
+    metrics.flush()
+    webhooks = metrics.webhooks.labels("stripe", result)
     return webhooks._value.get()  # noqa: SLF001 - the library offers no reading of one value
 
 
