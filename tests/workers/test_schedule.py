@@ -16,8 +16,9 @@ from projections.engine.runner import Projections
 from projections.invoices.queries import InvoiceQueries
 from projections.work.retention import expire_bodies
 from projections.work.table import WorkTable
+from tests.support.wait_until import until_async
 from tests.workers.stripe_harness import Bench
-from workers.schedule import Task, run_due, tasks, watch_work
+from workers.schedule import Task, run_due, run_schedule, tasks, watch_work
 from workers.settings import Settings
 
 LIFE = timedelta(days=400)
@@ -83,6 +84,26 @@ def test_a_scheduled_task_runs_and_its_result_is_logged(database: str, bench: Be
     assert all(task.due_at_s > 0 for task in planned)
     assert watch_work(work) == 0
     work.close()
+
+
+def test_the_schedule_runs_its_tasks_until_it_is_stopped(bench: Bench, database: str) -> None:
+    old = keep(bench, b"what the provider said", as_contact=False)
+    asyncio.run(project(database, bench))
+    age(database, 401)
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        settings = Settings(database_url=database, reconcile=False)
+        running = asyncio.create_task(run_schedule(settings, stop))
+
+        async def is_expired() -> bool:
+            return await asyncio.to_thread(bench.log.body, old.sha256) is None
+
+        await until_async(is_expired)
+        stop.set()
+        await running
+
+    asyncio.run(scenario())
 
 
 def test_a_task_that_fails_leaves_the_others_their_turn() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -80,6 +80,8 @@ def test_the_sums_are_the_ledgers_and_a_second_run_adds_no_event(
     assert done.counts["subscriptions"] == {"new": 1}
     assert done.counts["invoices"] == {"new": 9, "skipped": 1}
     assert books(mollie) == ledger(mollie)
+    renewals = [view for view in views(mollie) if view.subscription_id is not None]
+    assert all(view.period_start and view.period_end for view in renewals)
     statuses = Counter((view.status, view.origin) for view in views(mollie))
     assert statuses == {("paid", "import"): 8, ("failed", "import"): 1}
     named = start().account.id_of(subscription)
@@ -104,13 +106,18 @@ def test_objects_requested_here_are_left_to_their_own_streams(
 ) -> None:
     recurring = Recurring(mollie)
     view = recurring.started()
+    elsewhere = {"billhook_subscription": str(uuid4())}
+    mollie.account.subscribe(mollie.account.with_mandate(), metadata=elsewhere)
 
     done = start().run(0)
 
-    assert done.counts["subscriptions"] == done.counts["invoices"] == {"ours": 1}
+    assert done.counts["subscriptions"] == {"ours": 1, "new": 1}
+    assert done.counts["invoices"] == {"ours": 1, "new": 2}
     recurring.pass_time(timedelta(days=32))
     start().run(0)
-    (renewal,) = views(mollie)
+    (renewal,) = [
+        one for one in views(mollie) if one.subscription_id == view.provider_subscription_id
+    ]
     assert [line["price"] for line in renewal.lines] == ["monthly"]
     assert renewal.subscription_id == view.provider_subscription_id
 

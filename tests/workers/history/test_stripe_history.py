@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import pytest
 from domain.catalogue.catalogue import Price, TaxRate
 from domain.catalogue.commands import SetPrice
 from domain.core import ids
+from domain.core.errors import StaleWrite
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.invoices.events import InvoiceImported
 from domain.invoices.payment_events import PaymentFailed
@@ -112,7 +114,8 @@ def test_it_only_reads_at_the_provider_and_in_lists(bench: Bench, start: Start) 
     start().run(since(bench))
     requests = bench.account.admin.requests()
     assert {request["method"] for request in requests} == {"GET"}
-    assert [request["path"] for request in requests if "/invoices/" in request["path"]] == []
+    paths = [request["path"] for request in requests]
+    assert [path for path in paths if "/invoices/" in path or "/payment_intents/" in path] == []
     assert len(requests) < 60  # windows of a month, each of one or two pages
 
 
@@ -140,6 +143,28 @@ def test_killed_after_any_page_it_goes_on_and_nothing_is_double(
     assert books(bench) == ledger(bench)
     assert len(bench.log.read(0, 100, [SubscriptionStarted.TOPIC])) == 1
     assert seen.index("invoices") >= 4  # no phase before it was left out
+
+
+def test_an_object_that_others_write_meanwhile_is_imported_again_twice(
+    bench: Bench, start: Start
+) -> None:
+    importing = start()
+    importing.started = bench.clock()
+    made: Any = SimpleNamespace(created_on=importing.started, modified_on=importing.started)
+
+    def conflicting(times: int) -> Callable[[], Any]:
+        conflicts = iter([StaleWrite(id=uuid4())] * times)
+
+        def take() -> Any:
+            for conflict in conflicts:
+                raise conflict
+            return made
+
+        return take
+
+    assert importing.outcome(conflicting(2)) == "new"
+    with pytest.raises(StaleWrite):
+        importing.outcome(conflicting(3))
 
 
 def subscribed(bench: Bench) -> str:

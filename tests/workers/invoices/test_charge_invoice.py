@@ -43,6 +43,8 @@ def test_ad_hoc_lines_carry_the_callers_names_and_amounts(bench: Bench) -> None:
         ("Setup", 2, 2000),
         ("Plan", 1, 1999),
     ]
+    there = bench.account.v1.invoices.retrieve(view.provider_object_id or "")
+    assert sorted(line.description or "" for line in there.lines.data) == ["Plan", "Setup"]
 
 
 def test_a_second_run_makes_no_calls(bench: Bench) -> None:

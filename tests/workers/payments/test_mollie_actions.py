@@ -84,6 +84,16 @@ def test_a_retry_of_an_invoice_paid_meanwhile_creates_nothing(mollie: MollieBenc
     assert len(mollie.payments()) == 1
 
 
+def test_a_retry_while_a_debit_is_under_way_creates_nothing(mollie: MollieBench) -> None:
+    view = mollie.charged(payment_method=CANCELABLE).view
+    mollie.pay(view.provider_object_id, "pending")
+
+    after = mollie.retry(view.id).view
+
+    assert (after.status, after.pending_request) == ("processing", None)
+    assert states(mollie) == ["pending"]
+
+
 def test_a_retry_that_the_provider_refuses_leaves_the_open_payment(mollie: MollieBench) -> None:
     view = mollie.charged(payment_method=CANCELABLE).view
 

@@ -95,6 +95,24 @@ def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outco
     assert (after.status, after.url) == ("expired", None)
 
 
+def test_another_valid_mandate_stands_in_for_one_that_became_invalid(mollie: MollieBench) -> None:
+    account = mollie.account
+    account.admin.set_settings(mandate_outcome="invalid")
+    owner = account.with_mandate()
+    (first,) = mollie.payments()
+    Recurring(mollie).pass_time(timedelta(hours=1))
+
+    def state() -> str | None:
+        found = mollie.gateway.find_mandate(first["id"], customer=owner.id)
+        return None if found is None else str(found.state)
+
+    assert state() == "invalid"
+    account.admin.set_settings(mandate_outcome="valid")
+    again = account.pay("1.00", customerId=owner.id, sequenceType="first")
+    account.at_checkout(again, "paid", method="creditcard")
+    assert state() == "valid"
+
+
 def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
     mollie.account.admin.set_settings(mandate_delay_s=3600)
     setup_id = request_setup(mollie)

@@ -63,6 +63,7 @@ def test_the_page_has_a_return_url_and_the_owners_ids(bench: Bench) -> None:
     assert page.metadata.to_dict() == ours
     assert (page.success_url, page.cancel_url) == (RETURN_URL, RETURN_URL)
     assert (page.url, page.customer) == (setup.view.url, setup.view.customer)
+    assert page.to_dict()["allowed_payment_method_types"] == ["card"]
     intent = bench.account.v1.setup_intents.retrieve(str(page.setup_intent))
     assert intent.metadata is not None
     assert intent.metadata.to_dict() == ours

@@ -247,6 +247,10 @@ def test_a_charge_that_may_have_been_made_is_never_answered_as_refused(
             left = run_to_the_end(bench, runtime, case, args)
             assert bench.topics(UUID(args["invoice_id"]))[-1] == f"invoice.{outcome}"
             assert left.startswith("gave up") is (outcome == "step_gave_up"), left
+            gave_up = bench.invoice(UUID(args["invoice_id"])).view.gave_up
+            assert (None if gave_up is None else gave_up.step) == (
+                "pay" if outcome == "step_gave_up" else None
+            )
 
 
 def calls_made(

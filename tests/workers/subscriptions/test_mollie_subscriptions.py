@@ -347,6 +347,14 @@ def test_changes_that_mollie_lacks_are_rejected_with_the_reason(
     assert recurring.there()[0]["amount"]["value"] == "19.99"
 
 
+def test_the_plan_of_a_subscription_that_ends_cannot_be_changed(recurring: Recurring) -> None:
+    view = recurring.started()
+    recurring.cancel(view.id, at_period_end=True)
+    after = recurring.change(view.id, ("monthly", 2))
+    assert after.failure is not None
+    assert (after.failure.code, after.pending_request) == ("ending", None)
+
+
 def test_no_call_is_made_for_a_subscription_that_has_not_started(recurring: Recurring) -> None:
     invoice = recurring.request()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from domain.core.calendar import from_unix
@@ -24,6 +24,16 @@ def at_stripe(bench: Bench, invoice_id: UUID) -> Any:
     """Return the subscription with its schedule."""
     named = bench.invoice(invoice_id).view.subscription_id or ""
     return bench.account.v1.subscriptions.retrieve(named, {"expand": ["schedule"]})
+
+
+def applied_as(bench: Bench, event: dict[str, Any]) -> bytes:
+    """Receive, apply and fetch an event; return how its last event is stored."""
+    received = bench.receive(event)
+    bench.apply(received)
+    bench.fetch(received)
+    stream = UUID(str(received.originator_id))
+    assert bench.billing.get(ProviderEvent, stream).applied
+    return bench.log.stream(stream)[-1].state.replace(b" ", b"")
 
 
 def later_phase(schedule: Any, price: str, quantity: int) -> list[Any]:
@@ -99,10 +109,9 @@ def test_a_schedule_without_a_subscription_has_no_effect(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     bench.account.admin.schedule(at_stripe(bench, invoice_id).id, end_behavior="cancel")
     (event,) = bench.events("subscription_schedule.created")
+    assert b'"effect":"changed"' in applied_as(bench, event)
+    event["id"] = "evt_of_another_schedule"
     event["data"]["object"] |= {"subscription": None, "status": "not_started"}
-    received = bench.receive(event)
-    bench.apply(received)
-    bench.fetch(received)
-    entry = bench.billing.get(ProviderEvent, cast("UUID", received.originator_id))
-    assert entry.applied
-    assert bench.subscription(invoice_id).view.scheduled_phases == []
+    phases = bench.subscription(invoice_id).view.scheduled_phases
+    assert b'"effects":[]' in applied_as(bench, event)
+    assert bench.subscription(invoice_id).view.scheduled_phases == phases

@@ -39,7 +39,9 @@ def change_subscription(
 
 
 def test_a_subscription_runs_once_its_first_invoice_is_paid(bench: Bench) -> None:
-    invoice_id = subscribed(bench, tax_rate_id=bench.account.tax_rate, quantity=2)
+    invoice_id = subscribed(
+        bench, tax_rate_id=bench.account.tax_rate, quantity=2, description="Two seats"
+    )
     view, running = bench.invoice(invoice_id).view, bench.subscription(invoice_id).view
     assert (view.status, view.total_minor, view.type) == ("paid", 4838, "subscription")
     assert view.subscription_id == running.provider_subscription_id
@@ -49,6 +51,8 @@ def test_a_subscription_runs_once_its_first_invoice_is_paid(bench: Bench) -> Non
         invoice_id,
     )
     assert bench.account.charged() == [4838]
+    there = bench.account.v1.subscriptions.retrieve(running.provider_subscription_id or "")
+    assert there.description == "Two seats"
 
 
 def test_a_declined_one_leaves_nothing_that_could_be_paid(bench: Bench) -> None:
