@@ -182,11 +182,10 @@ def test_subscriptions_prices_and_tax_rates_come_too(bench: Bench, start: Start)
         "subscription",
         "import",
     )
-    running = bench.billing.get(
-        Subscription,
-        ids.for_provider_object(bench.app_id, bench.connection_id, "test", subscription),
-    )
+    stream = ids.for_provider_object(bench.app_id, bench.connection_id, "test", subscription)
+    running = bench.billing.get(Subscription, stream)
     assert (running.view.status, running.view.monthly_minor) == ("active", 900)
+    assert b'"source":"import"' in bench.log.stream(stream)[-1].state.replace(b" ", b"")
     price = bench.billing.get(Price, ids.for_price(bench.app_id, bench.account.price))
     assert (price.name, price.amount_minor, price.interval) == ("Pro Plan", 1999, None)
     rate = bench.billing.get(TaxRate, ids.for_tax_rate(bench.app_id, bench.account.tax_rate))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
@@ -14,9 +15,12 @@ from domain.inbox.provider_event import ProviderEventReceived
 from eventlog.reading import RecordedEvent
 from projections.work.checkpoints import Checkpoints
 from tests.workers.stripe_harness import Bench
+from workers.errors import OperatorError
 from workers.polling.events import EventPoller
+from workers.polling.run import run_poll
 from workers.providers.stripe.event_list import StripeEventList
 from workers.reconciliation.inbox import ReconciliationInbox
+from workers.settings import Settings
 
 
 @pytest.fixture
@@ -29,13 +33,17 @@ def places(bench: Bench) -> Iterator[Checkpoints]:
 
 @pytest.fixture
 def connection(bench: Bench) -> Connection:
+    return connected(bench, mode="test")
+
+
+def connected(bench: Bench, *, mode: str) -> Connection:
     create = CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
     bench.billing.create_app(create, occurred_at=bench.clock())
     command = SetConnection(
         app_id=bench.app_id,
         name=bench.connection,
         provider="stripe",
-        mode="test",
+        mode=mode,
         sealed_key="sealed",
         sealed_webhook_secrets=[],
         actor="t",
@@ -43,6 +51,15 @@ def connection(bench: Bench) -> Connection:
     return bench.billing.set_connection(
         command, new_connection_id=bench.connection_id, occurred_at=bench.clock()
     )
+
+
+def test_a_connection_in_live_mode_is_not_polled(bench: Bench) -> None:
+    connected(bench, mode="live")
+    settings = Settings(database_url=bench.log.dsn)
+    with pytest.raises(OperatorError, match="test mode"):
+        asyncio.run(
+            run_poll(settings, asyncio.Event(), app_id=bench.app_id, connection=bench.connection)
+        )
 
 
 def start(bench: Bench, connection: Connection, places: Checkpoints) -> EventPoller:
