@@ -7,16 +7,12 @@ opens it (`reactions.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
-from domain.billing import Billing
-from domain.core.aggregate import AggregateRoot
 from domain.invoices.invoice import Invoice
 from projections.work import provider_lookup as lookup_table
-from projections.work.table import Job, OpenJob
+from projections.work.table import Job
 from workers.invoices.charge_invoice import charge_invoice
 from workers.invoices.job import InvoiceDeps, InvoicingDeps
 from workers.invoices.provider_lookup import answer_lookup
@@ -29,8 +25,7 @@ from workers.provider_objects.assign_to_tenant import AssignDeps, assign_to_tena
 from workers.queue import final_errors as final
 from workers.queue import job_dependencies as deps_for
 from workers.queue import retries_exhausted as exhausted
-from workers.queue.final_errors import FailedJob, RowAction
-from workers.queue.retries_exhausted import ExhaustedJob
+from workers.queue.job_type import EVENTS, LOOKUPS, REQUESTS, JobType
 from workers.runtime import Runtime
 from workers.subscriptions.change import SubscriptionDeps, change_subscription
 from workers.subscriptions.mollie_change import change_mandate_subscription
@@ -45,70 +40,6 @@ from workers.tenants.update_customers import UpdateCustomersDeps, update_custome
 from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
 from workers.webhooks.mollie_jobs import apply_payment_event, apply_payment_hint
 from workers.webhooks.mollie_payment import MolliePaymentDeps
-
-# Redis queues. They are separate because Redis has no priorities within one queue.
-REQUESTS: Final = "requests"
-EVENTS: Final = "events"
-LOOKUPS: Final = lookup_table.QUEUE
-# For changes that reconciliation found: nobody waits for them, and there may be thousands.
-RECONCILE: Final = "reconcile"
-
-Deps = TypeVar("Deps")
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobType(Generic[Deps]):
-    """A kind of job.
-
-    `name`: the actor's name in the work table and in Redis. `dependencies` builds the arguments of
-    `run` from the process's runtime. `on_exhausted` records that the retries are used up; None: the
-    job is retried without end and reported as overdue. `on_failed` records an error that no retry
-    can mend: a provider's refusal that the job does not handle itself, or an error of our own.
-    `is_reconciled`: the job also runs in the queue of reconciliation. `reuses`: the aggregates that
-    the job works on alone, as a rule: they are read once and go on from the job's own changes.
-    """
-
-    name: str
-    queue: str
-    run: Callable[[Job, Deps], object]
-    dependencies: Callable[[Runtime, Job], Deps]
-    on_exhausted: Callable[[ExhaustedJob, Billing], None] | None
-    on_failed: Callable[[FailedJob, Runtime], RowAction]
-    is_reconciled: bool = False
-    reuses: tuple[type[AggregateRoot], ...] = ()
-
-    @property
-    def queues(self) -> tuple[str, ...]:
-        """Return the queues that the job runs in."""
-        return (self.queue, RECONCILE) if self.is_reconciled else (self.queue,)
-
-    def open(
-        self,
-        *,
-        key: str,
-        app_id: UUID,
-        args: dict[str, str],
-        connection: str | None = None,
-        found_by: str | None = None,
-    ) -> OpenJob:
-        """Return the change that opens a row of the work table for this job.
-
-        `connection`: the name of the connection that the job calls, if the event has it.
-        `found_by`: the part of reconciliation that found the job's object; None for a webhook.
-        """
-        return OpenJob(
-            key=key,
-            app=app_id,
-            queue=self.queue if found_by is None else RECONCILE,
-            actor=self.name,
-            args=args,
-            connection=connection,
-        )
-
-    def execute(self, job: Job, runtime: Runtime) -> None:
-        """Build the dependencies and run the job."""
-        with runtime.billing.reusing_states(*self.reuses):
-            self.run(job, self.dependencies(runtime, job))
 
 
 def _id(job: Job, name: str) -> UUID:

@@ -30,9 +30,10 @@ from workers.providers.job_slots import ConnectionBusy, JobSlots
 from workers.providers.reconciliation_budget import reconciliation_budget
 from workers.queue.broker import open_broker
 from workers.queue.final_errors import FailedJob, RowAction
-from workers.queue.jobs import EVENTS, JOB_TYPES, REQUESTS
-from workers.queue.jobs import LOOKUPS as LOOKUP_QUEUE
-from workers.queue.jobs import RECONCILE as RECONCILE_QUEUE
+from workers.queue.job_type import EVENTS, REQUESTS
+from workers.queue.job_type import LOOKUPS as LOOKUP_QUEUE
+from workers.queue.job_type import RECONCILE as RECONCILE_QUEUE
+from workers.queue.jobs import JOB_TYPES
 from workers.queue.retries_exhausted import ExhaustedJob
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings

@@ -13,6 +13,7 @@ from domain.subscriptions.mandate_subscription import START_STEP
 from projections.work.table import CloseJob, GiveUpJob, JobChange, OpenJob, ResendJob
 from workers.queue import jobs
 from workers.queue.job_dependencies import uses_payments
+from workers.queue.job_type import JobType
 
 # Mandate subscriptions: started after the first payment, then checked for as long as they live.
 
@@ -51,7 +52,7 @@ def _close_check(event: s.SubscriptionCanceled) -> list[JobChange]:
     return [CloseJob(f"{jobs.CHECK_SUBSCRIPTION.name}:{event.originator_id}")]
 
 
-def _subscription_job(job_type: jobs.JobType[Any], stream: UUID, app_id: UUID) -> OpenJob:
+def _subscription_job(job_type: JobType[Any], stream: UUID, app_id: UUID) -> OpenJob:
     key, args = f"{job_type.name}:{stream}", {"subscription_id": str(stream)}
     return job_type.open(key=key, app_id=app_id, args=args)
 

@@ -11,7 +11,7 @@ from workers.reconciliation.audit_run import AuditCheckpoint, Report
 from workers.reconciliation.connection_nets import ConnectionNets
 from workers.reconciliation.event_catch_up import SETTLE_S
 from workers.reconciliation.inbox import Finding
-from workers.reconciliation.run import open_parts
+from workers.reconciliation.shared_parts import open_parts
 from workers.settings import Settings
 
 _LOG_NAME = "reconcile"

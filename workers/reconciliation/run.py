@@ -11,9 +11,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -25,18 +24,11 @@ import structlog
 from domain.apps.connection import Connection
 from domain.core import ids
 from domain.gateway.errors import GatewayError, GatewayUnavailable
-from eventlog import persistence
 from eventlog.errors import LogUnavailable
 from eventlog.follow.leader import LeaderSessions, Leadership
-from eventlog.log import Log
 from eventlog.process.backoff import backoff_s
 from projections.operations.reconciliation_state import AUDIT_INTERVAL
-from projections.reconciliation.provider_objects import ProviderObjectQueries
-from projections.work.caller_requests import CallerRequests
-from projections.work.checkpoints import Checkpoints
-from projections.work.open_items import OpenItems
 from projections.work.sessions import WorkUnavailable
-from workers.providers.give_way import GiveWay
 from workers.providers.reconciliation_budget import reconciliation_budget
 from workers.providers.retry import Span
 from workers.reconciliation.audit_run import AuditCheckpoint, Stopped
@@ -44,10 +36,9 @@ from workers.reconciliation.connection_nets import ConnectionNets, SharedParts
 from workers.reconciliation.event_catch_up import SETTLE_S
 from workers.reconciliation.known_objects import load
 from workers.reconciliation.open_items import place_items
-from workers.runtime import open_billing, open_gateways, open_vault, utc_now
+from workers.reconciliation.shared_parts import NAME, open_parts
 from workers.settings import Settings
 
-NAME: Final = "reconciliation"
 _TICK_S: Final = 1.0
 _CONNECTIONS_EVERY_S: Final = 10.0
 _UNDELIVERED_EVERY_S: Final = 3600.0
@@ -60,51 +51,6 @@ _LONGEST_REST_S: Final = 900.0
 _NICENESS: Final = 10
 
 _log = structlog.get_logger("billhook.reconciliation")
-
-
-@contextmanager
-def open_parts(
-    settings: Settings,
-    *,
-    name: str = NAME,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[SharedParts]:
-    """Open log, checkpoints and gateways, and close them on exit.
-
-    `name`: of the log among those that the process has open.
-    """
-    vault = open_vault(settings)
-    log = Log.open(settings.database_url, application_name="billhook reconciliation")
-    checkpoints = Checkpoints(settings.database_url)
-    by_object, items = (
-        ProviderObjectQueries(settings.database_url),
-        OpenItems(settings.database_url),
-    )
-    callers = CallerRequests(settings.database_url)
-    opened = (checkpoints, by_object, items, callers)
-    for sessions in opened:
-        sessions.open()
-    try:
-        billing = open_billing(log, name=name)
-        yield SharedParts(
-            settings=settings,
-            log=log,
-            billing=billing,
-            vault=vault,
-            gateways=open_gateways(
-                settings, billing, vault, give_way=GiveWay(callers.are_running).wait
-            ),
-            checkpoints=checkpoints,
-            by_object=by_object,
-            items=items,
-            now=utc_now,
-            should_stop=should_stop,
-        )
-    finally:
-        for sessions in opened:
-            sessions.close()
-        persistence.register(name, None)
-        log.close()
 
 
 @dataclass

@@ -24,7 +24,8 @@ from workers.providers.stripe.event_types import (
     SCHEDULE_TYPES,
     SETUP_TYPES,
 )
-from workers.providers.stripe.objects import to_invoice, to_invoice_payment
+from workers.providers.stripe.objects import to_invoice
+from workers.providers.stripe.payment_objects import to_invoice_payment
 from workers.providers.stripe.schemas import StripeEvent
 from workers.providers.stripe.setups import setup_named_by, to_session
 from workers.providers.stripe.subscription_objects import to_subscription

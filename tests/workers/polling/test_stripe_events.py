@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -36,7 +37,7 @@ def connection(bench: Bench) -> Connection:
     return connected(bench, mode="test")
 
 
-def connected(bench: Bench, *, mode: str) -> Connection:
+def connected(bench: Bench, *, mode: Literal["live", "test"]) -> Connection:
     create = CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
     bench.billing.create_app(create, occurred_at=bench.clock())
     command = SetConnection(

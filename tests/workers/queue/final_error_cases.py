@@ -19,7 +19,7 @@ from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
-from workers.queue import jobs
+from workers.queue.job_type import JobType
 
 T = TypeVar("T")
 Args = dict[str, str]
@@ -30,7 +30,7 @@ class Case(Generic[T]):
     """A job type and the creation of a subject that it works on; returns the job's arguments."""
 
     name: str
-    job_type: jobs.JobType[Any]
+    job_type: JobType[Any]
     prepare: Callable[[T], Args] = field(repr=False)
 
 

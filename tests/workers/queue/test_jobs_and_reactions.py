@@ -10,7 +10,8 @@ from domain.inbox.payment_hint import PaymentHintRepeated
 from domain.inbox.provider_event import ProviderEventParked
 from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
 from workers.queue.broker import open_broker
-from workers.queue.jobs import EVENTS, JOB_TYPES, QUEUES, RECONCILE
+from workers.queue.job_type import EVENTS, RECONCILE
+from workers.queue.jobs import JOB_TYPES, QUEUES
 from workers.queue.reactions import TOPICS, changes_for
 from workers.queue.run import JobRunner, declare_actors
 from workers.runtime import Runtime

@@ -28,7 +28,8 @@ from workers.providers.stripe.client import NETWORK_RETRIES
 from workers.providers.stripe.event_types import EVENT_TYPES
 from workers.reconciliation.known_objects import load
 from workers.reconciliation.open_items import place_items
-from workers.reconciliation.run import Reconciler, open_parts
+from workers.reconciliation.run import Reconciler
+from workers.reconciliation.shared_parts import open_parts
 from workers.settings import Settings
 
 T = TypeVar("T")

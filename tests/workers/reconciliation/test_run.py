@@ -19,7 +19,8 @@ from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.reconciliation.sealed_connection import connect, settings
 from tests.workers.stripe_harness import Bench
 from workers.reconciliation.connection_nets import SharedParts
-from workers.reconciliation.run import Reconciler, open_parts
+from workers.reconciliation.run import Reconciler
+from workers.reconciliation.shared_parts import open_parts
 from workers.settings import Settings
 
 

@@ -22,7 +22,7 @@ from domain.gateway.subscriptions import ProviderSubscription
 from eventlog.security.safe_json import without_secrets
 from workers.providers.bounded_fields import read_as
 from workers.providers.retry import Page, RetryingCaller, Span, read_page, read_readable
-from workers.providers.stripe import objects, refund_objects
+from workers.providers.stripe import objects, payment_objects, refund_objects
 from workers.providers.stripe.client import (
     AwaitRateLimit,
     answered_at,
@@ -274,7 +274,7 @@ def _newest_time(invoice: Json) -> int:
 def _payment(intent: Json) -> PastPayment:
     read = read_as(ListedIntent, intent, kind="payment_intent")
     tried = read.latest_charge or read
-    return PastPayment(payment=objects.to_payment(intent), occurred_at=tried.created)
+    return PastPayment(payment=payment_objects.to_payment(intent), occurred_at=tried.created)
 
 
 def _refund(references: Mapping[str, str], data: Json) -> tuple[str, ProviderRefund]:

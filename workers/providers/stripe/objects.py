@@ -12,14 +12,12 @@ from typing import Any, Final, TypedDict
 from domain.core import metadata as metadata_keys
 from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import (
-    InvoicePayment,
     InvoiceReason,
     InvoiceState,
     PaymentState,
     ProviderCustomer,
     ProviderInvoice,
     ProviderLine,
-    ProviderPayment,
     ProviderPrice,
 )
 from eventlog.security.safe_json import without_secrets
@@ -30,14 +28,13 @@ from workers.providers.bounded_fields import (
     raw_json,
     read_as,
 )
+from workers.providers.stripe import payment_objects as payments
 from workers.providers.stripe.schemas import (
     StripeClaims,
     StripeCustomer,
     StripeIdentified,
     StripeInvoice,
-    StripeInvoicePayment,
     StripeLine,
-    StripePaymentError,
     StripePaymentIntent,
     StripePrice,
 )
@@ -48,17 +45,6 @@ METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
 # Four levels are Stripe's limit, and this is four.
 WITH_PAYMENT: Final = ["payments.data.payment.payment_intent"]
 
-_OWNER_WANTED: Final = "authentication_required"
-_PAYMENT_STATES: Final[dict[str, PaymentState]] = {
-    "requires_action": "requires_action",
-    "requires_confirmation": "open",
-    "requires_capture": "processing",
-    "processing": "processing",
-    "succeeded": "succeeded",
-    "canceled": "canceled",
-}
-
-_NO_ERROR: Final = StripePaymentError()
 _ANNOUNCED: Final[dict[str, PaymentState]] = {
     "invoice.payment_failed": "failed",
     "invoice.payment_action_required": "requires_action",
@@ -69,7 +55,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
     """Read an invoice as of `as_of`, Unix seconds at Stripe. Raises ProviderObjectUnreadable."""
     data = without_secrets(dict(data))
     read = read_as(StripeInvoice, data, kind="invoice")
-    lines, held = read.lines, _held_payment(read)
+    lines, held = read.lines, payments.held_payment(read)
     return ProviderInvoice(
         id=read.id,
         state=_state_of(read, event_type),
@@ -79,7 +65,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         customer=read.customer,
         number=read.number,
         **_amounts_of(read, held),
-        part_paid_at=_part_paid_at(read),
+        part_paid_at=payments.part_paid_at(read),
         revision_of=None if read.from_invoice is None else read.from_invoice.invoice,
         latest_revision=read.latest_revision,
         attempt_count=read.attempt_count,
@@ -98,7 +84,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         lines=() if lines is None else tuple(_line(line) for line in lines.data),
         more_lines=lines is not None and lines.has_more,
         metadata=_metadata(read),
-        payment=_to_payment(read),
+        payment=payments.payment_of(read),
         event_payment_state=_ANNOUNCED.get(event_type or ""),
         raw=raw_json(data, kind="invoice"),
     )
@@ -123,7 +109,7 @@ def _amounts_of(read: StripeInvoice, held: StripePaymentIntent | None) -> _Amoun
         amount_paid_minor=read.amount_paid,
         amount_due_minor=read.amount_remaining,
         amount_overpaid_minor=read.amount_overpaid or 0,
-        amount_capturable_minor=_capturable_minor(read, held),
+        amount_capturable_minor=payments.capturable_minor(read, held),
         credit_notes_minor=read.pre_payment_credit_notes_amount
         + read.post_payment_credit_notes_amount,
     )
@@ -168,81 +154,6 @@ def _metadata(claims: StripeClaims) -> dict[str, str]:
     names = (metadata_keys.APP, metadata_keys.INVOICE) if first else (metadata_keys.APP,)
     ours = {name: inherited[name] for name in names if name in inherited}
     return ours | claims.metadata
-
-
-def _to_payment(invoice: StripeInvoice) -> ProviderPayment | None:
-    """Read the payment that counts, where the answer was expanded down to its PaymentIntent.
-
-    Stripe cancels its own payment of an invoice that others paid in parts: the newest of these
-    counts then.
-    """
-    entries = () if invoice.payments is None else invoice.payments.data
-    chosen = next((entry for entry in entries if entry.is_default), None)
-    if invoice.status == "paid" and chosen is not None and chosen.status == "canceled":
-        chosen = max(entries, key=lambda entry: entry.paid_at or 0)
-    intent = None if chosen is None else chosen.payment.payment_intent
-    return None if intent is None else _payment(intent)
-
-
-def _held_payment(invoice: StripeInvoice) -> StripePaymentIntent | None:
-    """Return the first payment of an invoice that waits for its capture."""
-    entries = () if invoice.payments is None else invoice.payments.data
-    intents = (entry.payment.payment_intent for entry in entries)
-    waiting = (one for one in intents if one is not None and one.status == "requires_capture")
-    return next(waiting, None)
-
-
-def _capturable_minor(invoice: StripeInvoice, held: StripePaymentIntent | None) -> int | None:
-    """Return the held amount; None where the payments were not expanded."""
-    if invoice.payments is None:
-        return None
-    return 0 if held is None else held.amount_capturable or 0
-
-
-def _part_paid_at(invoice: StripeInvoice) -> int | None:
-    """Return when the newest payment came in, where payments were expanded."""
-    entries = () if invoice.payments is None else invoice.payments.data
-    return max((entry.paid_at for entry in entries if entry.paid_at is not None), default=None)
-
-
-def to_payment(intent: Json) -> ProviderPayment:
-    """Read a PaymentIntent. Raises ProviderObjectUnreadable."""
-    return _payment(read_as(StripePaymentIntent, intent, kind="payment_intent"))
-
-
-def _payment(intent: StripePaymentIntent) -> ProviderPayment:
-    """Read a PaymentIntent; one that waits for another method was refused if it says why.
-
-    A bank that asked for the customer while nobody was there is refused with a code of its own;
-    the customer can still confirm on the hosted page, so it is no failure yet.
-    """
-    error = intent.last_payment_error
-    state = _PAYMENT_STATES.get(intent.status)
-    if state is None:
-        state = "open" if error is None else "failed"
-    error = error or _NO_ERROR
-    if state == "failed" and error.code == _OWNER_WANTED:
-        state = "requires_action"
-    return ProviderPayment(
-        id=intent.id,
-        state=state,
-        amount_minor=intent.amount,
-        method=intent.payment_method or error.payment_method,
-        charge=intent.latest_charge,
-        code=error.code,
-        decline_code=error.decline_code,
-        message=error.message,
-    )
-
-
-def to_invoice_payment(payment: Json) -> InvoicePayment:
-    """Read the payment of an invoice that was paid by a PaymentIntent."""
-    read = read_as(StripeInvoicePayment, payment, kind="invoice_payment")
-    return InvoicePayment(
-        invoice_id=read.invoice,
-        payment_id=read.payment.payment_intent,
-        amount_minor=read.amount_paid,
-    )
 
 
 def to_line(line: Json) -> ProviderLine:
