@@ -55,7 +55,7 @@ _ALL: Final = (
         inbox_projector.handler,
         (inbox_projector.DELIVERIES,),
         deferred=inbox_projector.TOPICS,
-        defer_s=0.1,
+        defer_s=0.25,
     ),
     Projection(
         reconciliation_projector.NAME,
@@ -76,6 +76,7 @@ _ALL: Final = (
         invoices_projector.TABLES,
         bulk_load.fill,
         deferred=invoices_projector.DEFERRED,
+        defer_s=0.2,
         is_busy=True,
     ),
     Projection(

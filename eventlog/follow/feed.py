@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from eventlog.database.connect import connect_async
 from eventlog.follow.leader import HEARTBEAT_S, Connection, retry_lost_connections
-from eventlog.follow.listen import Listener
+from eventlog.follow.listen import Listener, topics_in
 from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent, read_head, read_on
 
@@ -18,6 +19,8 @@ _MOST_EVENTS: Final = 5_000
 _MOST_BYTES: Final = 8 * 2**20
 # A busy log is read once in so long, not at each of its commits.
 _BETWEEN_READS_S: Final = 0.005
+# Events that no follower handles at once are read so much later.
+_DEFERRED_READ_S: Final = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,7 @@ class Feed:
         self._events: deque[RecordedEvent] = deque()
         self._bytes = 0
         self._waiters: set[_Waiter] = set()
+        self._urgent: list[AbstractSet[str] | None] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read new events until `stop` is set; replace lost connections."""
@@ -87,6 +91,21 @@ class Feed:
             timer.cancel()
             self._waiters.discard(waiter)
 
+    @contextmanager
+    def urgent(self, topics: AbstractSet[str] | None) -> Iterator[None]:
+        """Read events of these topics at once, None for all, until exit."""
+        self._urgent.append(topics)
+        try:
+            yield
+        finally:
+            self._urgent.remove(topics)
+
+    def _is_urgent(self, payload: str) -> bool:
+        topics = topics_in(payload)
+        if topics is None:
+            return True
+        return any(wanted is None or not wanted.isdisjoint(topics) for wanted in self._urgent)
+
     def wake(self) -> None:
         """End every wait."""
         for waiter in self._waiters:
@@ -105,7 +124,11 @@ class Feed:
                 while not stop.is_set():
                     read_at_s = asyncio.get_running_loop().time()
                     if not await self._read_new(connection):
-                        await listener.wait(timeout_s=HEARTBEAT_S)
+                        await listener.wait(
+                            timeout_s=HEARTBEAT_S,
+                            wanted=self._is_urgent,
+                            unwanted_s=_DEFERRED_READ_S,
+                        )
                         await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             finally:
                 stopping.cancel()

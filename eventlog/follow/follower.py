@@ -161,8 +161,10 @@ class Follower:
             stopping.add_done_callback(lambda _: waiting.wake())
             try:
                 while await become_leader(session, self._name, stop=stop):
+                    urgent = self._feed.urgent(self._urgent) if self._feed else nullcontext()
                     try:
-                        await self._lead(session, listener, stop)
+                        with urgent:
+                            await self._lead(session, listener, stop)
                     except SteppedDown:
                         _log.warning("follower %s steps down: its position moved", self._name)
                     finally:

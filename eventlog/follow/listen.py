@@ -1,11 +1,19 @@
 """Waiting for the log to grow."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 from psycopg.rows import TupleRow
 
 CHANNEL = "eventlog"
+
+
+def topics_in(payload: str) -> list[str] | None:
+    """Return the topics that a notification names; None where it may be any."""
+    _, is_named, topics = payload.partition(" ")
+    return topics.split(",") if is_named else None
 
 
 class Listener:
@@ -17,8 +25,11 @@ class Listener:
     def __init__(self, connection: psycopg.AsyncConnection[TupleRow]) -> None:
         self._connection = connection
         self._notified = False
+        self._payloads: list[str] = []
         self._waiter: asyncio.Future[None] | None = None
-        connection.add_notify_handler(lambda _: self._set_notified())
+        self.has_skipped = False
+        """Whether notifications that were not wanted came since the last wait ended."""
+        connection.add_notify_handler(lambda notify: self._payloads.append(notify.payload))
 
     async def start(self) -> None:
         """Subscribe the session."""
@@ -30,24 +41,47 @@ class Listener:
         if self._waiter is not None:
             _end(self._waiter)
 
-    async def wait(self, *, timeout_s: float) -> None:
+    async def wait(
+        self,
+        *,
+        timeout_s: float,
+        wanted: Callable[[str], bool] | None = None,
+        unwanted_s: float = 0.0,
+    ) -> None:
         """Return when the log grew, the server said anything else, or the time is over.
 
-        The driver's own `notifies()` cannot be interrupted without a cancel request to the server.
+        With `wanted`, which is given a notification's payload, others end the wait so long after
+        the first of them. The driver's own `notifies()` cannot be interrupted without a cancel
+        request to the server.
         """
-        self._take_buffered()
-        if self._notified:
-            self._notified = False
-            return
         loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
+        self._waiter = waiter = loop.create_future()
+        timers = [loop.call_later(timeout_s, _end, waiter)]
+
+        def look() -> None:
+            """End the wait, or let it end soon, after what came."""
+            if self._notified or self._came(wanted):
+                _end(waiter)
+            elif self.has_skipped and len(timers) == 1:
+                timers.append(loop.call_later(unwanted_s, _end, waiter))
+
+        def readable() -> None:
+            try:
+                self._connection.pgconn.consume_input()
+            except psycopg.Error:  # the next query raises it
+                self._notified = True
+            # Anything but a notification is the end of the session, too.
+            self._notified = self._notified or wanted is None
+            look()
+
+        look()
         descriptor = self._connection.fileno()
-        timer = loop.call_later(timeout_s, self.wake)
-        loop.add_reader(descriptor, self.wake)
+        loop.add_reader(descriptor, readable)
         try:
-            await self._waiter
+            await waiter
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
             loop.remove_reader(descriptor)
             self._waiter = None
         self._forget()
@@ -72,17 +106,21 @@ class Listener:
 
     def _forget(self) -> None:
         """Drop what came until now: the next question covers it, and must not be asked twice."""
-        self._connection.pgconn.consume_input()
-        self._take_buffered()
-        self._notified = False
+        with suppress(psycopg.Error):  # the next query raises it
+            self._connection.pgconn.consume_input()
+        self._came(None)
+        self._notified = self.has_skipped = False
 
-    def _set_notified(self) -> None:
-        self._notified = True
-
-    def _take_buffered(self) -> None:
-        """Find what the client library read from the socket behind the last answer."""
-        while self._connection.pgconn.notifies() is not None:
-            self._notified = True
+    def _came(self, wanted: Callable[[str], bool] | None) -> bool:
+        """Take the notifications that were read; return whether one of them is wanted."""
+        while (notify := self._connection.pgconn.notifies()) is not None:
+            self._payloads.append(notify.extra.decode())
+        payloads, self._payloads = self._payloads, []
+        if wanted is None:
+            return bool(payloads)
+        found = sum(map(wanted, payloads)) > 0  # `wanted` is to be given each of them
+        self.has_skipped = self.has_skipped or (bool(payloads) and not found)
+        return found
 
 
 def _end(waiter: asyncio.Future[None]) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from eventlog.database.connect import connect_async, pool
 from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, retry_lost_connections
-from eventlog.follow.listen import Listener
+from eventlog.follow.listen import Listener, topics_in
 from eventlog.process.supervise import supervise
 
 _log = logging.getLogger(__name__)
@@ -71,7 +71,8 @@ class Tail:
         self._by_stream: defaultdict[UUID, deque[EventHeader]] = defaultdict(deque)
         self._waiters: defaultdict[UUID, set[_Waiter]] = defaultdict(set)
         self._subscribers: list[Callable[[EventHeader], None]] = []
-        self._resting: Listener | None = None
+        self._listener: Listener | None = None
+        self._is_resting = False
         self._stop = asyncio.Event()
         self._connected = False
         self._ready = asyncio.Event()
@@ -151,8 +152,9 @@ class Tail:
 
     def _catch_up(self) -> None:
         """Read at once what nobody has waited for until now."""
-        if self._resting is not None:
-            self._resting.wake()
+        listener = self._listener
+        if listener is not None and (self._is_resting or listener.has_skipped):
+            listener.wake()
 
     async def _look_back(self, originator_id: UUID, waiter: _Waiter) -> None:
         """Query events older than those in memory."""
@@ -176,7 +178,7 @@ class Tail:
             settings={"statement_timeout": "10s"},
         )
         async with connection:
-            listener = Listener(connection)
+            self._listener = listener = Listener(connection)
             await listener.start()
             stopping = asyncio.ensure_future(self._stop.wait())
             stopping.add_done_callback(lambda _: listener.wake())
@@ -190,18 +192,33 @@ class Tail:
                         await self._wait_for_more(listener, read_at_s=read_at_s)
             finally:
                 self._connected = False
+                self._listener = None
                 stopping.cancel()
 
     async def _wait_for_more(self, listener: Listener, *, read_at_s: float) -> None:
         if self._waiters or self._subscribers:
-            await listener.wait(timeout_s=HEARTBEAT_S)
+            await listener.wait(
+                timeout_s=HEARTBEAT_S, wanted=self._is_wanted, unwanted_s=_UNHEARD_PAUSE_S
+            )
             await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             return
-        self._resting = listener
+        self._is_resting = True
         try:
             await listener.rest(_UNHEARD_PAUSE_S)
         finally:
-            self._resting = None
+            self._is_resting = False
+
+    def _is_wanted(self, payload: str) -> bool:
+        """Return whether somebody waits for an event of a topic that a notification names."""
+        topics = topics_in(payload)
+        if topics is None or self._subscribers:
+            return True
+        return any(
+            topic in waiter.topics
+            for waiters in self._waiters.values()
+            for waiter in waiters
+            for topic in topics
+        )
 
     async def _start_at_head(self, connection: Connection) -> None:
         if self._position is None:

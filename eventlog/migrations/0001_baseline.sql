@@ -187,6 +187,7 @@ DECLARE
     hashes bytea[] := array_fill(NULL::bytea, ARRAY[cardinality(append.id)]);
     is_refused boolean[] := '{}';
     head bigint;
+    announced text;
     -- The open partition, and the size of each.
     first_open bigint;
     last_open bigint;
@@ -281,7 +282,14 @@ BEGIN
             WHERE is_refused[given.owner] IS NULL
             ON CONFLICT DO NOTHING;
         END IF;
-        PERFORM pg_notify('eventlog', head::text);
+        -- With its topics, so that who waits for others need not read it at once. A payload has
+        -- at most 8000 bytes.
+        SELECT head || coalesce(' ' || string_agg(DISTINCT given.topic, ','), '') INTO announced
+            FROM unnest(append.topic) AS given (topic);
+        PERFORM pg_notify(
+            'eventlog',
+            CASE WHEN octet_length(announced) < 8000 THEN announced ELSE head::text END
+        );
     END IF;
 END
 $$;

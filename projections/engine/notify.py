@@ -48,8 +48,8 @@ AnyWaiter = TypeVar("AnyWaiter", _Waiter, _AppWaiter)
 class ReadModelNotifier:
     """Wakes readers when a projection has committed what they wait for.
 
-    One session a process, opened at the first wait. The database rings it at each commit of a
-    projection, and it asks once a second for what it may have missed.
+    One session a process, opened at the first wait. The database notifies it of the position at
+    each commit of a projection, and it asks once a second for what it may have missed.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -58,6 +58,8 @@ class ReadModelNotifier:
         self._waiters: set[_Waiter] = set()
         self._app_waiters: set[_AppWaiter] = set()
         self._listener: Listener | None = None
+        self._is_current = False
+        """Whether each notification is read as it comes, so that no position is missing."""
         self._stop = asyncio.Event()
         self._listening: asyncio.Future[object] | None = None
 
@@ -68,7 +70,8 @@ class ReadModelNotifier:
         if self._stop.is_set():
             return False
         self._listen_from_now_on()
-        self._wake()
+        if not self._is_current:
+            self._wake()
         waiter = _Waiter(projection, position, asyncio.get_running_loop().create_future())
         return await _reached(waiter, self._waiters, timeout_s=timeout_s)
 
@@ -112,11 +115,17 @@ class ReadModelNotifier:
             while not self._stop.is_set():
                 read_at_s = asyncio.get_running_loop().time()
                 await self._read_positions(connection)
-                if self._waiters or self._app_waiters:
-                    await listener.wait(timeout_s=_POLL_S)
-                    await listener.rest_until(read_at_s + _BETWEEN_READS_S)
-                else:
+                if not (self._waiters or self._app_waiters):
                     await listener.rest(_UNHEARD_PAUSE_S)
+                    continue
+                self._is_current = True
+                try:
+                    await listener.wait(
+                        timeout_s=_POLL_S, wanted=self._take_notification, unwanted_s=_POLL_S
+                    )
+                finally:
+                    self._is_current = False
+                await listener.rest_until(read_at_s + _BETWEEN_READS_S)
         finally:
             self._listener = None
             stopping.cancel()
@@ -125,11 +134,21 @@ class ReadModelNotifier:
     async def _read_positions(self, connection: Connection) -> None:
         cursor = await connection.execute("SELECT projection, position FROM read.positions")
         self._reached = dict(await cursor.fetchall())
+        self._wake_waiters()
+        if self._app_waiters:
+            await self._wake_app_waiters(connection, list(self._app_waiters))
+
+    def _take_notification(self, payload: str) -> bool:
+        """Note the position that a projection committed; return whether more is to be read."""
+        projection, _, position = payload.rpartition(" ")
+        self._reached[projection] = max(self._reached.get(projection, 0), int(position))
+        self._wake_waiters()
+        return bool(self._app_waiters)
+
+    def _wake_waiters(self) -> None:
         for waiter in self._waiters:
             if self._reached.get(waiter.projection, -1) >= waiter.position:
                 _resolve(waiter.reached)
-        if self._app_waiters:
-            await self._wake_app_waiters(connection, list(self._app_waiters))
 
     async def _wake_app_waiters(
         self, connection: Connection, waiters: Sequence[_AppWaiter]

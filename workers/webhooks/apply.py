@@ -54,7 +54,7 @@ NAME: Final = "apply"
 NEEDS_FETCH: Final = "the provider's object must be fetched"
 _TRIES: Final = 5
 # A provider reports one change by several events, which are applied together.
-_DEFER_S: Final = 0.015
+_DEFER_S: Final = 0.05
 
 _log = structlog.get_logger("billhook.apply")
 
