@@ -15,6 +15,7 @@ from eventlog.follow.handler import Cursor
 Row = Mapping[str, object]
 Key = tuple[UUID, ...]
 Rows = dict[Key, dict[str, Any]]
+Statement = tuple[bytes, list[Jsonb]]
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,43 @@ def _load_query(table: Table, schema: str) -> bytes:
 async def insert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
     """Add rows that cannot be there yet; one that is raises."""
     if rows:
-        await cursor.execute(_insert_query(table, schema), [_json(rows)])
+        await cursor.execute(*inserting(table, rows, schema=schema))
 
 
 async def upsert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
     """Add rows, or put them in the place of those with the same key."""
     if rows:
-        await cursor.execute(_upsert_query(table, schema), [_json(rows)])
+        await cursor.execute(*upserting(table, rows, schema=schema))
+
+
+async def execute_together(cursor: Cursor, statements: Sequence[Statement]) -> None:
+    """Execute writes to different tables as one statement; a round trip costs more than a row."""
+    if statements:
+        queries = tuple(query for query, _ in statements)
+        parameters = [parameter for _, given in statements for parameter in given]
+        await cursor.execute(_together(queries), parameters)
+
+
+@lru_cache
+def _together(queries: tuple[bytes, ...]) -> bytes:
+    *others, last = queries
+    parts = [b"written_%d AS (%s)" % (number, query) for number, query in enumerate(others)]
+    return b"WITH " + b", ".join(parts) + b" " + last if parts else last
+
+
+def inserting(table: Table, rows: Sequence[Row], *, schema: str) -> Statement:
+    """Write the statement that adds rows that cannot be there yet."""
+    return _insert_query(table, schema), [_json(rows)]
+
+
+def upserting(table: Table, rows: Sequence[Row], *, schema: str) -> Statement:
+    """Write the statement that adds rows, or puts them in the place of those with the same key."""
+    return _upsert_query(table, schema), [_json(rows)]
+
+
+def inserting_new(table: Table, rows: Sequence[Row], *, schema: str) -> Statement:
+    """Write the statement that adds rows; those that are there already stay as they are."""
+    return _insert_new_query(table, schema), [_json(rows)]
 
 
 @lru_cache
@@ -81,9 +112,7 @@ def _upsert_query(table: Table, schema: str) -> bytes:
     ).as_bytes()
 
 
-def adding(
-    table: Table, rows: Sequence[Row], *, summed: Sequence[str], schema: str
-) -> tuple[bytes, list[Jsonb]]:
+def adding(table: Table, rows: Sequence[Row], *, summed: Sequence[str], schema: str) -> Statement:
     """Write the statement that adds rows, or what is `summed` in them to those with the same key.
 
     Of two positions the later one stays.
@@ -104,12 +133,6 @@ def _adding_query(table: Table, summed: tuple[str, ...], schema: str) -> bytes:
         key=_names(table.key),
         assignments=SQL(", ").join(assignments),
     ).as_bytes()
-
-
-async def insert_new(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
-    """Add rows; those that are there already stay as they are."""
-    if rows:
-        await cursor.execute(_insert_new_query(table, schema), [_json(rows)])
 
 
 @lru_cache

@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 from psycopg.sql import SQL
-from psycopg.types.json import Jsonb
 
 from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.inbox.provider_event import ProviderEventApplied
@@ -28,7 +27,16 @@ from domain.tenants.events import (
 from eventlog.codec import Codec
 from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
-from projections.engine.tables import Row, Table, adding, insert, insert_new, upsert
+from projections.engine.tables import (
+    Row,
+    Statement,
+    Table,
+    adding,
+    execute_together,
+    inserting,
+    inserting_new,
+    upserting,
+)
 from projections.engine.view_codec import from_json, to_json
 from projections.invoices.accumulate import (
     DAYS,
@@ -96,7 +104,7 @@ def handler(schema: str) -> Handle:
     codec = Codec()
 
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
-        """Load the concerned rows, fold in memory, write: a statement a table."""
+        """Load the concerned rows, fold in memory, write all tables by one statement."""
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
         apps = await _apps_of(cursor, _subscriptions_that_go_on(events), schema=schema)
@@ -120,25 +128,28 @@ def handler(schema: str) -> Handle:
                     raise AssertionError(
                         f"{type(event).__name__} is not an event of this projection"
                     )
-        await upsert(cursor, INVOICES, rows_of(accumulated.values()), schema=schema)
-        await insert(cursor, TIMELINE, timeline, schema=schema)
-        await insert_new(
-            cursor, SEARCH_TERMS, search_term_rows(accumulated.values()), schema=schema
-        )
-        await _add_up(cursor, accumulated.values(), schema=schema)
+        await execute_together(cursor, _writes(accumulated.values(), timeline, schema=schema))
 
     return handle
 
 
-async def _add_up(cursor: Cursor, invoices: Iterable[InvoiceAccumulator], *, schema: str) -> None:
+def _writes(
+    invoices: Collection[InvoiceAccumulator], timeline: Sequence[Row], *, schema: str
+) -> list[Statement]:
+    """Return the statements that write invoices, and what their events add elsewhere."""
     deltas = SumDeltas()
     for invoice in invoices:
         deltas.take(invoice)
-    for query, parameters in additions(deltas, schema=schema):
-        await cursor.execute(query, parameters)
+    rows, terms = rows_of(invoices), search_term_rows(invoices)
+    return [
+        *([upserting(INVOICES, rows, schema=schema)] if rows else []),
+        *([inserting(TIMELINE, timeline, schema=schema)] if timeline else []),
+        *([inserting_new(SEARCH_TERMS, terms, schema=schema)] if terms else []),
+        *additions(deltas, schema=schema),
+    ]
 
 
-def additions(deltas: SumDeltas, *, schema: str) -> list[tuple[bytes, list[Jsonb]]]:
+def additions(deltas: SumDeltas, *, schema: str) -> list[Statement]:
     """Return the statements that add tallies to the counts and sums."""
     tables = [
         (FACETS, deltas.facet_rows(), ("items",)),
