@@ -154,7 +154,8 @@ class LineDraft:
 class InvoiceDraft:
     """Input of the call that creates an invoice; equal on each try, as idempotency keys require.
 
-    `currency` None leaves it to the provider; `gather` takes the customer's pending items in.
+    `currency` None leaves it to the provider; `include_pending_items` adds the
+    customer's pending items.
     """
 
     customer: str

@@ -11,7 +11,7 @@ from uuid import UUID
 class SetTenant:
     """Create a tenant or replace its data.
 
-    `person` is the hash of the body with name, e-mail, country and VAT id.
+    `contact_body` is the hash of the body with name, e-mail, country and VAT id.
     `customers` maps a connection's name to the provider's customer id. `unlinked` names the
     connections whose customers are unlinked; `unlinks_all` unlinks every other one too.
     """

@@ -15,7 +15,7 @@ class TenantEvent(DomainEvent):
 
 
 class TenantCreated(TenantEvent, Aggregate.Created):
-    """An app bills a tenant. Name, e-mail and VAT id are in the body that `person` hashes."""
+    """An app bills a tenant. Its name, e-mail and VAT id are in the body `contact_body`."""
 
     TOPIC: ClassVar[str] = "tenant.created"
     app_id: UUID

@@ -119,8 +119,8 @@ def _import(log: Log, billing: Billing, system: System) -> int:
         env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": _LOG_NAME}
     )
     bulk.target, bulk.buffered = log, ([], [])
-    places = Checkpoints(log.dsn)
-    places.open()
+    checkpoints = Checkpoints(log.dsn)
+    checkpoints.open()
     url = system.demo["sandbox_url"]
     with ThreadPoolExecutor(1) as pool:
         StripeImport(
@@ -135,10 +135,10 @@ def _import(log: Log, billing: Billing, system: System) -> int:
             ),
             history=StripeHistory(DEMO_STRIPE_KEY, api_base=url, mode="test"),
             billing=bulk,
-            places=places,
+            checkpoints=checkpoints,
             pool=pool,
             now=utc_now,
             report=lambda *_: bulk.flush(),
         ).run(int(time.time()) - (_DAYS + 1) * _DAY_S)
-    places.close()
+    checkpoints.close()
     return log.head()

@@ -48,7 +48,7 @@ def import_account(
             shared: dict[str, Any] = {
                 "account": _account(connection),
                 "billing": billing,
-                "places": checkpoints,
+                "checkpoints": checkpoints,
                 "pool": pool,
                 "now": utc_now,
                 "report": report,

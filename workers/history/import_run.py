@@ -94,7 +94,7 @@ class ImportRun(ABC):
     phases: ClassVar[tuple[str, ...]]
     account: ProviderAccount
     billing: Billing
-    places: Checkpoints
+    checkpoints: Checkpoints
     pool: ThreadPoolExecutor
     now: Callable[[], datetime]
     report: Callable[[ImportCheckpoint, float], None]
@@ -127,7 +127,7 @@ class ImportRun(ABC):
         return self.keep(replace(checkpoint, finished=True))
 
     def _resume(self, since: int) -> ImportCheckpoint:
-        kept = None if self.dry_run else self.places.find(self.name)
+        kept = None if self.dry_run else self.checkpoints.find(self.name)
         if kept is not None:
             checkpoint = ImportCheckpoint(**kept)
             if not checkpoint.finished and checkpoint.since == since:
@@ -137,7 +137,7 @@ class ImportRun(ABC):
     def keep(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         """Store the checkpoint, except in a dry run."""
         if not self.dry_run:
-            self.places.save(self.name, checkpoint.to_json())
+            self.checkpoints.save(self.name, checkpoint.to_json())
         return checkpoint
 
     def import_pages(

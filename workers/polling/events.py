@@ -42,7 +42,7 @@ class EventPoller:
 
     inbox: ReconciliationInbox
     events: Events
-    places: Checkpoints
+    checkpoints: Checkpoints
     _known: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -52,19 +52,19 @@ class EventPoller:
 
     def poll(self) -> int:
         """Store new events and return their number. The first poll only sets the checkpoint."""
-        place = self.places.find(self.name)
-        if place is None:
+        checkpoint = self.checkpoints.find(self.name)
+        if checkpoint is None:
             newest_s = self.events.newest_s()
-            self.places.save(self.name, {"seen_s": newest_s})
+            self.checkpoints.save(self.name, {"seen_s": newest_s})
         else:
-            newest_s = int(place["seen_s"])
+            newest_s = int(checkpoint["seen_s"])
         found = self.events.since(newest_s - _LOOK_BACK_S)
         new = [event for event in reversed(found) if event.id not in self._known]
         stored = self.inbox.receive_events(new)
         self._known = {event.id: event.created_s for event in found}
         latest_s = max(self._known.values(), default=newest_s)
         if latest_s > newest_s:
-            self.places.save(self.name, {"seen_s": latest_s})
+            self.checkpoints.save(self.name, {"seen_s": latest_s})
         return stored
 
 

@@ -28,7 +28,7 @@ class PaymentPoller:
 
     inbox: ReconciliationInbox
     payments: PaymentSource
-    places: Checkpoints
+    checkpoints: Checkpoints
 
     @property
     def name(self) -> str:
@@ -38,11 +38,11 @@ class PaymentPoller:
     def poll(self) -> int:
         """Record hints and return their number. The first poll only sets the checkpoint."""
         marks = self.payments.marks()
-        place = self.places.find(self.name)
-        known: dict[str, Any] = marks if place is None else place["marks"]
+        checkpoint = self.checkpoints.find(self.name)
+        known: dict[str, Any] = marks if checkpoint is None else checkpoint["marks"]
         news = [payment for payment, mark in marks.items() if known.get(payment) != mark]
         for payment in news:
             self.inbox.receive_payment(payment, difference="changed")
-        if place is None or news:
-            self.places.save(self.name, {"marks": marks})
+        if checkpoint is None or news:
+            self.checkpoints.save(self.name, {"marks": marks})
         return len(news)

@@ -72,11 +72,11 @@ def _poller(settings: Settings, inbox: ReconciliationInbox, checkpoints: Checkpo
         payments = MollieHistory(
             key, api_base=settings.mollie_api_base, mode=mode, await_rate_limit=await_rate_limit
         )
-        return PaymentPoller(inbox=inbox, payments=payments, places=checkpoints)
+        return PaymentPoller(inbox=inbox, payments=payments, checkpoints=checkpoints)
     events = StripeEventList(
         key, api_base=settings.stripe_api_base, mode=mode, await_rate_limit=await_rate_limit
     )
-    return EventPoller(inbox=inbox, events=events, places=checkpoints)
+    return EventPoller(inbox=inbox, events=events, checkpoints=checkpoints)
 
 
 def connection_in_use(billing: Billing, app_id: UUID, name: str) -> Connection:

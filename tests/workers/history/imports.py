@@ -22,7 +22,7 @@ from workers.providers.stripe.history import StripeHistory
 class Imports:
     """Make imports that share checkpoints and threads."""
 
-    places: Checkpoints
+    checkpoints: Checkpoints
     pool: ThreadPoolExecutor
 
     def mollie(self, mollie: MollieBench, **changes: Any) -> MollieImport:
@@ -31,7 +31,7 @@ class Imports:
             account=_account(mollie, "mollie"),
             history=MollieHistory(mollie.account.key, api_base=mollie.account.url, mode="test"),
             billing=mollie.billing,
-            places=self.places,
+            checkpoints=self.checkpoints,
             pool=self.pool,
             now=mollie.clock,
             report=lambda *_: None,
@@ -44,7 +44,7 @@ class Imports:
             account=_account(bench, "stripe"),
             history=StripeHistory(bench.account.key, api_base=bench.account.url, mode="test"),
             billing=bench.billing,
-            places=self.places,
+            checkpoints=self.checkpoints,
             pool=self.pool,
             now=bench.clock,
             report=lambda *_: None,
@@ -55,11 +55,11 @@ class Imports:
 @contextmanager
 def open_imports(dsn: str) -> Iterator[Imports]:
     """Open checkpoints and threads, and close them on exit."""
-    places = Checkpoints(dsn)
-    places.open()
+    checkpoints = Checkpoints(dsn)
+    checkpoints.open()
     with ThreadPoolExecutor(4) as pool:
-        yield Imports(places=places, pool=pool)
-    places.close()
+        yield Imports(checkpoints=checkpoints, pool=pool)
+    checkpoints.close()
 
 
 def _account(bench: Bench | MollieBench, provider: Literal["stripe", "mollie"]) -> ProviderAccount:

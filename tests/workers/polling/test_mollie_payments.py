@@ -20,8 +20,8 @@ from workers.webhooks.mollie_jobs import apply_payment_hint
 
 @pytest.fixture
 def poller(mollie: MollieBench) -> Iterator[PaymentPoller]:
-    places = Checkpoints(mollie.log.dsn)
-    places.open()
+    checkpoints = Checkpoints(mollie.log.dsn)
+    checkpoints.open()
     yield PaymentPoller(
         inbox=ReconciliationInbox(
             connection=mollie.billing.get(
@@ -33,9 +33,9 @@ def poller(mollie: MollieBench) -> Iterator[PaymentPoller]:
             now=mollie.clock,
         ),
         payments=MollieHistory(mollie.account.key, api_base=mollie.account.url, mode="test"),
-        places=places,
+        checkpoints=checkpoints,
     )
-    places.close()
+    checkpoints.close()
 
 
 def see_to(mollie: MollieBench) -> list[str]:

@@ -25,7 +25,7 @@ from workers.settings import Settings
 
 
 @pytest.fixture
-def places(bench: Bench) -> Iterator[Checkpoints]:
+def checkpoints(bench: Bench) -> Iterator[Checkpoints]:
     kept = Checkpoints(bench.log.dsn)
     kept.open()
     yield kept
@@ -63,7 +63,7 @@ def test_a_connection_in_live_mode_is_not_polled(bench: Bench) -> None:
         )
 
 
-def start(bench: Bench, connection: Connection, places: Checkpoints) -> EventPoller:
+def start(bench: Bench, connection: Connection, checkpoints: Checkpoints) -> EventPoller:
     """A poller as a new process makes it."""
     return EventPoller(
         inbox=ReconciliationInbox(
@@ -74,7 +74,7 @@ def start(bench: Bench, connection: Connection, places: Checkpoints) -> EventPol
             now=bench.clock,
         ),
         events=StripeEventList(bench.account.key, api_base=bench.account.url, mode="test"),
-        places=places,
+        checkpoints=checkpoints,
     )
 
 
@@ -89,9 +89,9 @@ def waiting_invoice(bench: Bench) -> UUID:
 
 
 def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
-    bench: Bench, connection: Connection, places: Checkpoints
+    bench: Bench, connection: Connection, checkpoints: Checkpoints
 ) -> None:
-    poller = start(bench, connection, places)
+    poller = start(bench, connection, checkpoints)
     poller.poll()
     invoice_id = waiting_invoice(bench)
     bench.account.admin.confirm(bench.invoice(invoice_id).view.provider_object_id or "")
@@ -103,9 +103,9 @@ def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
 
 
 def test_a_stored_event_is_not_stored_again(
-    bench: Bench, connection: Connection, places: Checkpoints
+    bench: Bench, connection: Connection, checkpoints: Checkpoints
 ) -> None:
-    poller = start(bench, connection, places)
+    poller = start(bench, connection, checkpoints)
     poller.poll()
     bench.charge(bench.request(bench.add_tenant()))
     by_webhook = bench.provider_events()[0]
@@ -113,7 +113,7 @@ def test_a_stored_event_is_not_stored_again(
     assert poller.poll() > 0
     before = received(bench)
     assert poller.poll() == 0
-    assert start(bench, connection, places).poll() == 0
+    assert start(bench, connection, checkpoints).poll() == 0
     assert received(bench) == before
     named = [entry.originator_id for entry in before]
     assert len(named) == len(set(named))
@@ -121,30 +121,30 @@ def test_a_stored_event_is_not_stored_again(
 
 
 def test_events_between_two_polls_are_found(
-    bench: Bench, connection: Connection, places: Checkpoints
+    bench: Bench, connection: Connection, checkpoints: Checkpoints
 ) -> None:
-    start(bench, connection, places).poll()
+    start(bench, connection, checkpoints).poll()
     bench.account.admin.set_clock(advance_s=7200)
     bench.charge(bench.request(bench.add_tenant()))
     bench.account.admin.set_clock(advance_s=7200)
-    assert start(bench, connection, places).poll() > 0
+    assert start(bench, connection, checkpoints).poll() > 0
 
 
 def test_events_before_the_first_poll_are_ignored(
-    bench: Bench, connection: Connection, places: Checkpoints
+    bench: Bench, connection: Connection, checkpoints: Checkpoints
 ) -> None:
     bench.charge(bench.request(bench.add_tenant()))
     bench.account.admin.set_clock(advance_s=7200)
     bench.account.add_customer(None)
-    assert start(bench, connection, places).poll() == 0
-    assert places.find(f"events:{bench.connection_id}") is not None
-    assert places.find(f"events:{uuid4()}") is None
+    assert start(bench, connection, checkpoints).poll() == 0
+    assert checkpoints.find(f"events:{bench.connection_id}") is not None
+    assert checkpoints.find(f"events:{uuid4()}") is None
 
 
 def test_secrets_are_cut_and_the_claim_is_kept(
-    bench: Bench, connection: Connection, places: Checkpoints
+    bench: Bench, connection: Connection, checkpoints: Checkpoints
 ) -> None:
-    poller = start(bench, connection, places)
+    poller = start(bench, connection, checkpoints)
     poller.poll()
     invoice_id = waiting_invoice(bench)
     poller.poll()
