@@ -73,6 +73,11 @@ _CONFIRMED: Final[LiteralString] = """
     WHERE subject = %s AND part <> 'capture'
 """
 _CLOSE: Final[LiteralString] = "DELETE FROM work.open_items WHERE subject = %s AND part = %s"
+_CLOSE_ALL: Final[LiteralString] = """
+    DELETE FROM work.open_items AS item
+    USING unnest(%s::uuid[], %s::text[]) AS closed (subject, part)
+    WHERE item.subject = closed.subject AND item.part = closed.part
+"""
 _ITEMS: Final[LiteralString] = (
     "SELECT subject, part, connection, reported_at, checks FROM work.open_items "
 )
@@ -108,7 +113,9 @@ async def apply_item_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[It
     opened = [_opened(one) for one in last.values() if isinstance(one, ItemOpened)]
     confirmed = [_confirmed(one) for one in last.values() if isinstance(one, ItemConfirmed)]
     closed = [(one.subject, one.part) for one in last.values() if isinstance(one, ItemClosed)]
-    for query, rows in ((_CLOSE, closed), (_OPEN, opened), (_CONFIRMED, confirmed)):
+    if closed:
+        await cursor.execute(_CLOSE_ALL, [list(column) for column in zip(*closed, strict=True)])
+    for query, rows in ((_OPEN, opened), (_CONFIRMED, confirmed)):
         if rows:
             await cursor.executemany(query, rows)
 

@@ -2,6 +2,19 @@
 
 from typing import Final, LiteralString
 
+# Rows that are due already wait for a thread, whose release notifies the dispatcher.
+# Each half by its index: rows may wait for months, and are many then.
+NEXT_DUE: Final[LiteralString] = """
+    SELECT extract(epoch FROM least(
+        (SELECT due_at FROM work.jobs
+         WHERE sent_at IS NULL AND gave_up_at IS NULL AND due_at > now()
+         ORDER BY due_at LIMIT 1),
+        (SELECT min(greatest(due_at, sent_at + %(resend)s)) FROM work.jobs
+         WHERE sent_at IS NOT NULL AND gave_up_at IS NULL
+           AND greatest(due_at, sent_at + %(resend)s) > now())
+    ) - now())::float8
+"""
+
 # Rows are sent only for threads that work.claim would give them (work.admits has the rule), so that
 # a row waits in the table and not in Redis. `busy`: threads that run a job, and rows on their way
 # to one. A row sent longer ago than `in_transit` was lost, or waits behind a worker that is gone.
@@ -9,8 +22,10 @@ from typing import Final, LiteralString
 # claimed for too long. Each further sending of a row waits twice as long, up to `resend`: it makes
 # the message before it void, which a busy worker may be about to read.
 # Round robin: each app's oldest row first, then each app's second, and so on. SKIP LOCKED lets
-# several dispatchers work beside each other.
-TAKE_DUE: Final[LiteralString] = """
+# several dispatchers work beside each other. The seconds until the next row is due come along with
+# the rows taken, and alone where there are none.
+TAKE_DUE: Final[LiteralString] = (
+    """
     WITH busy AS (
         SELECT lane, app, connection FROM work.live_running
         UNION ALL
@@ -80,21 +95,13 @@ TAKE_DUE: Final[LiteralString] = """
         ORDER BY placed.turn, placed.due_at, jobs.id
         LIMIT %(limit)s
         FOR UPDATE OF jobs SKIP LOCKED
+    ), taken AS (
+        UPDATE work.jobs SET sent_at = clock_timestamp(), sends = sends + 1
+        FROM chosen WHERE jobs.id = chosen.id
+        RETURNING jobs.id, key, app, queue, actor, args, sends, tries, connection
     )
-    UPDATE work.jobs SET sent_at = clock_timestamp(), sends = sends + 1
-    FROM chosen WHERE jobs.id = chosen.id
-    RETURNING jobs.id, key, app, queue, actor, args, sends, tries, connection
+    SELECT next.due_s, taken.* FROM ("""  # noqa: S608 - constants
+    + NEXT_DUE
+    + """) AS next (due_s) LEFT JOIN taken ON true
 """
-
-# Rows that are due already wait for a thread, whose release notifies the dispatcher.
-# Each half by its index: rows may wait for months, and are many then.
-NEXT_DUE: Final[LiteralString] = """
-    SELECT extract(epoch FROM least(
-        (SELECT due_at FROM work.jobs
-         WHERE sent_at IS NULL AND gave_up_at IS NULL AND due_at > now()
-         ORDER BY due_at LIMIT 1),
-        (SELECT min(greatest(due_at, sent_at + %(resend)s)) FROM work.jobs
-         WHERE sent_at IS NOT NULL AND gave_up_at IS NULL
-           AND greatest(due_at, sent_at + %(resend)s) > now())
-    ) - now())::float8
-"""
+)

@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from eventlog.database.connect import connect
-from projections.work.scheduling import NEXT_DUE, TAKE_DUE
+from projections.work.scheduling import TAKE_DUE
 from projections.work.sessions import SessionPool, WorkUnavailable
 
 CHANNEL: Final = "billhook_work"
@@ -88,13 +88,25 @@ class Job:
     is_outage: bool = False
 
 
+_JOB_COLUMNS: Final = "id key app queue actor args sends tries connection".split()
+_CLOSE: Final = "DELETE FROM work.jobs WHERE key = ANY(%s)"
+# The keys that are opened differ from those that are closed.
 _OPEN: Final = """
-    INSERT INTO work.jobs (key, app, queue, actor, args, connection, due_at)
-    VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + make_interval(secs => %s))
-    ON CONFLICT (key) DO UPDATE
-        SET due_at = excluded.due_at, args = excluded.args, sent_at = NULL, tries = 0,
-            last_error = NULL, gave_up_at = NULL,
-            connection = coalesce(excluded.connection, jobs.connection)
+    WITH closed AS (
+        DELETE FROM work.jobs WHERE key = ANY(%s)
+    ), opened AS (
+        INSERT INTO work.jobs (key, app, queue, actor, args, connection, due_at)
+        SELECT key, app, queue, actor, args, connection,
+            clock_timestamp() + make_interval(secs => delay_s)
+        FROM unnest(
+            %s::text[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::float8[]
+        ) AS job (key, app, queue, actor, args, connection, delay_s)
+        ON CONFLICT (key) DO UPDATE
+            SET due_at = excluded.due_at, args = excluded.args, sent_at = NULL, tries = 0,
+                last_error = NULL, gave_up_at = NULL,
+                connection = coalesce(excluded.connection, jobs.connection)
+    )
+    SELECT pg_notify('billhook_work', '')
 """
 _GIVE_UP: Final = """
     UPDATE work.jobs SET gave_up_at = clock_timestamp(), sent_at = NULL, last_error = %s
@@ -118,17 +130,18 @@ async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[JobChan
     ordered = [change for of_key in wanted.values() for change in of_key]
     closed = [change.key for change in ordered if isinstance(change, CloseJob)]
     opened = [change for change in ordered if isinstance(change, OpenJob)]
-    if closed:
-        await cursor.execute("DELETE FROM work.jobs WHERE key = ANY(%s)", [closed])
     if opened:
-        await cursor.executemany(_OPEN, [_row(job) for job in opened])
+        columns = [list(column) for column in zip(*map(_row, opened), strict=True)]
+        await cursor.execute(_OPEN, [closed, *columns])
+    elif closed:
+        await cursor.execute(_CLOSE, [closed])
     for change in ordered:
         match change:
             case GiveUpJob():
                 await cursor.execute(_GIVE_UP, [change.reason, change.key])
             case ResendJob():
                 await cursor.execute(_RESEND, [change.key])
-    if opened or any(isinstance(change, ResendJob) for change in ordered):
+    if any(isinstance(change, ResendJob) for change in ordered):
         await cursor.execute(f"NOTIFY {CHANNEL}")
 
 
@@ -163,9 +176,14 @@ class WorkTable:
         self._sessions.close()
 
     def take_due(self, *, limit: int) -> list[Job]:
+        """Mark due rows as sent and return them, as `take_due_and_next` does."""
+        return self.take_due_and_next(limit=limit)[0]
+
+    def take_due_and_next(self, *, limit: int) -> tuple[list[Job], float | None]:
         """Mark due rows as sent and return them: fairly by app, and no more than threads are free.
 
-        Without a registered worker, one row at a time is sent.
+        Without a registered worker, one row at a time is sent. Also return the seconds until the
+        next row becomes due; None without one.
         """
         parameters = {
             "limit": limit,
@@ -173,9 +191,13 @@ class WorkTable:
             "in_transit": min(_IN_TRANSIT, self._resend_after),
         }
         with self._sessions.session() as connection:
-            cursor = connection.cursor(row_factory=class_row(Job))
-            cursor.execute(TAKE_DUE, parameters)
-            return cursor.fetchall()
+            rows = connection.execute(TAKE_DUE, parameters).fetchall()
+        jobs = [
+            Job(**dict(zip(_JOB_COLUMNS, row[1:], strict=True)))
+            for row in rows
+            if row[1] is not None
+        ]
+        return jobs, rows[0][0]
 
     def unsend(self, job_ids: Iterable[int]) -> None:
         """Clear the sent mark of jobs that could not be sent, so that they are due at once."""
@@ -230,12 +252,6 @@ class WorkTable:
                 [older_than, limit],
             )
             return cursor.fetchall()
-
-    def next_due_s(self) -> float | None:
-        """Return the seconds until the next row becomes due; None without one."""
-        with self._sessions.session() as connection:
-            row = connection.execute(NEXT_DUE, {"resend": self._resend_after}).fetchone()
-        return None if row is None else row[0]
 
 
 class WorkNotifier:

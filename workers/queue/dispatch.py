@@ -33,17 +33,19 @@ class Dispatcher:
         """Send until `stop` is set; failures are logged and retried."""
         while not stop.is_set():
             try:
-                # Before sending: a row that becomes due in between is then not overlooked.
-                nap_s = self._nap_s()
-                if self.send_due() < _BATCH:
-                    self._notifier.wait(nap_s)
+                sent, next_due_s = self.send_due()
+                if sent < _BATCH:
+                    self._notifier.wait(_nap_s(next_due_s))
             except (RedisError, WorkUnavailable) as error:
                 _log.warning("dispatch.unavailable", error=type(error).__name__)
                 stop.wait(_AFTER_TROUBLE_S)
 
-    def send_due(self) -> int:
-        """Send one batch and return its size; without Redis, unmark the rows not sent."""
-        jobs = self._work.take_due(limit=_BATCH)
+    def send_due(self) -> tuple[int, float | None]:
+        """Send one batch; return its size, and the seconds until the next row becomes due.
+
+        Without Redis, unmark the rows not sent.
+        """
+        jobs, next_due_s = self._work.take_due_and_next(limit=_BATCH)
         sent: set[int] = set()
         try:
             for job in jobs:
@@ -52,13 +54,13 @@ class Dispatcher:
         except RedisError:
             self._take_back(jobs, sent)
             raise
-        return len(jobs)
+        return len(jobs), next_due_s
 
     def _take_back(self, jobs: list[Job], sent: set[int]) -> None:
         self._work.unsend(job.id for job in jobs if job.id not in sent)
 
-    def _nap_s(self) -> float:
-        due_s = self._work.next_due_s()
-        if due_s is None:
-            return _LONGEST_NAP_S
-        return min(max(due_s, _SHORTEST_NAP_S), _LONGEST_NAP_S)
+
+def _nap_s(due_s: float | None) -> float:
+    if due_s is None:
+        return _LONGEST_NAP_S
+    return min(max(due_s, _SHORTEST_NAP_S), _LONGEST_NAP_S)
