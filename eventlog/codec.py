@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
@@ -155,8 +155,8 @@ def _marked(value: object) -> object:
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if isinstance(value, UUID) and kind is UUID:
-        return {_TYPE: UUIDAsHex.name, _DATA: value.hex}
+    if kind is UUID:
+        return {_TYPE: UUIDAsHex.name, _DATA: cast("UUID", value).hex}
     if isinstance(value, datetime) and kind is datetime and value.tzinfo is UTC:
         return {_TYPE: DatetimeAsISO.name, _DATA: value.isoformat()}
     if isinstance(value, list) and kind is list:

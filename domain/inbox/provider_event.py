@@ -108,15 +108,20 @@ class ProviderEvent(AggregateRoot):
     def received_event(
         cls, command: ReceiveProviderEvent, *, occurred_at: datetime
     ) -> ProviderEventReceived:
-        """Return the event that `receive` records, without the aggregate, which takes longer."""
+        """Return the event that `receive` records, without the aggregate, which takes longer.
+
+        Its fields are set as on a replay: the constructor of a frozen class sets each by a call.
+        """
         facts = dict(vars(command))
-        return ProviderEventReceived(
+        event = object.__new__(ProviderEventReceived)
+        event.__dict__.update(
             originator_id=facts.pop("event_id"),
             originator_version=cls.INITIAL_VERSION,
             originator_topic=cls.TOPIC,
             timestamp=occurred_at,
             **facts,
         )
+        return event
 
     def record_applied(
         self, effects: list[dict[str, str]], *, occurred_at: datetime, actor: str

@@ -1,6 +1,7 @@
 """Parse and check the parts of a request."""
 
 import re
+from functools import lru_cache
 from typing import Any, Final, cast, get_args
 from uuid import UUID
 
@@ -70,9 +71,12 @@ async def read_json(request: Request, settings: Settings, *, default: object = N
 def path_uuid(request: Request, name: str) -> UUID:
     """Parse an id of the path. Raises NotFound if it is not an id."""
     try:
-        return UUID(request.path_params[name])
+        return _parsed_uuid(request.path_params[name])
     except ValueError:
         raise NotFound from None
+
+
+_parsed_uuid = lru_cache(maxsize=1024)(UUID)
 
 
 def path_provider(request: Request) -> Provider:

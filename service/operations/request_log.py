@@ -31,6 +31,7 @@ class RequestLog:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._logs_routine = _log.is_enabled_for(logging.DEBUG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,7 +55,7 @@ class RequestLog:
             if not exchange.status:
                 await error_response(problem_of(error), scope)(scope, receive, exchange.send)
         finally:
-            exchange.finish(self._metrics)
+            exchange.finish(self._metrics, logs_routine=self._logs_routine)
 
 
 class _Exchange:
@@ -80,7 +81,7 @@ class _Exchange:
             message["headers"] = [*message["headers"], (_REQUEST_ID, self.request_id.encode())]
         await self._send(message)
 
-    def finish(self, metrics: Metrics) -> None:
+    def finish(self, metrics: Metrics, *, logs_routine: bool) -> None:
         """Count and log the request, by route: paths contain secret ids of webhooks.
 
         Frequent successful requests are logged at debug level only.
@@ -90,8 +91,8 @@ class _Exchange:
         path = getattr(route, "path", "unknown")
         metrics.record_answer(method, path, self.status, seconds=seconds)
         is_routine = _is_routine(path, self.status, seconds=seconds)
-        if is_routine and not _log.is_enabled_for(logging.DEBUG):
-            return  # most deliveries
+        if is_routine and not logs_routine:
+            return
         log = _log.debug if is_routine else _log.info
         log(
             "request",

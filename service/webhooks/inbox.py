@@ -1,5 +1,6 @@
 """Verify, parse and store deliveries, each event once."""
 
+from datetime import datetime
 from typing import cast
 
 from domain.apps.connection import secret_context
@@ -27,11 +28,12 @@ async def store_stripe_event(
 
     Raises WebhookRejected, DeliveriesOverRate and DeliveriesOverBytes. Counts stored deliveries.
     """
+    received_at = context.now()
     event = await context.large_bodies.read(
-        raw, lambda: _proved(context, connection, raw, header=header)
+        raw, lambda: _proved(context, connection, raw, header=header, received_at=received_at)
     )
     context.budgets.admit(connection, size_bytes=len(raw))
-    return await _stored(context, connection, event)
+    return await _stored(context, connection, event, received_at=received_at)
 
 
 async def store_mollie_event(
@@ -42,7 +44,7 @@ async def store_mollie_event(
         raw, lambda: _proved_at_mollie(context, connection, raw, header=header)
     )
     context.budgets.admit(connection, size_bytes=len(raw))
-    return await _stored(context, connection, event)
+    return await _stored(context, connection, event, received_at=context.now())
 
 
 def _proved_at_mollie(
@@ -64,7 +66,12 @@ def _proved_at_mollie(
 
 
 def _proved(
-    context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
+    context: WebhooksContext,
+    connection: ConnectionRow,
+    raw: bytes,
+    *,
+    header: str,
+    received_at: datetime,
 ) -> StripeEvent:
     if not header:
         raise WebhookRejected("unsigned")
@@ -73,7 +80,7 @@ def _proved(
         raw,
         header=header,
         secrets=[context.open_secret(s, scope) for s in connection.sealed_webhook_secrets],
-        now_s=context.now().timestamp(),
+        now_s=received_at.timestamp(),
         tolerance_s=context.settings.signature_tolerance_s,
     )
     if verdict is not Verdict.VALID:
@@ -89,7 +96,11 @@ def _proved(
 
 
 async def _stored(
-    context: WebhooksContext, connection: ConnectionRow, event: StripeEvent | MollieEvent
+    context: WebhooksContext,
+    connection: ConnectionRow,
+    event: StripeEvent | MollieEvent,
+    *,
+    received_at: datetime,
 ) -> int | None:
     """Store an event and count it; return None for a known event."""
     body = Body.of(event.body, None)
@@ -109,7 +120,7 @@ async def _stored(
         body=body.sha256.hex(),
         actor=f"webhook:{event.id}",
     )
-    received = ProviderEvent.received_event(command, occurred_at=context.now())
+    received = ProviderEvent.received_event(command, occurred_at=received_at)
     try:
         (position,) = await context.recording.store.append([received], [body])
     except Conflict:

@@ -1,7 +1,6 @@
 """Parse a Stripe event (Stripe docs: the Event object)."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,8 +34,7 @@ class _Event(BaseModel):
     data: _Data
 
 
-@dataclass(frozen=True, kw_only=True)
-class StripeEvent:
+class StripeEvent(NamedTuple):
     """A parsed event, and its body without secrets. `invoice_id` comes from the metadata."""
 
     id: str

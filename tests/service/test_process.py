@@ -113,9 +113,13 @@ def require_ports_of_their_own(
     process: Process, shop: Shop, *, metrics: str, dashboard: str, requests: int
 ) -> None:
     """Require that metrics count the requests, and that each port has its own paths alone."""
-    text = plain_http.get(f"{metrics}/metrics").text
-    assert counted(text, method="POST", status=200) == requests, "those of all processes"
-    assert "billhook_system_state_known 1.0" in text
+    url = f"{metrics}/metrics"
+
+    def counts_all_processes() -> bool:  # each writes its counts a moment later
+        return counted(plain_http.get(url).text, method="POST", status=200) == requests
+
+    wait_until(counts_all_processes)
+    assert "billhook_system_state_known 1.0" in plain_http.get(url).text
     assert plain_http.get(f"{process.url}/healthz").status_code == 200
     assert plain_http.get(f"{dashboard}/dashboard/sign-in").status_code == 200
     elsewhere = [f"{process.url}/metrics", f"{metrics}{shop.invoices_url}", dashboard]
