@@ -17,8 +17,8 @@ from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
 from projections.engine.errors import RebuildError
 from projections.engine.fill import MOST_PROCESSES
-from projections.engine.rebuild import rebuild
-from projections.engine.runner import Projections
+from projections.generations.rebuild import rebuild
+from projections.generations.runner import Projections
 from projections.registry import PROJECTIONS
 from projections.settings import Settings
 

@@ -8,7 +8,7 @@ import gc
 from eventlog.follow.feed import running_feed
 from eventlog.follow.follower import FollowerGroup, follower_sessions
 from eventlog.log import Log
-from projections.engine.runner import Projections
+from projections.generations.runner import Projections
 from workers.queue.relay import run_relay
 from workers.runtime import utc_now
 from workers.schedule import run_schedule

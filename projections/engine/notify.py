@@ -7,10 +7,9 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from eventlog.database.connect import connect_async
-from eventlog.follow.leader import retry_lost_connections
+from eventlog.follow.leader import Connection, retry_lost_connections
 from eventlog.follow.listen import Listener
 from eventlog.process.supervise import supervise
-from projections.engine.runner import Connection
 
 _POLL_S: Final = 1.0
 # While nobody waits, positions are read this often and not at each commit.

@@ -14,7 +14,7 @@ from domain.events import INVOICE_TOPICS
 from eventlog.codec import Codec, EventMapper, EventTranscoder
 from eventlog.database.connect import connect
 from eventlog.log import Log
-from projections.engine.rebuild import rebuild
+from projections.generations.rebuild import rebuild
 from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
 from tests.benchmarks.summary_statistics import Figures, medians, ratio, rounded

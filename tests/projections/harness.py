@@ -21,8 +21,8 @@ from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.log import Log
 from projections.engine.pool import ReadPool, open_pool
-from projections.engine.runner import Projections
 from projections.engine.view_codec import from_json
+from projections.generations.runner import Projections
 from projections.invoices.queries import InvoiceQueries
 from projections.invoices.timeline import is_hidden
 from tests.projections.random_events import AT

@@ -16,7 +16,7 @@ import projections
 from eventlog.database.migrate import migrate
 from eventlog.errors import MigrationError
 from eventlog.partitions.layout import add_partition_ahead
-from projections.engine.rebuild import rebuild
+from projections.generations.rebuild import rebuild
 from projections.runtime_role import grant_runtime_role
 from tests.projections.harness import paid_invoices, projecting, requested
 from tests.support.wait_until import until

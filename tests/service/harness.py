@@ -28,7 +28,7 @@ from domain.tenants.commands import SetTenant
 from domain.tenants.customer_claim import claims_for
 from domain.tenants.tenant import Tenant
 from eventlog.security.vault import Vault
-from projections.engine.runner import Projections
+from projections.generations.runner import Projections
 from service.app import create_app
 from service.context import Context
 from service.settings import Settings

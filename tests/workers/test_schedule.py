@@ -12,7 +12,7 @@ import pytest
 from domain.tenants.commands import SetTenant
 from eventlog.bodies import Body
 from projections.engine.pool import open_pool
-from projections.engine.runner import Projections
+from projections.generations.runner import Projections
 from projections.invoices.queries import InvoiceQueries
 from projections.work.retention import expire_bodies
 from projections.work.table import WorkTable

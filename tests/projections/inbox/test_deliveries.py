@@ -9,7 +9,7 @@ from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.database.connect import connect
 from projections.engine.errors import BadCursor
-from projections.engine.rebuild import rebuild
+from projections.generations.rebuild import rebuild
 from projections.inbox.queries import DeliveryFilter, DeliveryQueries, DeliveryRow
 from projections.inbox.rejected import KEPT, RejectedDeliveries, RejectedDelivery
 from tests.projections.harness import APP, Reading, append, projecting, reading

@@ -9,7 +9,7 @@ from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from eventlog.codec import Codec
-from projections.engine.rebuild import rebuild
+from projections.generations.rebuild import rebuild
 from projections.invoices.queries import InvoiceFilter
 from tests.projections.harness import APP, Reading, issue, projecting, requested
 from tests.projections.random_events import AT

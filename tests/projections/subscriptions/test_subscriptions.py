@@ -19,8 +19,8 @@ from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
 from projections.engine.errors import BadCursor, VersionGap
-from projections.engine.rebuild import rebuild
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
+from projections.generations.rebuild import rebuild
 from projections.reports.recurring_revenue import SumKey
 from projections.subscriptions import projector as subscriptions_projector
 from projections.subscriptions.queries import SubscriptionFilter, SubscriptionQueries

@@ -11,7 +11,7 @@ from eventlog.gaps import Range
 from eventlog.partitions.attach import attach
 from eventlog.partitions.detach import detach
 from eventlog.partitions.layout import set_partition_size
-from projections.engine.rebuild import rebuild
+from projections.generations.rebuild import rebuild
 from projections.operations.partition_use import streams_in_use, uses_of
 from tests.eventlog.stored_events import stored
 from tests.service.harness import Service, Shop, errors, stripe_event

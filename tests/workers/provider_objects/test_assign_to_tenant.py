@@ -18,7 +18,7 @@ from domain.subscriptions.subscription import Subscription
 from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from eventlog.codec import Codec
-from projections.engine.runner import Projections
+from projections.generations.runner import Projections
 from projections.tenants.unassigned import UnassignedQueries
 from projections.work.table import OpenJob
 from tests.support.sandbox import wait_for

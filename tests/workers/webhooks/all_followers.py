@@ -10,7 +10,7 @@ from datetime import datetime
 from eventlog.database.connect import connect_async
 from eventlog.follow.positions import follower_states
 from eventlog.log import Log
-from projections.engine.runner import Projections
+from projections.generations.runner import Projections
 from tests.support.wait_until import until_async
 from workers.queue.relay import relay_follower
 from workers.webhooks.apply import apply_follower

@@ -15,9 +15,9 @@ from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
 from projections.access.queries import AccessQueries
 from projections.engine.errors import GenerationsDiffer, RebuildRunning, UnknownProjection
-from projections.engine.rebuild import Rebuilt, rebuild
+from projections.generations.rebuild import Rebuilt, rebuild
 from projections.invoices.queries import InvoiceFilter
-from tests.projections.engine.test_runner import start
+from tests.projections.generations.test_runner import start
 from tests.projections.harness import (
     APP,
     Reading,

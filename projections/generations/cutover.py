@@ -10,14 +10,14 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from eventlog.database.connect import connect_async
 from projections.engine.errors import GenerationsDiffer, RebuildError
-from projections.engine.runner import (
+from projections.engine.tables import Table
+from projections.generations.runner import (
     Connection,
     Generation,
     RunningFollower,
     filled_generations,
     follower_of,
 )
-from projections.engine.tables import Table
 from projections.registry import Projection
 
 Report = Callable[[str, float], None]

@@ -16,9 +16,9 @@ from psycopg.rows import TupleRow
 from eventlog.database.connect import connect
 from eventlog.gaps import refuse_detached
 from projections.engine import fill
-from projections.engine.cutover import Cutover, Report
 from projections.engine.errors import RebuildRunning
 from projections.engine.tables import Table
+from projections.generations.cutover import Cutover, Report
 from projections.registry import Projection, find
 
 Connection = psycopg.Connection[TupleRow]

@@ -15,7 +15,7 @@ from eventlog.follow.follower import Follower
 from eventlog.follow.handler import Cursor
 from eventlog.reading import RecordedEvent
 from projections.engine import health
-from projections.engine.runner import RunningFollower
+from projections.generations.runner import RunningFollower
 from projections.invoices import projector as invoices_projector
 from projections.registry import PROJECTIONS
 from tests.projections.harness import (
