@@ -22,6 +22,7 @@ Uses = Callable[[Connection, Range], Sequence[str]]
 InUse = Callable[[Connection], Iterable[UUID]]
 """Returns streams whose events are needed, however old they are."""
 
+_ROUNDS: Final = 3
 _FOLLOWERS: Final = (
     "SELECT name, position FROM eventlog.followers WHERE position < %s ORDER BY name LIMIT 3"
 )
@@ -37,6 +38,11 @@ _THAT_GO_ON: Final = (
 _KEEP_WHOLE: Final = SQL(
     "INSERT INTO {} SELECT event.* FROM {} AS event"
     " JOIN kept_streams ON id = event.originator_id ON CONFLICT DO NOTHING"
+)
+# The same of few streams, by the partition's index, whatever the planner knows of their number.
+_KEEP_FEW_WHOLE: Final = SQL(
+    "INSERT INTO {} SELECT event.* FROM kept_streams CROSS JOIN LATERAL"
+    " (SELECT * FROM {} WHERE originator_id = id OFFSET 0) AS event ON CONFLICT DO NOTHING"
 )
 _KEEP_NEWEST: Final = SQL(
     "INSERT INTO {} SELECT DISTINCT ON (originator_id) * FROM {}"
@@ -132,17 +138,18 @@ def _detach(
     connection.execute("CREATE TEMPORARY TABLE kept_streams (id uuid PRIMARY KEY)")
     _keep_in_use(connection, in_use)
     connection.execute(_OF_OTHER_TOPICS.format(table), [list(topics)])
-    seen = _keep_whole(connection, partition, after=partition.last)
+    seen = _keep_whole(connection, partition, _KEEP_WHOLE, after=partition.last)
     connection.execute(_KEEP_NEWEST.format(kept, table))
     sha256 = digest(connection, table)
     add_range_check(connection, kept, partition)
-    # Of what came meanwhile, so that little is left to do under the lock.
-    seen = _keep_whole(connection, partition, after=seen)
+    # Of what came meanwhile, each time less, so that little is left to do under the lock.
+    for _ in range(_ROUNDS):
+        seen = _keep_whole(connection, partition, _KEEP_FEW_WHOLE, after=seen)
 
     def last_checks() -> None:
         connection.execute("LOCK TABLE eventlog.followers IN SHARE MODE")
         _refuse_if_needed(connection, partition, uses)
-        _keep_whole(connection, partition, after=seen)
+        _keep_whole(connection, partition, _KEEP_FEW_WHOLE, after=seen)
 
     def record() -> None:
         values = {"first": partition.first, "last": partition.last, "sha256": sha256}
@@ -157,13 +164,13 @@ def _keep_in_use(connection: Connection, in_use: InUse) -> None:
         connection.execute("INSERT INTO kept_streams SELECT DISTINCT unnest(%s::uuid[])", [streams])
 
 
-def _keep_whole(connection: Connection, partition: Range, *, after: int) -> int:
+def _keep_whole(connection: Connection, partition: Range, query: SQL, *, after: int) -> int:
     """Keep the streams listed and those with events after a position; return the head."""
     head = _head(connection)
     connection.execute(_THAT_GO_ON, [after])
     table, kept = table_of(partition.first), kept_table_of(partition.first)
-    connection.execute(_KEEP_WHOLE.format(kept, table))
-    connection.execute("DELETE FROM kept_streams")
+    connection.execute(query.format(kept, table))
+    connection.execute("TRUNCATE kept_streams")
     return head
 
 
