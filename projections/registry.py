@@ -32,6 +32,8 @@ class Projection:
     deferred: tuple[str, ...] = ()
     """Topics that no reader waits for: they are folded together with the events after them."""
     defer_s: float = 0.05
+    batch: int = 500
+    """Most events that are folded in one transaction."""
     is_busy: bool = False
     """Its follower has a session of its own; the others of a process take turns on one."""
 
@@ -77,6 +79,7 @@ _ALL: Final = (
         bulk_load.fill,
         deferred=invoices_projector.DEFERRED,
         defer_s=0.2,
+        batch=invoices_projector.BATCH,
         is_busy=True,
     ),
     Projection(

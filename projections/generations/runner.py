@@ -66,6 +66,7 @@ def follower_of(
         generation.follower,
         projection.handler(generation.schema),
         topics=projection.topics,
+        batch=projection.batch,
         group=group,
         deferred=projection.deferred,
         defer_s=projection.defer_s,

@@ -3,7 +3,8 @@
 The timeline has what happened to the app's invoices, subscriptions and tenants.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -96,6 +97,9 @@ INVOICES: Final = Table(
     ),
 )
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
+_SUBSCRIPTION_TOPICS: Final = frozenset(SUBSCRIPTION_TOPICS)
+BATCH: Final = 2_000
+_SLICE_EVENTS: Final = 250
 TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, SUMS, TOTALS, SHARES)
 
 
@@ -104,49 +108,94 @@ def handler(schema: str) -> Handle:
     codec = Codec()
 
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
-        """Load the concerned rows, fold in memory, write all tables by one statement."""
-        events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
+        """Load the concerned rows, fold in memory, write all tables by one statement.
+
+        A large batch is written in slices: the database writes one while the next is folded.
+        """
         accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
-        apps = await _apps_of(cursor, _subscriptions_that_go_on(events), schema=schema)
-        timeline: list[Row] = []
-        for position, event in events:
-            match event:
-                case InvoiceEvent():
-                    invoice = accumulated.setdefault(event.originator_id, InvoiceAccumulator())
-                    invoice.take(event, position=position)
-                    timeline.extend(entry_of(event, app_id=invoice.app_id, position=position))
-                case SubscriptionEvent():
-                    if isinstance(event, SubscriptionStarted):
-                        apps[event.originator_id] = event.app_id
-                    app_id = apps[event.originator_id]
-                    timeline.extend(entry_of(event, app_id=app_id, position=position))
-                case ProviderEventApplied():
-                    timeline.extend(entries_of(event, position=position))
-                case TenantEvent():
-                    timeline.extend(tenant_entry_of(event, position=position))
-                case _:
-                    raise AssertionError(
-                        f"{type(event).__name__} is not an event of this projection"
-                    )
-        await execute_together(cursor, _writes(accumulated.values(), timeline, schema=schema))
+        apps = await _apps_of(cursor, _subscriptions_that_go_on(batch), schema=schema)
+        deltas = SumDeltas()
+        *slices, last = _slices(batch)
+        async with cursor.connection.pipeline() if slices else nullcontext():
+            for events in (*slices, last):
+                folding = _Folding(accumulated, apps)
+                for recorded in events:
+                    folding.take(codec.decode(recorded), position=recorded.position)
+                folding.add_to(deltas)
+                writes = folding.writes(schema=schema)
+                if events is last:
+                    writes += additions(deltas, schema=schema)
+                await execute_together(cursor, writes)
 
     return handle
 
 
-def _writes(
-    invoices: Collection[InvoiceAccumulator], timeline: Sequence[Row], *, schema: str
-) -> list[Statement]:
-    """Return the statements that write invoices, and what their events add elsewhere."""
-    deltas = SumDeltas()
-    for invoice in invoices:
-        deltas.take(invoice)
-    rows, terms = rows_of(invoices), search_term_rows(invoices)
-    return [
-        *([upserting(INVOICES, rows, schema=schema)] if rows else []),
-        *([inserting(TIMELINE, timeline, schema=schema)] if timeline else []),
-        *([inserting_new(SEARCH_TERMS, terms, schema=schema)] if terms else []),
-        *additions(deltas, schema=schema),
-    ]
+def _slices(batch: Sequence[RecordedEvent]) -> list[Sequence[RecordedEvent]]:
+    """Divide a batch into parts of whole streams, so that each row is written once."""
+    if len(batch) <= _SLICE_EVENTS:
+        return [batch]
+    streams: dict[UUID | str, list[RecordedEvent]] = {}
+    for recorded in batch:
+        streams.setdefault(recorded.originator_id, []).append(recorded)
+    slices: list[Sequence[RecordedEvent]] = []
+    events: list[RecordedEvent] = []
+    for stream in streams.values():
+        events += stream
+        if len(events) >= _SLICE_EVENTS:
+            slices.append(events)
+            events = []
+    return [*slices, events] if events else slices
+
+
+class _Folding:
+    """Folds events into the rows that they change."""
+
+    def __init__(self, known: Mapping[UUID, InvoiceAccumulator], apps: dict[UUID, UUID]) -> None:
+        """Go on from known invoices, and from the apps of known subscriptions."""
+        self._known = known
+        self._apps = apps
+        self._timeline: list[Row] = []
+        self._invoices: dict[UUID, InvoiceAccumulator] = {}
+
+    def take(self, event: object, *, position: int) -> None:
+        """Apply one event."""
+        match event:
+            case InvoiceEvent():
+                invoice = self._invoice(event.originator_id)
+                invoice.take(event, position=position)
+                self._timeline += entry_of(event, app_id=invoice.app_id, position=position)
+            case SubscriptionEvent():
+                if isinstance(event, SubscriptionStarted):
+                    self._apps[event.originator_id] = event.app_id
+                app_id = self._apps[event.originator_id]
+                self._timeline += entry_of(event, app_id=app_id, position=position)
+            case ProviderEventApplied():
+                self._timeline += entries_of(event, position=position)
+            case TenantEvent():
+                self._timeline += tenant_entry_of(event, position=position)
+            case _:
+                raise AssertionError(f"{type(event).__name__} is not an event of this projection")
+
+    def _invoice(self, invoice_id: UUID) -> InvoiceAccumulator:
+        invoice = self._invoices.get(invoice_id)
+        if invoice is None:
+            invoice = self._known.get(invoice_id) or InvoiceAccumulator()
+            self._invoices[invoice_id] = invoice
+        return invoice
+
+    def add_to(self, deltas: SumDeltas) -> None:
+        """Add what the events changed in counts and sums."""
+        for invoice in self._invoices.values():
+            deltas.take(invoice)
+
+    def writes(self, *, schema: str) -> list[Statement]:
+        """Return the statements that write invoices, and add what happened to them."""
+        rows, terms = rows_of(self._invoices.values()), search_term_rows(self._invoices.values())
+        return [
+            *([upserting(INVOICES, rows, schema=schema)] if rows else []),
+            *([inserting(TIMELINE, self._timeline, schema=schema)] if self._timeline else []),
+            *([inserting_new(SEARCH_TERMS, terms, schema=schema)] if terms else []),
+        ]
 
 
 def additions(deltas: SumDeltas, *, schema: str) -> list[Statement]:
@@ -204,13 +253,13 @@ def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
     return [stream for stream, version in first_seen.items() if version > 1]
 
 
-def _subscriptions_that_go_on(events: Iterable[tuple[int, object]]) -> set[UUID]:
-    """Name the subscriptions in a batch; of those that begin in it the first event says all."""
-    return {
-        event.originator_id
-        for _, event in events
-        if isinstance(event, SubscriptionEvent) and not isinstance(event, SubscriptionStarted)
-    }
+def _subscriptions_that_go_on(batch: Sequence[RecordedEvent]) -> set[UUID]:
+    """Name the subscriptions that began before this batch."""
+    found: dict[UUID | str, bool] = {}
+    for recorded in batch:
+        if recorded.topic in _SUBSCRIPTION_TOPICS:
+            found.setdefault(recorded.originator_id, recorded.topic != SubscriptionStarted.TOPIC)
+    return {UUID(str(stream)) for stream, goes_on in found.items() if goes_on}
 
 
 async def _apps_of(cursor: Cursor, subjects: Collection[UUID], *, schema: str) -> dict[UUID, UUID]:
