@@ -6,7 +6,7 @@ from datetime import UTC, date
 from typing import Final, NamedTuple, Self, TypeVar
 from uuid import UUID
 
-from domain.invoices.events import InvoiceEvent
+from domain.invoices.events import InvoiceEvent, ProviderStateConfirmed, StepStarted
 from domain.invoices.fold import fold
 from domain.invoices.view import InvoiceView
 from projections.engine.errors import VersionGap
@@ -20,6 +20,8 @@ from projections.reports.time_units import Unit, units_of
 
 _Key = TypeVar("_Key")
 
+# Every invoice has several of them. They change nothing that terms, facets and sums are made of.
+_CONFIRMING: Final = (ProviderStateConfirmed, StepStarted)
 SEARCH_TERMS: Final = Table(
     "invoice_search_terms",
     key=("invoice_id", "term"),
@@ -76,6 +78,8 @@ class InvoiceAccumulator:
         self.view = view = fold(self.view, event)
         self.version = event.originator_version
         self.position = position
+        if isinstance(event, _CONFIRMING):
+            return
         self._take_terms(view)
         facet = facet_of(view)
         if facet != self.facet:

@@ -99,12 +99,11 @@ INVOICES: Final = Table(
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
 _SUBSCRIPTION_TOPICS: Final = frozenset(SUBSCRIPTION_TOPICS)
 BATCH: Final = 2_000
-_SLICE_EVENTS: Final = 250
 TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, SUMS, TOTALS, SHARES)
 
 
-def handler(schema: str) -> Handle:
-    """Return what folds batches into one generation's tables."""
+def handler(schema: str, *, slice_events: int = 250) -> Handle:
+    """Return what folds batches into one generation's tables, larger ones in slices."""
     codec = Codec()
 
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
@@ -115,7 +114,7 @@ def handler(schema: str) -> Handle:
         accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
         apps = await _apps_of(cursor, _subscriptions_that_go_on(batch), schema=schema)
         deltas = SumDeltas()
-        *slices, last = _slices(batch)
+        *slices, last = _slices(batch, size=slice_events)
         async with cursor.connection.pipeline() if slices else nullcontext():
             for events in (*slices, last):
                 folding = _Folding(accumulated, apps)
@@ -130,9 +129,9 @@ def handler(schema: str) -> Handle:
     return handle
 
 
-def _slices(batch: Sequence[RecordedEvent]) -> list[Sequence[RecordedEvent]]:
-    """Divide a batch into parts of whole streams, so that each row is written once."""
-    if len(batch) <= _SLICE_EVENTS:
+def _slices(batch: Sequence[RecordedEvent], *, size: int) -> list[Sequence[RecordedEvent]]:
+    """Divide a batch into slices of whole streams, so that each row is written once."""
+    if len(batch) <= size:
         return [batch]
     streams: dict[UUID | str, list[RecordedEvent]] = {}
     for recorded in batch:
@@ -141,7 +140,7 @@ def _slices(batch: Sequence[RecordedEvent]) -> list[Sequence[RecordedEvent]]:
     events: list[RecordedEvent] = []
     for stream in streams.values():
         events += stream
-        if len(events) >= _SLICE_EVENTS:
+        if len(events) >= size:
             slices.append(events)
             events = []
     return [*slices, events] if events else slices

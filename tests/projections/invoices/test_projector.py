@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg.errors import UniqueViolation
 from psycopg.sql import SQL, Identifier
 
 from domain.inbox.provider_event import ProviderEventApplied
@@ -46,7 +47,8 @@ def test_rows_equal_the_fold_of_each_stream_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     wipe(database)
-    asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
+    sliced = partial(HANDLER, slice_events=boundaries.choice([1, 2, 250]))
+    asyncio.run(project(database, split(log, boundaries), handler=sliced))
     events = [Codec().decode(recorded) for recorded in log]
     assert rows(database) == folds(events)
     assert_columns_follow_the_view(database)
@@ -181,6 +183,26 @@ def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> 
     with pytest.raises(VersionGap) as caught:
         asyncio.run(project(database, [([late], False)], handler=HANDLER))
     assert (caught.value.stream, caught.value.version, caught.value.offered) == (invoice.id, 0, 2)
+
+
+def test_a_slice_that_cannot_be_written_fails_the_whole_batch(database: str) -> None:
+    codec = Codec()
+    batch = [
+        RecordedEvent(id=position, **vars(codec.encode(event)))
+        for position, event in enumerate(
+            [event for _ in range(3) for event in requested().collect_events()], start=1
+        )
+    ]
+    with connect(database, application_name="test") as connection:
+        connection.execute(
+            "INSERT INTO read_invoices_g1.timeline"
+            " VALUES (%s, 2, NULL, 'x', 'x', now(), 'x', '{}')",
+            [batch[1].originator_id],
+        )
+    handler = partial(HANDLER, slice_events=1)
+    with pytest.raises(UniqueViolation):
+        asyncio.run(project(database, [(batch, False)], handler=handler))
+    assert rows(database) == {}
 
 
 def test_an_invoice_is_followed_from_request_to_confirmation(database: str) -> None:
