@@ -101,7 +101,8 @@ def test_rows_and_sums_equal_the_fold_for_any_batches_and_crashes(
             " app_id::text, tenant_id::text, provider, mode, connection, status, user_id, customer,"
             " provider_subscription_id, created_at) IS DISTINCT FROM (view->>'id',"
             " view->>'app_id', view->>'tenant_id', view->>'provider', view->>'mode',"
-            " view->>'connection', view->>'status', view->>'user_id', view->>'customer',"
+            " view->>'connection', coalesce(view->>'status', 'incomplete'), view->>'user_id',"
+            " view->>'customer',"
             " view->>'provider_subscription_id', (view->>'created_at')::timestamptz)"
         ).fetchall()
     assert differing == []
