@@ -61,6 +61,7 @@ def main() -> int:
         audit_calls_per_s=arguments.audit_calls_per_s,
         audit_objects=arguments.audit_objects,
         sync_engine=arguments.sync_engine,
+        namespaces=arguments.namespaces,
     )
     if arguments.rows:
         effort = replace(effort, rows=arguments.rows, invoices=arguments.rows)
@@ -101,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--audit-objects", type=int, default=100_000, help=objects)
     engine = "folder with the npm packages @supabase/stripe-sync-engine and stripe, a peer of acks"
     parser.add_argument("--sync-engine", metavar="FOLDER", help=engine)
+    spread = "scale: also two machines, each a network namespace (root on Linux, iproute2)"
+    parser.add_argument("--namespaces", action="store_true", help=spread)
     parser.add_argument("--rows", type=int, help="invoices of lists, rebuild and dashboard")
     return parser
 

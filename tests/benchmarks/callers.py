@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Self
 
@@ -8,11 +9,14 @@ from tests.benchmarks.load import Plan, Result
 
 
 class Callers:
-    """The process that sends."""
+    """The process that sends; `program` comes before its own command line."""
+
+    def __init__(self, *, program: Sequence[str] = ()) -> None:
+        self._program = program
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.load"],
+            [*self._program, sys.executable, "-m", "tests.benchmarks.load"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import cast
 
@@ -19,15 +19,16 @@ import uvloop
 
 from tests.benchmarks.messages import Kind, Shop, writer
 
-_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 _ANSWER_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Plan of a load: messages, target and duration."""
+    """Plan of a load: messages, target and duration. Callers take the hosts by turns."""
 
     port: int
+    hosts: Sequence[str] = (HOST,)
     kind: Kind
     shop: Shop
     callers: int
@@ -121,10 +122,11 @@ async def carry_out(plan: Plan) -> Result:
     tally = _Tally(plan.expected)
     write = writer(plan.kind, plan.shop)
     loop = asyncio.get_running_loop()
-    callers = [
-        (await loop.create_connection(lambda: _Caller(write, tally), _HOST, plan.port))[1]
-        for _ in range(plan.callers)
-    ]
+    callers = []
+    for number in range(plan.callers):
+        host = plan.hosts[number % len(plan.hosts)]
+        made = await loop.create_connection(lambda: _Caller(write, tally), host, plan.port)
+        callers.append(made[1])
     cpu_s, started_s = time.process_time(), time.perf_counter()
     tally.window_from_s = started_s + plan.warm_up_s
     tally.until_s = tally.window_from_s + plan.seconds

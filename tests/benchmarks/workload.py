@@ -24,6 +24,8 @@ class Effort:
     rows: int
     crashes: int
     processes: int = 1
+    # Scale also over two machines, each a network namespace.
+    namespaces: bool = False
     # Of the audited connection; reconciliation has a fifth of it.
     audit_calls_per_s: int = 100
     audit_objects: int = 100_000
