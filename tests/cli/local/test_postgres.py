@@ -24,8 +24,28 @@ signal.pause()
 """
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module")
+def cluster(folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A cluster that tests share, each from a stopped server on."""
+    cluster = EmbeddedPostgres(folder, options=FAST_AND_LOSABLE)
+    yield cluster
+    cluster.remove()
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+def server(cluster: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A server without a cluster yet, for tests that need its first start or damage it."""
     server = EmbeddedPostgres(tmp_path, options=FAST_AND_LOSABLE)
     yield server
     server.remove()
@@ -82,18 +102,18 @@ def killed_owner(folder: Path) -> int:
     return pid
 
 
-def test_it_ends_with_an_owner_that_is_killed(tmp_path: Path, server: EmbeddedPostgres) -> None:
-    pid = killed_owner(tmp_path)
+def test_it_ends_with_an_owner_that_is_killed(folder: Path, server: EmbeddedPostgres) -> None:
+    pid = killed_owner(folder)
     assert wait_until(lambda: not psutil.pid_exists(pid), timeout_s=60)
     server.start()
     assert query(server, "SELECT 1") == [(1,)]
 
 
 def test_the_next_owner_need_not_wait_for_the_end_of_the_last(
-    tmp_path: Path,
+    folder: Path,
     server: EmbeddedPostgres,
 ) -> None:
-    killed_owner(tmp_path)
+    killed_owner(folder)
     server.start()
     assert query(server, "SELECT 1") == [(1,)]
 
@@ -105,12 +125,12 @@ def answers(server: EmbeddedPostgres) -> bool:
         return False
 
 
-def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, server: EmbeddedPostgres) -> None:
+def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, fresh: EmbeddedPostgres) -> None:
     """Simulate what a machine without death signals leaves running."""
-    server.start()
-    ours = psutil.Process(server.pid)
+    fresh.start()
+    ours = psutil.Process(fresh.pid)
     command, uid, gid = ours.cmdline(), ours.uids().real, ours.gids().real
-    server.stop()
+    fresh.stop()
     as_another = os.getuid() != uid
     log = tmp_path / "logs" / "postgres.log"
     with (
@@ -124,10 +144,10 @@ def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, server: Embedd
             extra_groups=[] if as_another else None,
         ) as left,
     ):
-        assert wait_until(lambda: answers(server), timeout_s=60)
-        server.start()
+        assert wait_until(lambda: answers(fresh), timeout_s=60)
+        fresh.start()
         assert left.wait(timeout=60) == 0
-    assert query(server, "SELECT 1") == [(1,)]
+    assert query(fresh, "SELECT 1") == [(1,)]
     assert "not properly shut down" not in log.read_text()
 
 
@@ -142,28 +162,28 @@ def test_a_pid_file_of_another_program_does_not_prevent_a_start(server: Embedded
     assert query(server, "SELECT 1") == [(1,)]
 
 
-def test_an_interrupted_initdb_is_done_again(server: EmbeddedPostgres) -> None:
-    server.start()
-    cluster = Path(str(query(server, "SHOW data_directory")[0][0]))
-    server.stop()
+def test_an_interrupted_initdb_is_done_again(fresh: EmbeddedPostgres) -> None:
+    fresh.start()
+    cluster = Path(str(query(fresh, "SHOW data_directory")[0][0]))
+    fresh.stop()
     cluster.rename(cluster.with_name("cluster.partial"))
-    server.start()
-    assert query(server, "SELECT 1") == [(1,)]
+    fresh.start()
+    assert query(fresh, "SELECT 1") == [(1,)]
 
 
-def test_a_cluster_of_another_major_version_is_left_alone(server: EmbeddedPostgres) -> None:
-    server.start()
-    cluster = Path(str(query(server, "SHOW data_directory")[0][0]))
-    server.stop()
+def test_a_cluster_of_another_major_version_is_left_alone(fresh: EmbeddedPostgres) -> None:
+    fresh.start()
+    cluster = Path(str(query(fresh, "SHOW data_directory")[0][0]))
+    fresh.stop()
     (cluster / "PG_VERSION").write_text("15\n")
     with pytest.raises(EmbeddedError, match="written by PostgreSQL 15"):
-        server.start()
+        fresh.start()
 
 
-def test_two_owners_of_one_folder_are_refused(tmp_path: Path, server: EmbeddedPostgres) -> None:
+def test_two_owners_of_one_folder_are_refused(folder: Path, server: EmbeddedPostgres) -> None:
     server.start()
     with pytest.raises(EmbeddedError, match=rf"in use by another process \(pid {os.getpid()}\)"):
-        EmbeddedPostgres(tmp_path).start()
+        EmbeddedPostgres(folder).start()
 
 
 def test_a_long_path_gets_a_short_private_socket(tmp_path: Path) -> None:
