@@ -8,11 +8,10 @@ import typer
 
 from cli.common import AsJson, database_url, fail, table
 from domain.events import ENDING_TOPICS
-from eventlog.database.connect import connect
 from eventlog.errors import LogUnavailable, PartitionError
 from eventlog.partitions.attach import attach
 from eventlog.partitions.detach import detach
-from eventlog.partitions.listing import Partition, partitions
+from eventlog.partitions.listing import Partition, read_partitions
 from projections.operations.partition_use import streams_in_use, uses_of
 
 First = Annotated[
@@ -23,8 +22,10 @@ _HASH_SHOWN: Final = 12
 
 def list_partitions(*, as_json: AsJson = False) -> None:
     """List the partitions of the log, with the hashes of their first and last event."""
-    with connect(database_url(), application_name="billhook log") as connection:
-        known = partitions(connection)
+    try:
+        known = read_partitions(database_url())
+    except LogUnavailable as error:
+        fail(f"{error}; try: billhook doctor")
     if as_json:
         typer.echo(json.dumps([_json(one) for one in known]))
     else:

@@ -7,6 +7,9 @@ from typing import Final
 import psycopg
 from psycopg.rows import TupleRow, class_row
 
+from eventlog.database.connect import connect
+from eventlog.errors import LogUnavailable
+
 Connection = psycopg.Connection[TupleRow]
 
 
@@ -71,6 +74,15 @@ SELECT first_position, last_position, 'detached', last_position - first_position
 FROM eventlog.detached_partitions
 ORDER BY first
 """
+
+
+def read_partitions(dsn: str) -> list[Partition]:
+    """Return the partitions in the order of their positions. Raises LogUnavailable."""
+    try:
+        with connect(dsn, application_name="billhook partitions") as connection:
+            return partitions(connection)
+    except psycopg.OperationalError as error:
+        raise LogUnavailable("no connection") from error
 
 
 def partitions(connection: Connection) -> list[Partition]:
