@@ -164,13 +164,18 @@ class Log:
         """Return bodies by hash; erased ones are missing. Raises BodyDamaged."""
         return await self._read(lambda connection: reading.read_bodies(connection, sha256s))
 
-    async def packed_bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
-        """Return bodies as stored, by their hash; those that were erased are missing."""
-        return await self._read(lambda connection: reading.read_packed_bodies(connection, sha256s))
+    async def packed_bodies_async(
+        self, sha256s: Sequence[bytes], *, most_bytes: int
+    ) -> dict[bytes, bytes | None]:
+        """Return bodies as stored, by their hash; those that were erased are missing.
 
-    async def body_sizes_async(self, sha256s: Collection[bytes]) -> dict[bytes, int]:
-        """Return the sizes of bodies as stored, by their hash; erased ones are missing."""
-        return await self._read(lambda connection: reading.read_body_sizes(connection, sha256s))
+        Those that follow on more than `most_bytes` are None; the first one is always there.
+        """
+        return await self._read(
+            lambda connection: reading.read_packed_bodies(
+                connection, sha256s, most_bytes=most_bytes
+            )
+        )
 
     async def body_async(self, sha256: bytes) -> bytes | None:
         """Return one body, None when it was erased. Raises BodyDamaged."""

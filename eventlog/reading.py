@@ -40,6 +40,16 @@ LEFT JOIN (
 ) AS event ON true
 ORDER BY event.position
 """
+_PACKED_BODIES = """
+SELECT sha256, CASE WHEN sum(size) OVER (ORDER BY nr) - size <= %s THEN bytes END
+FROM (
+    SELECT given.nr, given.sha256, body.bytes, octet_length(body.bytes) AS size
+    FROM unnest(%s::bytea[]) WITH ORDINALITY AS given (sha256, nr)
+    CROSS JOIN LATERAL (
+        SELECT bytes FROM eventlog.bodies WHERE bodies.sha256 = given.sha256 LIMIT 1
+    ) AS body
+) AS found
+"""
 
 
 @dataclass(frozen=True)
@@ -236,26 +246,15 @@ async def read_bodies(connection: Connection, sha256s: Collection[bytes]) -> dic
 
 
 async def read_packed_bodies(
-    connection: Connection, sha256s: Collection[bytes]
-) -> dict[bytes, bytes]:
-    """Return the bytes as stored, by hash, of the bodies that exist; `unpack` reads them."""
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(
-        "SELECT DISTINCT ON (sha256) sha256, bytes FROM eventlog.bodies WHERE sha256 = ANY(%s)",
-        [list(sha256s)],
-    )
-    return {sha256: packed async for sha256, packed in cursor}
+    connection: Connection, sha256s: Sequence[bytes], *, most_bytes: int
+) -> dict[bytes, bytes | None]:
+    """Return bodies as stored, by hash; `unpack` reads them. Those that were erased are missing.
 
-
-async def read_body_sizes(connection: Connection, sha256s: Collection[bytes]) -> dict[bytes, int]:
-    """Return the number of bytes as stored, by hash, of the bodies that exist."""
+    Bodies that follow on more than `most_bytes` are None: they are to be read next.
+    """
     cursor = connection.cursor(binary=True)
-    await cursor.execute(
-        "SELECT DISTINCT ON (sha256) sha256, octet_length(bytes)"
-        " FROM eventlog.bodies WHERE sha256 = ANY(%s)",
-        [list(sha256s)],
-    )
-    return {sha256: size async for sha256, size in cursor}
+    await cursor.execute(_PACKED_BODIES, [most_bytes, list(sha256s)])
+    return dict(await cursor.fetchall())
 
 
 async def delete_bodies(connection: Connection, tenant: UUID) -> int:

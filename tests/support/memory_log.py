@@ -86,13 +86,16 @@ class MemoryLog:
         """Return bodies by their hash."""
         return {sha256: self._bodies[sha256] for sha256 in sha256s if sha256 in self._bodies}
 
-    async def body_sizes_async(self, sha256s: Collection[bytes]) -> dict[bytes, int]:
-        """Return the sizes of bodies as stored."""
-        return {hash_: len(packed) for hash_, packed in self._packed(sha256s)}
-
-    async def packed_bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
-        """Return bodies as stored."""
-        return dict(self._packed(sha256s))
+    async def packed_bodies_async(
+        self, sha256s: Sequence[bytes], *, most_bytes: int
+    ) -> dict[bytes, bytes | None]:
+        """Return bodies as stored; None those that follow on more than `most_bytes`."""
+        found: dict[bytes, bytes | None] = {}
+        size = 0
+        for sha256, packed in self._packed(sha256s):
+            found[sha256] = packed if size <= most_bytes else None
+            size += len(packed)
+        return found
 
     def _packed(self, sha256s: Collection[bytes]) -> list[tuple[bytes, bytes]]:
         known = [hash_ for hash_ in sha256s if hash_ in self._bodies]

@@ -37,18 +37,14 @@ async def parsed_in_parts(
 async def _packed_payloads(
     log: Log, entries: Sequence[ProviderEventReceived], *, part_bytes: int
 ) -> AsyncIterator[tuple[ProviderEventReceived, bytes | None]]:
-    sizes = await log.body_sizes_async({_hash(entry) for entry in entries})
     start = 0
     while start < len(entries):
-        end, size = start, 0
-        while end < len(entries) and (end == start or size <= part_bytes):
-            size += sizes.get(_hash(entries[end]), 0)
-            end += 1
-        chosen = entries[start:end]
-        packed = await log.packed_bodies_async({_hash(entry) for entry in chosen})
-        for entry in chosen:
-            yield entry, packed.get(_hash(entry))
-        start = end
+        hashes = list(dict.fromkeys(map(_hash, entries[start:])))
+        packed = await log.packed_bodies_async(hashes, most_bytes=part_bytes)
+        unread = {sha256 for sha256, found in packed.items() if found is None}
+        while start < len(entries) and _hash(entries[start]) not in unread:
+            yield entries[start], packed.get(_hash(entries[start]))
+            start += 1
 
 
 def _parse(entry: ProviderEventReceived, packed: bytes | None) -> tuple[ParsedEvent, int]:
