@@ -25,14 +25,10 @@ _INT8 = struct.Struct("!q")
 def _array(items: Sequence[bytes | None], *, item_oid: int) -> bytes:
     if not items:
         return _HEADER.pack(0, 0, item_oid)
-    parts = [_HEADER.pack(1, 1 if None in items else 0, item_oid), _DIMENSION.pack(len(items), 1)]
-    for item in items:
-        if item is None:
-            parts.append(_NULL)
-        else:
-            parts.append(_LENGTH.pack(len(item)))
-            parts.append(item)
-    return b"".join(parts)
+    head = _HEADER.pack(1, 1 if None in items else 0, item_oid) + _DIMENSION.pack(len(items), 1)
+    pack = _LENGTH.pack
+    parts = [_NULL if item is None else pack(len(item)) + item for item in items]
+    return head + b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class AppendSession:
         self, connection: psycopg.AsyncConnection[TupleRow], *, answer_timeout_s: float
     ) -> None:
         self._connection = connection
+        self._cursor = connection.cursor(binary=True)
         self._answer_timeout_s = answer_timeout_s
 
     @classmethod
@@ -141,9 +142,8 @@ class AppendSession:
     async def _query(self, query: str, arguments: Sequence[object]) -> list[TupleRow]:
         watchdog = asyncio.get_running_loop().call_later(self._answer_timeout_s, self._break)
         try:
-            async with self._connection.cursor(binary=True) as cursor:
-                await cursor.execute(query, arguments, prepare=True)
-                return await cursor.fetchall()
+            await self._cursor.execute(query, arguments, prepare=True)
+            return await self._cursor.fetchall()
         finally:
             watchdog.cancel()
 
