@@ -23,7 +23,7 @@ from domain.core.errors import DomainError
 from domain.gateway.errors import GatewayError
 from eventlog import persistence
 from eventlog.codec import Codec
-from eventlog.errors import LogUnavailable, VaultError
+from eventlog.errors import EventsDetached, LogUnavailable, VaultError
 from eventlog.log import Log
 from eventlog.security.vault import Vault
 from workers.errors import OperatorError
@@ -116,7 +116,7 @@ def operating() -> Iterator[Operator]:
     env = {"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name}
     try:
         yield Operator(log=log, billing=Billing(env=env), codec=Codec())
-    except (OperatorError, DomainError, GatewayError, VaultError) as error:
+    except (OperatorError, DomainError, GatewayError, VaultError, EventsDetached) as error:
         fail(str(error))
     except LogUnavailable as error:
         fail(f"{error}; try: billhook doctor")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -16,6 +17,15 @@ from projections.operations.partition_use import streams_in_use, uses_of
 
 First = Annotated[
     int, typer.Argument(metavar="FROM", min=1, help="First position, as `log partitions` lists it.")
+]
+Days = Annotated[
+    int,
+    typer.Option(
+        "--days",
+        envvar="BILLHOOK_RECONCILE_AUDIT_DAYS",
+        min=0,
+        help="Days of events that stay attached, for audits.",
+    ),
 ]
 _HASH_SHOWN: Final = 12
 
@@ -32,11 +42,12 @@ def list_partitions(*, as_json: AsJson = False) -> None:
         table([_texts(one) for one in known])
 
 
-def detach_partition(first: First) -> None:
+def detach_partition(first: First, *, days: Days = 90) -> None:
     """Detach a full partition, so that its table can be moved; run as the tables' owner."""
+    uses = partial(uses_of, days=days)
     try:
         detached = detach(
-            database_url(), first, topics=ENDING_TOPICS, uses=uses_of, in_use=streams_in_use
+            database_url(), first, topics=ENDING_TOPICS, uses=uses, in_use=streams_in_use
         )
     except (PartitionError, LogUnavailable) as error:
         fail(str(error))

@@ -17,6 +17,10 @@ _JOBS: Final = (
     "SELECT key FROM work.jobs WHERE opened_at <="
     " (SELECT recorded_at FROM eventlog.events WHERE position = %s) ORDER BY opened_at LIMIT 3"
 )
+_IS_YOUNG: Final = (
+    "SELECT FROM eventlog.events WHERE recorded_at > clock_timestamp() - make_interval(days => %s)"
+    " AND position = %s"
+)
 _IN_USE: Final = (
     "SELECT invoice_id FROM read.invoices WHERE status <> ALL(%s)"
     " UNION ALL SELECT id FROM read.deliveries WHERE state <> 'applied'"
@@ -25,13 +29,18 @@ _IN_USE: Final = (
 _ENDED: Final = (status.PAID, status.VOID, status.CANCELED, status.EXPIRED, status.REJECTED)
 
 
-def uses_of(connection: Connection, partition: Range) -> Sequence[str]:
-    """Return the rebuilds that run, and jobs that have been open since the range's last event."""
+def uses_of(connection: Connection, partition: Range, *, days: int) -> Sequence[str]:
+    """Return the rebuilds that run, and jobs that have been open since the range's last event.
+
+    `days`: how far back audits read; an event that is younger is in use, too.
+    """
     rebuilt = connection.execute(_REBUILDS).fetchall()
     jobs = connection.execute(_JOBS, [partition.last]).fetchall()
-    return [f"{name} is being rebuilt" for (name,) in rebuilt] + [
-        f"job {key} is not finished" for (key,) in jobs
-    ]
+    reasons = [f"{name} is being rebuilt" for (name,) in rebuilt]
+    reasons += [f"job {key} is not finished" for (key,) in jobs]
+    if connection.execute(_IS_YOUNG, [days, partition.last]).fetchone() is not None:
+        reasons.append(f"audits read the last {days} days")
+    return reasons
 
 
 def streams_in_use(connection: Connection) -> Iterable[UUID]:

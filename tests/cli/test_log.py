@@ -87,7 +87,9 @@ def test_a_partition_is_listed_detached_and_attached(database: str) -> None:
     with log_of(database) as log:
         log.append([stored() for _ in range(5)])
 
-    detached = run("detach", "1")
+    refused = run("detach", "1")
+    assert (refused.exit_code, "audits read the last 90 days" in refused.output) == (1, True)
+    detached = run("detach", "1", "--days", "0")
 
     assert detached.output == "detached events 1 to 3: the table eventlog.events_from_1\n"
     (first, second) = json.loads(run("partitions", "--json").output)
@@ -99,7 +101,7 @@ def test_a_partition_is_listed_detached_and_attached(database: str) -> None:
         0,
         True,
     )
-    for arguments in (["attach", "4"], ["detach", "1"], ["detach", "4"]):
+    for arguments in (["attach", "4"], ["detach", "1", "--days", "0"], ["detach", "4"]):
         assert run(*arguments).exit_code == 1
     assert run("attach", "1").output == "attached events 1 to 3\n"
     assert json.loads(run("partitions", "--json").output)[0]["state"] == "attached"

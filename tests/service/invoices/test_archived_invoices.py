@@ -1,6 +1,7 @@
 """Invoices whose history is in a detached partition of the log."""
 
 import asyncio
+from functools import partial
 
 import psycopg
 import pytest
@@ -29,7 +30,13 @@ def archive(service: Service) -> None:
 
     def is_detached() -> bool:
         try:
-            detach(service.database, 1, topics=ENDING_TOPICS, uses=uses_of, in_use=streams_in_use)
+            detach(
+                service.database,
+                1,
+                topics=ENDING_TOPICS,
+                uses=partial(uses_of, days=0),
+                in_use=streams_in_use,
+            )
         except PartitionError as error:
             if "follower" in str(error):
                 return False
@@ -83,7 +90,8 @@ def test_jobs_and_rebuilds_need_the_partition(database: str) -> None:
             "SELECT eventlog.append('{1}', ARRAY[gen_random_uuid()], '{1}', '{x}', '{x}',"
             " '{}', '{}', '{}', '{}')"
         )
-        assert uses_of(connection, Range(1, 1)) == []
+        assert uses_of(connection, Range(1, 1), days=0) == []
+        assert uses_of(connection, Range(1, 1), days=9) == ["audits read the last 9 days"]
         connection.execute(
             "INSERT INTO work.jobs (key, app, queue, actor, args, opened_at) VALUES ('a:1',"
             " gen_random_uuid(), 'fast', 'charge_invoice', '{}', now() - interval '1 h')"
@@ -91,7 +99,7 @@ def test_jobs_and_rebuilds_need_the_partition(database: str) -> None:
         connection.execute(
             "UPDATE read.generations SET state = 'building' WHERE projection = 'access'"
         )
-        assert uses_of(connection, Range(1, 1)) == [
+        assert uses_of(connection, Range(1, 1), days=0) == [
             "access is being rebuilt",
             "job a:1 is not finished",
         ]
