@@ -2,7 +2,8 @@
 
 import base64
 import hmac
-from collections.abc import Sequence
+from binascii import b2a_base64
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
@@ -13,6 +14,8 @@ from eventlog.security.vault import derived_keys
 
 _ID_BYTES = 16
 _MAC_BYTES = 16
+_LENGTH: Final = 43  # of base64 without padding
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Signer:
@@ -45,6 +48,17 @@ class Signer:
             raise VaultError("not signed by us for this purpose")
         return UUID(bytes=named)
 
+    def writer(self, *, purpose: str) -> Callable[[bytes], bytes]:
+        """Return a function that signs the bytes of an id as `sign` does, for very many ids."""
+        key = self._keys_for(purpose)[0]
+
+        def sign(named: bytes) -> bytes:
+            return b2a_base64(named + _mac(key, named), newline=False)[:_LENGTH].translate(
+                _URL_SAFE
+            )
+
+        return sign
+
 
 def _mac(key: bytes, named: bytes) -> bytes:
     return hmac.digest(key, named, sha256)[:_MAC_BYTES]
@@ -73,6 +87,12 @@ class SignedLinks:
         """Write a link; the same invoice always has the same one."""
         token = self._signer.sign(invoice_id, purpose=purpose)
         return f"{self._public_url}/{_PATHS[purpose]}/{token}"
+
+    def writer(self, *, purpose: str) -> Callable[[bytes], bytes]:
+        """Return a function that writes the link of an id's bytes as `url` does."""
+        prefix = f"{self._public_url}/{_PATHS[purpose]}/".encode()
+        sign = self._signer.writer(purpose=purpose)
+        return lambda invoice_id: prefix + sign(invoice_id)
 
     def read(self, token: str, *, purpose: str) -> UUID:
         """Return the id of a token's invoice. Raises VaultError."""

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import psycopg
-from psycopg.rows import AsyncRowFactory, DictRow, TupleRow, dict_row, tuple_row
+from psycopg.abc import PQGen
+from psycopg.generators import copy_from
+from psycopg.pq.abc import PGconn
+from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 from psycopg_pool import PoolClosed, PoolTimeout
 
@@ -24,6 +27,7 @@ _LOST: Final = (
 _RETRY_PAUSE_S: Final = 0.05
 
 Row = TypeVar("Row")
+Cursor = psycopg.AsyncCursor[DictRow]
 
 # Every question has its index. Without fresh statistics, or where one app has most of the rows, the
 # planner would rather read the table from its beginning, and find that app's rows at its end.
@@ -76,6 +80,20 @@ class ReadPool:
     ) -> None:
         await self.close()
 
+    async def copy_csv(
+        self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[bytes]:
+        """Run one query as `fetch`; return its rows as lines of CSV, which suits very many."""
+        statement = SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)
+
+        async def run(cursor: Cursor) -> list[bytes]:
+            lines: list[bytes] = []
+            async with cursor.copy(statement, parameters):
+                await cursor.connection.wait(_read_lines(cursor.connection.pgconn, lines))
+            return lines
+
+        return await self._run(run)
+
     async def fetch(
         self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
     ) -> list[DictRow]:
@@ -85,21 +103,14 @@ class ReadPool:
         a switch of generations in between takes no row from the reader.
         Raises ReadModelUnavailable.
         """
-        return await self._fetch(query, parameters, row_factory=dict_row)
 
-    async def fetch_tuples(
-        self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
-    ) -> list[TupleRow]:
-        """Run one query as `fetch`; rows have no names of columns, which suits very many."""
-        return await self._fetch(query, parameters, row_factory=tuple_row)
+        async def run(cursor: Cursor) -> list[DictRow]:
+            await cursor.execute(query, parameters)
+            return await cursor.fetchall()
 
-    async def _fetch(
-        self,
-        query: SQL | Composed,
-        parameters: Sequence[object] | Mapping[str, object],
-        *,
-        row_factory: AsyncRowFactory[Row],
-    ) -> list[Row]:
+        return await self._run(run)
+
+    async def _run(self, run: Callable[[Cursor], Awaitable[list[Row]]]) -> list[Row]:
         deadline_s = time.monotonic() + self._deadline_s
         while True:
             left_s = max(deadline_s - time.monotonic(), 0.001)
@@ -108,9 +119,7 @@ class ReadPool:
                     self._share.hold(timeout_s=left_s),
                     self._pool.connection(timeout=left_s) as connection,
                 ):
-                    cursor = connection.cursor(row_factory=row_factory)
-                    await cursor.execute(query, parameters)
-                    return await cursor.fetchall()
+                    return await run(connection.cursor(row_factory=dict_row))
             except (TimeoutError, PoolTimeout, PoolClosed, psycopg.errors.QueryCanceled) as error:
                 raise ReadModelUnavailable(type(error).__name__) from None
             except _LOST as error:
@@ -119,6 +128,12 @@ class ReadPool:
                 await asyncio.sleep(_RETRY_PAUSE_S)
             except psycopg.Error as error:
                 raise ReadModelUnavailable(type(error).__name__) from None
+
+
+def _read_lines(pgconn: PGconn, lines: list[bytes]) -> PQGen[None]:
+    """Read all lines of a COPY; its own iterator would wait for the socket line by line."""
+    while isinstance(line := (yield from copy_from(pgconn)), memoryview):
+        lines.append(bytes(line))
 
 
 async def open_pool(dsn: str, *, max_size: int = 8, deadline_s: float = 5) -> ReadPool:

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from projections.engine import keyset
 from projections.engine.keyset import Parameters
-from projections.invoices import export, list_postings
+from projections.invoices import list_postings
 from projections.invoices import list_sql as sql
+from projections.invoices.export import Export, exported, known_fields
 from projections.invoices.list_plan import Facets, Ranges, Source
 from projections.invoices.list_sql import InvoiceFilter
 
@@ -22,10 +23,10 @@ WITH fitting AS MATERIALIZED (
     SELECT key, invoice_id FROM fitting WHERE {after}
     ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
 )
-SELECT {columns}, page.key, page.invoice_id, total.total
+SELECT {columns}{total}
 FROM (SELECT count(*) AS total FROM fitting) AS total
 LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
-{known}
+{known} WHERE {present}
 ORDER BY page.key {direction}, page.invoice_id {direction}
 """
 )
@@ -45,7 +46,7 @@ WITH page AS MATERIALIZED (
     SELECT key, invoice_id FROM ({found}) AS found
     ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
 )
-SELECT {columns}, page.key, page.invoice_id
+SELECT {columns}
 FROM page JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
 {known}
 ORDER BY page.key {direction}, page.invoice_id {direction}
@@ -54,7 +55,7 @@ ORDER BY page.key {direction}, page.invoice_id {direction}
 # Without the join, which for very many rows takes longer than all else.
 _WHOLE_ROWS: Final = SQL(
     """
-SELECT {columns}, invoice.key, invoice.invoice_id FROM (
+SELECT {columns} FROM (
     SELECT {key} AS key, invoice_id, view, position FROM read.invoices AS invoice
     WHERE {conditions} ORDER BY {key} {direction}, invoice_id {direction} LIMIT %(rows)s
 ) AS invoice {known}
@@ -105,11 +106,11 @@ def few_query(
     facets: Facets,
     emails: Collection[str],
     *,
-    fields: Sequence[str] = (),
+    export: Export | None = None,
 ) -> tuple[Composed, Parameters]:
     """Write the statement that filters, sorts and counts all invoices of a source.
 
-    `fields`: to be selected as text instead of the view; here and in `ordered_query`.
+    `export`: lines of CSV to be selected instead of the view; here and in `ordered_query`.
     """
     after, page_key = _after(filters, SQL("key"))
     rows: Composable = SQL("(SELECT * FROM read.invoices WHERE {} OFFSET 0)").format(
@@ -123,9 +124,11 @@ def few_query(
         conditions=_AND.join(_conditions(filters, emails, but=source.term)),
         after=after,
         direction=_direction(filters),
-        **_selected(fields),
+        total=SQL(", total.total" if export is None else ""),
+        present=SQL("true" if export is None else "page.invoice_id IS NOT NULL"),
+        **_selected(filters, export),
     )
-    return query, _parameters(filters, facets) | page_key
+    return query, _parameters(filters, facets) | page_key | _mark(export)
 
 
 def ordered_query(
@@ -134,18 +137,18 @@ def ordered_query(
     facets: Facets,
     emails: Collection[str],
     *,
-    fields: Sequence[str] = (),
+    export: Export | None = None,
 ) -> tuple[Composed, Parameters]:
     """Write the statement that reads a page in the list's order, from ranges or from the app."""
     after, page_key = _after(filters, _key(filters))
-    if fields and not ranges:
+    if export is not None and not ranges:
         query = _WHOLE_ROWS.format(
             key=_key(filters),
             conditions=_AND.join([*_conditions(filters, emails), after]),
             direction=_direction(filters),
-            **_selected(fields),
+            **_selected(filters, export, table="invoice"),
         )
-        return query, _parameters(filters, facets) | page_key
+        return query, _parameters(filters, facets) | page_key | _mark(export)
     page = list_postings.Page(
         direction=_direction(filters),
         after=after,
@@ -165,8 +168,8 @@ def ordered_query(
             else _of_ranges(filters, one, emails, after, Placeholder(f"range_{number}"))
             for number, one in enumerate(ranges)
         )
-    query = _PAGE.format(found=found, direction=_direction(filters), **_selected(fields))
-    return query, _parameters(filters, facets) | page_key | values
+    query = _PAGE.format(found=found, direction=_direction(filters), **_selected(filters, export))
+    return query, _parameters(filters, facets) | page_key | values | _mark(export)
 
 
 def _in_order(filters: InvoiceFilter, emails: Collection[str], after: Composable) -> Composed:
@@ -230,10 +233,21 @@ def _conditions(
     yield from sql.term_conditions(filters, emails, but=[] if but is None else [but])
 
 
-def _selected(fields: Sequence[str]) -> dict[str, Composable]:
-    if not fields:
-        return {"columns": SQL("invoice.view::text AS view, invoice.position"), "known": SQL("")}
-    return {"columns": export.exported(fields), "known": export.KNOWN_FIELDS.format()}
+def _selected(
+    filters: InvoiceFilter, export: Export | None, *, table: str = "page"
+) -> dict[str, Composable]:
+    if export is None:
+        columns: Composable = SQL(
+            "invoice.view::text AS view, invoice.position, page.key, page.invoice_id"
+        )
+        return {"columns": columns, "known": SQL("")}
+    is_time = filters.sort.endswith("createdAt")
+    columns = exported(export, key=Identifier(table, "key"), is_time=is_time)
+    return {"columns": columns, "known": known_fields(export)}
+
+
+def _mark(export: Export | None) -> Parameters:
+    return {} if export is None else {"mark": export.mark}
 
 
 def _after(filters: InvoiceFilter, key: Composable) -> tuple[Composable, Parameters]:

@@ -22,7 +22,7 @@ from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.payment_days import divide
 from projections.invoices.search_terms import query_terms
 
-FEW: Final = 2_000
+FEW: Final = 1_000
 SOME: Final = 10_000
 MOST_RANGES: Final = 30
 BEGINNING: Final = 4
@@ -168,7 +168,7 @@ def _ranges(filters: InvoiceFilter, source: Source) -> Composable:
     if source.name == "paid":
         paid = [SQL("app_id = %(app_id)s"), *keyset.bound_conditions(filters, sql.PAID)]
         return _PAID_BETWEEN.format(paid=_AND.join(paid))
-    if source.term is None or not filters.sort.endswith("createdAt"):
+    if source.term is None:
         return SQL("NULL::text[]")
     bounds = sql.term_range(source.term)
     most = Literal(MOST_RANGES + 1)

@@ -39,6 +39,7 @@ from projections.engine.tables import (
     upserting,
 )
 from projections.engine.view_codec import from_json, to_json
+from projections.invoices import ordinals
 from projections.invoices.accumulate import (
     DAYS,
     SEARCH_TERMS,
@@ -113,7 +114,7 @@ def handler(schema: str, *, slice_events: int = 250) -> Handle:
         """
         accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
         apps = await _apps_of(cursor, _subscriptions_that_go_on(batch), schema=schema)
-        deltas = SumDeltas()
+        deltas, changed = SumDeltas(), list[InvoiceAccumulator]()
         *slices, last = _slices(batch, size=slice_events)
         async with cursor.connection.pipeline() if slices else nullcontext():
             for events in (*slices, last):
@@ -121,10 +122,12 @@ def handler(schema: str, *, slice_events: int = 250) -> Handle:
                 for recorded in events:
                     folding.take(codec.decode(recorded), position=recorded.position)
                 folding.add_to(deltas)
+                changed += folding.invoices
                 writes = folding.writes(schema=schema)
                 if events is last:
                     writes += additions(deltas, schema=schema)
                 await execute_together(cursor, writes)
+        await ordinals.track(cursor, changed, schema=schema)
 
     return handle
 
@@ -182,14 +185,19 @@ class _Folding:
             self._invoices[invoice_id] = invoice
         return invoice
 
+    @property
+    def invoices(self) -> Collection[InvoiceAccumulator]:
+        """Return the invoices that the events changed."""
+        return self._invoices.values()
+
     def add_to(self, deltas: SumDeltas) -> None:
         """Add what the events changed in counts and sums."""
-        for invoice in self._invoices.values():
+        for invoice in self.invoices:
             deltas.take(invoice)
 
     def writes(self, *, schema: str) -> list[Statement]:
         """Return the statements that write invoices, and add what happened to them."""
-        rows, terms = rows_of(self._invoices.values()), search_term_rows(self._invoices.values())
+        rows, terms = rows_of(self.invoices), search_term_rows(self.invoices)
         return [
             *([upserting(INVOICES, rows, schema=schema)] if rows else []),
             *([inserting(TIMELINE, self._timeline, schema=schema)] if self._timeline else []),

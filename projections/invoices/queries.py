@@ -1,12 +1,12 @@
 """Query invoices."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from psycopg.rows import DictRow, TupleRow
+from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
 from domain.invoices.view import InvoiceView
@@ -14,6 +14,7 @@ from projections.engine.errors import UnknownProjection
 from projections.engine.keyset import Page
 from projections.engine.pool import ReadPool
 from projections.engine.view_codec import from_json
+from projections.invoices.export import Export
 from projections.invoices.list_reader import ListReader
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.search_terms import query_terms
@@ -92,15 +93,15 @@ class InvoiceQueries:
         )
 
     async def stream_invoices(
-        self, filters: InvoiceFilter, *, fields: Sequence[str], chunk: int = 2_000
-    ) -> AsyncIterator[list[TupleRow]]:
-        """Return a whole list, a chunk at a time, each a query of its own. Raises BadCursor.
+        self, filters: InvoiceFilter, export: Export, *, chunk: int = 2_000
+    ) -> AsyncIterator[list[bytes]]:
+        """Return a whole list as lines of CSV, a chunk at a time. Raises BadCursor.
 
-        A row begins with these fields of its view as text, and may go on with other values.
-        What is added meanwhile in front of what was read is not in it; no row is there twice.
+        Each chunk is a query of its own. What is added meanwhile in front of what was read is not
+        in it; no row is there twice.
         """
-        async for rows in self._lists.chunks(filters, fields=fields, rows=chunk):
-            yield rows
+        async for lines in self._lists.chunks(filters, export, rows=chunk):
+            yield lines
 
     async def list_at_provider(
         self, app_id: UUID, connection: str, *, page: int, limit: int

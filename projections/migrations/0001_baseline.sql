@@ -342,6 +342,38 @@ BEGIN
             invoice_id uuid             NOT NULL,
             position   bigint           NOT NULL
         );
+        -- Bitmaps of what lists are filtered by: a bit for each invoice of a block, at its ordinal, is
+        -- set if the invoice has the value. An invoice without a block is in no bitmap yet: the newest
+        -- ones of an app, and those that have changed since.
+        CREATE TABLE %1$I.invoice_ordinals (
+            invoice_id uuid        NOT NULL,
+            app_id     uuid        NOT NULL,
+            created_at timestamptz NOT NULL,
+            block      int,
+            ordinal    int
+        );
+        -- A block has invoices created from `from_at` on, and before the next block's. Two blocks of
+        -- the same time share its invoices. `first_at`, `last_at`: of the invoices that it ever had.
+        CREATE TABLE %1$I.invoice_blocks (
+            app_id   uuid        NOT NULL,
+            block    int         NOT NULL,
+            from_at  timestamptz NOT NULL,
+            items    int         NOT NULL,
+            first_at timestamptz,
+            last_at  timestamptz
+        );
+        CREATE TABLE %1$I.invoice_bitmaps (
+            app_id uuid             NOT NULL,
+            value  text COLLATE "C" NOT NULL,
+            block  int              NOT NULL,
+            bits   bit(16384)       NOT NULL
+        );
+        ALTER TABLE %1$I.invoice_bitmaps ALTER COLUMN bits SET STORAGE MAIN;
+        -- Terms and ids that so many invoices have that bitmaps are kept of them.
+        CREATE TABLE %1$I.invoice_common_values (
+            app_id uuid             NOT NULL,
+            value  text COLLATE "C" NOT NULL
+        );
         -- How many invoices have a combination of the values that lists are filtered by.
         CREATE TABLE %1$I.invoice_facets (
             app_id      uuid    NOT NULL,
@@ -507,9 +539,320 @@ BEGIN
         CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, created_at, invoice_id);
         CREATE INDEX ON %1$I.invoice_search_terms
             (app_id, substr(term, 1, 4), created_at, invoice_id, term);
+
+        -- Of a block by ordinal, or in the order of creation, which those without a block have too.
+        ALTER TABLE %1$I.invoice_ordinals ADD PRIMARY KEY (invoice_id);
+        CREATE INDEX ON %1$I.invoice_ordinals (app_id, block, ordinal)
+            INCLUDE (created_at, invoice_id) WHERE block IS NOT NULL;
+        CREATE INDEX ON %1$I.invoice_ordinals (app_id, block, created_at, invoice_id)
+            INCLUDE (ordinal);
+        ALTER TABLE %1$I.invoice_blocks ADD PRIMARY KEY (app_id, block);
+        CREATE INDEX ON %1$I.invoice_blocks (app_id, from_at, block);
+        ALTER TABLE %1$I.invoice_common_values ADD PRIMARY KEY (app_id, value);
+        ALTER TABLE %1$I.invoice_bitmaps ADD PRIMARY KEY (app_id, block, value);
+        ALTER TABLE %1$I.invoice_bitmaps ALTER COLUMN bits SET STATISTICS 0;
         $$,
         schema
     );
+    PERFORM read.fill_invoice_bitmaps(schema);
+END
+$body$;
+
+-- The group of a total: eight groups from each power of two to the next.
+CREATE FUNCTION read.amount_group(total_minor bigint) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT floor(8 * ln(greatest(total_minor, 0)::float8 + 1) / ln(2::float8))::int
+$$;
+
+-- Add the bits of a block's invoices from an ordinal on: all of each value, or of one common value.
+CREATE FUNCTION read.add_invoice_bits(schema text, app uuid, block int, from_ordinal int)
+RETURNS void LANGUAGE plpgsql
+-- By the keys of the block's invoices, whatever the statistics are.
+SET enable_seqscan = off SET enable_mergejoin = off AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        WITH added AS MATERIALIZED (
+            SELECT invoice_id, ordinal FROM %1$I.invoice_ordinals AS known
+            WHERE known.app_id = $1 AND known.block = $2 AND known.ordinal >= $3
+        ), common AS MATERIALIZED (
+            SELECT value FROM %1$I.invoice_common_values WHERE app_id = $1
+        ), found AS (
+            SELECT ordinal, value, is_common
+            FROM added JOIN %1$I.invoices AS invoice USING (invoice_id), unnest(
+                ARRAY[
+                    'provider=' || provider, 'connection=' || connection, 'mode=' || mode,
+                    'type=' || type, 'origin=' || origin, 'status=' || status,
+                    'currency=' || currency,
+                    CASE WHEN at_provider THEN 'at_provider' END,
+                    CASE WHEN tenant_id IS NULL THEN 'unassigned' END,
+                    'paid=' || to_char(paid_at AT TIME ZONE 'UTC', 'YYYY-MM'),
+                    'paid=' || (paid_at AT TIME ZONE 'UTC')::date,
+                    'amount=' || read.amount_group(coalesce(total_minor, 0)),
+                    'amounts=' || read.amount_group(coalesce(total_minor, 0)) / 4,
+                    'tenant_id=' || tenant_id, 'user_id=' || user_id,
+                    'customer=' || customer, 'subscription_id=' || subscription_id
+                ],
+                array_fill(true, ARRAY[13])
+            ) AS of_row (value, is_common)
+            UNION ALL
+            SELECT ordinal, value, NULL
+            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id),
+                unnest(ARRAY[
+                    'term=' || term, 'beginning=' || substr(term, 1, 4),
+                    CASE WHEN length(term) > 6 THEN 'beginning=' || substr(term, 1, 6) END
+                ]) AS value
+        )
+        INSERT INTO %1$I.invoice_bitmaps AS known (app_id, value, block, bits)
+        SELECT $1, value, $2,
+            bit_or(overlay(repeat('0', 16384)::bit(16384) PLACING bits FROM part * 128 + 1))
+        FROM (
+            -- In parts first: most of the work is in proportion to the length of a bitmap.
+            SELECT value, ordinal / 128 AS part,
+                bit_or(set_bit(repeat('0', 128)::bit(128), ordinal %% 128, 1)) AS bits
+            FROM found
+            WHERE value IS NOT NULL AND (is_common OR value IN (SELECT value FROM common))
+            GROUP BY value, ordinal / 128
+        ) AS parts GROUP BY value
+        ON CONFLICT (app_id, block, value) DO UPDATE SET bits = known.bits | excluded.bits
+        $$,
+        schema
+    ) USING app, block, from_ordinal;
+END
+$body$;
+
+-- Keep bitmaps of the terms and ids of so many invoices, of those that several of a block's invoices
+-- from an ordinal on have.
+CREATE FUNCTION read.add_common_values(schema text, app uuid, block int, from_ordinal int)
+RETURNS void LANGUAGE plpgsql
+-- By the keys of the block's invoices, whatever the statistics are.
+SET enable_seqscan = off SET enable_mergejoin = off AS $body$
+DECLARE
+    found record;
+    source text;
+BEGIN
+    FOR found IN EXECUTE format(
+        $$
+        WITH added AS MATERIALIZED (
+            SELECT invoice_id FROM %1$I.invoice_ordinals AS known
+            WHERE known.app_id = $1 AND known.block = $2 AND known.ordinal >= $3
+        )
+        SELECT name, text FROM (
+            SELECT 'term' AS name, term AS text
+            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
+            UNION ALL
+            SELECT 'beginning', substr(term, 1, length)
+            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id),
+                unnest(ARRAY[4, 6]) AS length
+            WHERE length = 4 OR length(term) > length
+            UNION ALL
+            SELECT name, text FROM added JOIN %1$I.invoices USING (invoice_id),
+                unnest(
+                    ARRAY['tenant_id', 'user_id', 'customer', 'subscription_id'],
+                    ARRAY[tenant_id::text, user_id, customer, subscription_id]
+                ) AS id (name, text)
+        ) AS several
+        WHERE text IS NOT NULL AND NOT EXISTS (
+            SELECT FROM %1$I.invoice_common_values AS known
+            WHERE known.app_id = $1 AND known.value = name || '=' || text
+        )
+        GROUP BY name, text
+        HAVING count(*) > greatest(2, (SELECT count(*) FROM added) / 128)
+        $$,
+        schema
+    ) USING app, block, from_ordinal LOOP
+        source := CASE found.name
+            WHEN 'term' THEN 'invoice_search_terms WHERE app_id = $1 AND term = $2'
+            WHEN 'beginning'
+                THEN 'invoice_search_terms WHERE app_id = $1 AND term >= $2'
+                    ' AND term < $2 || chr(1114111)'
+            WHEN 'tenant_id' THEN 'invoices WHERE app_id = $1 AND tenant_id = $2::uuid'
+            ELSE format('invoices WHERE app_id = $1 AND %I = $2', found.name)
+        END;
+        EXECUTE format(
+            $$
+            WITH common AS (
+                INSERT INTO %1$I.invoice_common_values (app_id, value)
+                SELECT $1, $3 WHERE EXISTS (SELECT FROM %1$I.%2$s OFFSET $4)
+                RETURNING value
+            )
+            INSERT INTO %1$I.invoice_bitmaps (app_id, value, block, bits)
+            SELECT $1, common.value, known.block,
+                bit_or(set_bit(repeat('0', 16384)::bit(16384), known.ordinal, 1))
+            FROM common, (SELECT invoice_id FROM %1$I.%2$s) AS invoice
+            JOIN %1$I.invoice_ordinals AS known USING (invoice_id)
+            WHERE known.block IS NOT NULL
+            GROUP BY common.value, known.block
+            $$,
+            schema, source
+        ) USING app, found.text, found.name || '=' || found.text, 1000;
+    END LOOP;
+END
+$body$;
+
+-- Give the app's invoices without a block their ordinals, and set their bits.
+CREATE FUNCTION read.number_invoices(schema text, app uuid) RETURNS void
+LANGUAGE plpgsql AS $body$
+DECLARE
+    oldest timestamptz;
+    newest timestamptz;
+    part record;
+    numbered record;
+BEGIN
+    LOOP
+        EXECUTE format(
+            $$
+            SELECT min(created_at), max(created_at) FROM %1$I.invoice_ordinals
+            WHERE app_id = $1 AND block IS NULL
+            $$,
+            schema
+        ) INTO oldest, newest USING app;
+        EXIT WHEN oldest IS NULL;
+        -- The block of the oldest one, and the time that this block is for.
+        EXECUTE format(
+            $$
+            SELECT block, items, from_at,
+                (SELECT min(next.from_at) FROM %1$I.invoice_blocks AS next
+                 WHERE next.app_id = $1 AND next.from_at > chosen.from_at) AS next_at,
+                (SELECT min(same.first_at) FROM %1$I.invoice_blocks AS same
+                 WHERE same.app_id = $1 AND same.from_at = chosen.from_at) AS first_at,
+                (SELECT max(same.last_at) FROM %1$I.invoice_blocks AS same
+                 WHERE same.app_id = $1 AND same.from_at = chosen.from_at) AS last_at,
+                (SELECT max(every.block) FROM %1$I.invoice_blocks AS every
+                 WHERE every.app_id = $1) AS last_block
+            FROM %1$I.invoice_blocks AS chosen
+            WHERE app_id = $1 AND from_at <= $2 ORDER BY from_at DESC, block DESC LIMIT 1
+            $$,
+            schema
+        ) INTO part USING app, oldest;
+        IF part.block IS NULL THEN
+            PERFORM read.add_invoice_block(schema, app, 0, '-infinity');
+            CONTINUE;
+        ELSIF part.items >= 16384 THEN
+            -- Newer than all, older than all, or of the same time.
+            IF part.next_at IS NULL AND newest > part.last_at THEN
+                PERFORM read.add_invoice_block(
+                    schema, app, part.last_block + 1, part.last_at + interval '1 microsecond'
+                );
+            ELSIF part.from_at = '-infinity' AND oldest < part.first_at THEN
+                EXECUTE format(
+                    $$
+                    UPDATE %1$I.invoice_blocks SET from_at = $2
+                    WHERE app_id = $1 AND from_at = '-infinity'
+                    $$,
+                    schema
+                ) USING app, part.first_at;
+                PERFORM read.add_invoice_block(schema, app, part.last_block + 1, '-infinity');
+            ELSE
+                PERFORM read.add_invoice_block(schema, app, part.last_block + 1, part.from_at);
+            END IF;
+            CONTINUE;
+        END IF;
+        EXECUTE format(
+            $$
+            WITH chosen AS (
+                SELECT invoice_id, created_at,
+                    $3 + row_number() OVER (ORDER BY created_at, invoice_id) - 1 AS ordinal
+                FROM %1$I.invoice_ordinals
+                WHERE app_id = $1 AND block IS NULL AND created_at >= $4 AND created_at < $5
+                ORDER BY created_at, invoice_id LIMIT 16384 - $3
+            ), numbered AS (
+                UPDATE %1$I.invoice_ordinals AS known
+                SET block = $2, ordinal = chosen.ordinal
+                FROM chosen WHERE known.invoice_id = chosen.invoice_id
+                RETURNING known.created_at
+            )
+            UPDATE %1$I.invoice_blocks AS known SET items = known.items + added.items,
+                first_at = least(known.first_at, added.first_at),
+                last_at = greatest(known.last_at, added.last_at)
+            FROM (SELECT count(*) AS items, min(created_at) AS first_at, max(created_at) AS last_at
+                  FROM numbered) AS added
+            WHERE known.app_id = $1 AND known.block = $2
+            $$,
+            schema
+        ) USING app, part.block, part.items, part.from_at, coalesce(part.next_at, 'infinity');
+        PERFORM read.add_common_values(schema, app, part.block, part.items);
+        PERFORM read.add_invoice_bits(schema, app, part.block, part.items);
+    END LOOP;
+END
+$body$;
+
+CREATE FUNCTION read.add_invoice_block(schema text, app uuid, number int, starts_at timestamptz)
+RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        'INSERT INTO %1$I.invoice_blocks (app_id, block, from_at, items) VALUES ($1, $2, $3, 0)',
+        schema
+    ) USING app, number, starts_at;
+END
+$body$;
+
+-- Number all invoices of a filled generation, block by block in the order of creation.
+CREATE FUNCTION read.fill_invoice_bitmaps(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+DECLARE
+    part record;
+    percent float8;
+BEGIN
+    -- Invoices of the same moment are in blocks of the same time.
+    EXECUTE format(
+        $$
+        WITH numbered AS MATERIALIZED (
+            SELECT invoice_id, app_id, created_at, period, number,
+                dense_rank() OVER (PARTITION BY app_id ORDER BY period, number / 16384) - 1 AS block
+            FROM (
+                SELECT *, row_number() OVER (
+                    PARTITION BY app_id, period ORDER BY created_at, invoice_id
+                ) - 1 AS number
+                FROM (
+                    SELECT invoice_id, app_id, created_at,
+                        (rank() OVER (PARTITION BY app_id ORDER BY created_at) - 1) / 16384 AS period
+                    FROM %1$I.invoices
+                ) AS ranked
+            ) AS of_period
+        ), added AS (
+            INSERT INTO %1$I.invoice_ordinals (invoice_id, app_id, created_at, block, ordinal)
+            SELECT invoice_id, app_id, created_at, block, number %% 16384 FROM numbered
+        )
+        INSERT INTO %1$I.invoice_blocks (app_id, block, from_at, items, first_at, last_at)
+        SELECT app_id, block,
+            CASE WHEN period = 0 THEN '-infinity'
+                ELSE min(min(created_at)) OVER (PARTITION BY app_id, period) END,
+            count(*), min(created_at), max(created_at)
+        FROM numbered GROUP BY app_id, period, block;
+
+        ANALYZE %1$I.invoice_ordinals;
+        ANALYZE %1$I.invoices;
+        ANALYZE %1$I.invoice_search_terms;
+        $$,
+        schema
+    );
+    -- By a sample of large tables: nothing depends on the exact number.
+    percent := least(100, 100 * 5e8 / (
+        1 + pg_relation_size(format('%I.invoice_search_terms', schema)::regclass)
+    ));
+    EXECUTE format(
+        $$
+        INSERT INTO %1$I.invoice_common_values (app_id, value)
+        SELECT app_id, value FROM (
+            SELECT app_id, unnest(ARRAY[
+                'term=' || term, 'beginning=' || substr(term, 1, 4),
+                CASE WHEN length(term) > 6 THEN 'beginning=' || substr(term, 1, 6) END
+            ]) AS value
+            FROM %1$I.invoice_search_terms TABLESAMPLE SYSTEM ($1)
+            UNION ALL
+            SELECT app_id, unnest(ARRAY[
+                'tenant_id=' || tenant_id, 'user_id=' || user_id,
+                'customer=' || customer, 'subscription_id=' || subscription_id
+            ])
+            FROM %1$I.invoices TABLESAMPLE SYSTEM ($1)
+        ) AS found
+        WHERE value IS NOT NULL GROUP BY app_id, value HAVING count(*) > 1000 * $1 / 100
+        $$,
+        schema
+    ) USING percent;
+    FOR part IN EXECUTE format('SELECT app_id, block FROM %I.invoice_blocks', schema) LOOP
+        PERFORM read.add_invoice_bits(schema, part.app_id, part.block, 0);
+    END LOOP;
 END
 $body$;
 

@@ -4,17 +4,26 @@ import asyncio
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final, TypeVar
+import secrets
+from binascii import unhexlify
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import Final, TypeVar
 
 import orjson
 from pydantic.alias_generators import to_snake
 from starlette.responses import Response, StreamingResponse
 
-from service.http.envelope import moment
+from projections.invoices.export import ID_DIGITS, PLACE, STATUS_AT, Export
 from service.http.responses import PRIVATE
-from service.invoices.documents import Links
+from service.invoices.documents import NO_DOCUMENT, Links
 
 COLUMNS: Final = (
     "id", "tenantUuid", "userId", "provider", "connection", "mode", "status", "type", "origin",
@@ -35,45 +44,83 @@ _FORMULA: Final = re.compile(r"(^|;)(?=\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 _SIMPLER: Final = bytes.maketrans(b';"\n=+-@\t\r\xef\xc2\xe1\xe2\xe3', b",,,===========")
 _BLANKS: Final = b" \v\f\x1c\x1d\x1e\x1f"
 _PART_ROWS: Final = 100
+_PART_LINES: Final = 500
+_MARK_BYTES: Final = 8
 # The fields of a view in the order of the columns.
-_RENAMED: Final = {"tenantUuid": "tenant_id"}
-_LINK: Final = COLUMNS.index("documentUrl")
-FIELDS: Final = tuple(
-    _RENAMED.get(name, to_snake(name)) for name in COLUMNS if name != COLUMNS[_LINK]
-)
-"""Fields that an invoice's cells are made of, and their order in a row."""
-_MOMENTS: Final = tuple(
-    at
-    for at, name in enumerate(FIELDS)
-    if name.endswith("_at") or name in ("period_start", "period_end", "capture_before")
-)
-_METADATA, _STATUS, _OBJECT_ID = map(FIELDS.index, ("metadata", "status", "provider_object_id"))
+_RENAMED: Final = {"tenantUuid": "tenant_id", "documentUrl": PLACE}
+FIELDS: Final = tuple(_RENAMED.get(name, to_snake(name)) for name in COLUMNS)
+"""Fields that an invoice's line is made of."""
+_METADATA, _LINK = map(COLUMNS.index, ("metadata", "documentUrl"))
 NUMBERS: Final = frozenset(
     at
     for at, name in enumerate(COLUMNS)
     if name.endswith("Minor") or name in ("attempt", "position")
 )
 """Columns whose cells are numbers as text, which a spreadsheet may read as such."""
-_ID: Final = len(FIELDS) + 1
-_WHOLE_SECONDS: Final = len("2026-01-31T00:00:00+00:00")
-
+_NO_DOCUMENT: Final = frozenset(status.encode() for status in NO_DOCUMENT)
 Cell = str | int | float | None
-TextRow = Sequence[Any]
 Row = TypeVar("Row")
+Lines = Callable[[Export], AsyncIterator[Sequence[bytes]]]
+"""Reads a list of invoices as lines of CSV."""
 
 
-async def csv_answer(
-    chunks: AsyncIterator[Sequence[TextRow]], *, links: Links, headers: Mapping[str, str]
-) -> Response:
+async def csv_answer(read: Lines, *, links: Links, headers: Mapping[str, str]) -> Response:
     """Stream a list of invoices, read by FIELDS; errors and memory as in `csv_stream`."""
-    return await csv_stream(
+    invoice_lines = InvoiceLines(links)
+    return await _stream(
         COLUMNS,
-        chunks,
-        row=lambda row: cells(row, links=links),
-        numbers=NUMBERS,
-        name="invoices",
-        headers=headers,
+        read(invoice_lines.export),
+        lambda lines: (
+            invoice_lines.written(lines[start : start + _PART_LINES])
+            for start in range(0, len(lines), _PART_LINES)
+        ),
+        headers=_as_file("invoices", headers),
     )
+
+
+class InvoiceLines:
+    """Adds links to lines of invoices that the database has written, and disarms formulas."""
+
+    def __init__(self, links: Links) -> None:
+        """The mark before what a link is made of is random: no text of callers has it."""
+        mark = secrets.token_hex(_MARK_BYTES)
+        self.export = Export(FIELDS, mark)
+        self._mark = mark.encode()
+        self._url = links.document_writer()
+        self._is_plain = not set(b',"\r\n') & set(self._url(bytes(16)))
+
+    def written(self, lines: Sequence[bytes]) -> bytes:
+        """Return lines as responses have them."""
+        found = b"".join(lines)
+        if self._is_plain and _is_plain(found, lines=len(lines)):
+            return self._with_links(found.replace(b"\n", b"\r\n"))
+        return b"".join(map(self._line, lines))
+
+    def _line(self, line: bytes) -> bytes:
+        if self._is_plain and _is_plain(line, lines=1):
+            return self._with_links(line.replace(b"\n", b"\r\n"))
+        (cells,) = csv.reader(io.StringIO(line.decode(), newline=""))
+        if cells[_METADATA] != "{}":
+            cells[_METADATA] = orjson.dumps(orjson.loads(cells[_METADATA])).decode()
+        place = f"{cells[_LINK]},".encode().removeprefix(self._mark)
+        cells[_LINK] = self._link(place)[:-1].decode()
+        return csv_lines([cells], numbers=NUMBERS)
+
+    def _with_links(self, text: bytes) -> bytes:
+        first, *places = text.split(self._mark)
+        return first + b"".join(map(self._link, places))
+
+    def _link(self, place: bytes) -> bytes:
+        """Put the link in the place of what it is made of (`export.PLACE`)."""
+        end = place.index(b",", STATUS_AT)
+        if place[STATUS_AT - 1 : STATUS_AT] == b"0" or place[STATUS_AT:end] in _NO_DOCUMENT:
+            return place[end:]
+        return self._url(unhexlify(place[:ID_DIGITS])) + place[end:]
+
+
+def _is_plain(text: bytes, *, lines: int) -> bool:
+    """Return whether so many lines have no text that a formula, a line break or an escape is in."""
+    return text.count(b"\n") == lines and b"\\" not in text and not _may_have_formula(text)
 
 
 async def csv_stream(
@@ -91,6 +138,22 @@ async def csv_stream(
     A later error closes the connection, which the caller can tell from the end of the list. The
     next chunk is read while one is written, in parts, so that other requests are served in between.
     """
+
+    def written(rows: Sequence[Row]) -> Iterator[bytes]:
+        for start in range(0, len(rows), _PART_ROWS):
+            part = [row(one) for one in rows[start : start + _PART_ROWS]]
+            yield csv_lines(part, numbers=numbers)
+
+    return await _stream(columns, chunks, written, headers=_as_file(name, headers))
+
+
+async def _stream(
+    columns: Sequence[str],
+    chunks: AsyncIterator[Sequence[Row]],
+    written: Callable[[Sequence[Row]], Iterator[bytes]],
+    *,
+    headers: Mapping[str, str],
+) -> Response:
     rows: Sequence[Row] | None = await anext(chunks)
 
     async def lines() -> AsyncIterator[bytes]:
@@ -100,14 +163,13 @@ async def csv_stream(
             upcoming = asyncio.ensure_future(anext(chunks, None))
             try:
                 await asyncio.sleep(0)  # lets it send its query
-                for start in range(0, len(rows), _PART_ROWS):
-                    part = [row(one) for one in rows[start : start + _PART_ROWS]]
-                    yield csv_lines(part, numbers=numbers)
+                for part in written(rows):
+                    yield part
                 rows = await upcoming
             finally:
                 upcoming.cancel()
 
-    return StreamingResponse(lines(), headers=_as_file(name, headers), media_type=_CSV)
+    return StreamingResponse(lines(), headers=headers, media_type=_CSV)
 
 
 def csv_lines(rows: Sequence[Sequence[Cell]], *, numbers: Collection[int] = ()) -> bytes:
@@ -142,31 +204,6 @@ def csv_file(
 
 def _as_file(name: str, headers: Mapping[str, str]) -> dict[str, str]:
     return {**PRIVATE, "content-disposition": f'attachment; filename="{name}.csv"', **headers}
-
-
-def cells(row: TextRow, *, links: Links) -> list[str | None]:
-    """Return an invoice's cells as the JSON of a list has them.
-
-    `row`: FIELDS, the key of the list, the invoice's id. Neither a view nor a response model
-    is built, which would take most of the time of a long list.
-    """
-    found: list[str | None] = list(row[: len(FIELDS)])
-    for at in _MOMENTS:
-        stored = found[at]
-        if stored is not None:
-            found[at] = _moment(stored)
-    if found[_METADATA] != "{}":
-        found[_METADATA] = orjson.dumps(orjson.loads(found[_METADATA] or "")).decode()
-    url = links.document_url_of(row[_ID], found[_OBJECT_ID], found[_STATUS] or "")
-    found.insert(_LINK, url)
-    return found
-
-
-def _moment(text: str) -> str | None:
-    """Write a stored time as responses have it: in UTC, with milliseconds."""
-    if not text.endswith("+00:00"):
-        return moment(datetime.fromisoformat(text))
-    return f"{text[:-6]}.000Z" if len(text) == _WHOLE_SECONDS else f"{text[:23]}Z"
 
 
 def harmless(value: Cell) -> Cell:

@@ -15,7 +15,8 @@ from service.recording.provider_lookup import ProviderLookups
 
 __all__ = ["DOCUMENT", "RETURN", "Links", "has_document"]
 
-_NO_DOCUMENT: Final = frozenset({status.REQUESTED, status.DRAFT, status.REJECTED, status.CANCELED})
+NO_DOCUMENT: Final = frozenset({status.REQUESTED, status.DRAFT, status.REJECTED, status.CANCELED})
+"""Statuses without a document."""
 
 
 class Links:
@@ -33,9 +34,13 @@ class Links:
         self, invoice_id: UUID, provider_object_id: str | None, invoice_status: str
     ) -> str | None:
         """Return the link to a document by the fields that decide whether there is one."""
-        if provider_object_id is None or invoice_status in _NO_DOCUMENT:
+        if provider_object_id is None or invoice_status in NO_DOCUMENT:
             return None
         return self._signed.url(invoice_id, purpose=DOCUMENT)
+
+    def document_writer(self) -> Callable[[bytes], bytes]:
+        """Return a function that writes the document's link of an invoice's id, for very many."""
+        return self._signed.writer(purpose=DOCUMENT)
 
     def return_url(self, invoice_id: UUID) -> str:
         """Return the link to our page with the status of the payment."""
@@ -51,7 +56,7 @@ class Links:
 
 def has_document(view: InvoiceView) -> bool:
     """Return whether the provider has a document of the invoice; drafts have none."""
-    return view.provider_object_id is not None and view.status not in _NO_DOCUMENT
+    return view.provider_object_id is not None and view.status not in NO_DOCUMENT
 
 
 _FRESH_S: Final = 30.0

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from service.http.responses import LAG_MS, document
 from service.invoices import render as invoices_render
 from service.invoices.connection_choice import default_mode
 from service.invoices.context import InvoicesContext, context_of
-from service.invoices.csv_export import FIELDS, csv_answer
+from service.invoices.csv_export import csv_answer
 from service.invoices.response_schemas import InvoicePage
 from service.recording.read_your_writes import wait_until_folded
 
@@ -58,8 +59,8 @@ async def _list(
     headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
     filters = to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
     if query.format == "csv":
-        chunks = context.queries.stream_invoices(filters, fields=FIELDS)
-        return await csv_answer(chunks, links=context.links, headers=headers)
+        read = partial(context.queries.stream_invoices, filters)
+        return await csv_answer(read, links=context.links, headers=headers)
     return document(await _page(context, filters), headers)
 
 

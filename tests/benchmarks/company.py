@@ -25,10 +25,11 @@ END: Final = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0
 PERIOD_S: Final = 3 * 365 * 24 * 3600
 COPIES: Final = 10
 """Invoices that are alike but for their ids, numbers and times: only the first is made here."""
+MOST_MADE: Final = 100_000
+"""More invoices than this are more copies, so that filling takes the database's time alone."""
 POSITIONS: Final = 8
 """Positions of the log that an invoice takes."""
-SHIFT_QUARTERS: Final = 13
-"""Quarters of an hour from one of these copies to the next."""
+_SHIFT_QUARTERS: Final = 13
 _SEED: Final = 17
 # Shares in percent. Words and values are common, rare, or in one invoice alone.
 CONNECTIONS: Final = {"stripe-1": 70, "stripe-live": 15, "mollie-1": 15}
@@ -84,11 +85,11 @@ class FilledInvoice:
             counted=[(facet_of(view), 1, self.position)],
         )
 
-    def copies(self) -> Iterator[InvoiceAccumulator]:
+    def copies(self, several: int) -> Iterator[InvoiceAccumulator]:
         """Yield what it and each of its copies adds to counts and sums; one at a time is valid."""
         known, view = self.accumulated(), copy(self.view)
-        for number in range(COPIES):
-            shift = number * SHIFT_QUARTERS
+        for number in range(several):
+            shift = number * shift_quarters(several)
             view.created_at = self.view.created_at + timedelta(seconds=shift * QUARTER_S)
             changes = [
                 change._replace(part=change.part._replace(quarter=change.part.quarter + shift))
@@ -111,13 +112,24 @@ class FilledInvoice:
             }
 
 
+def copies_of(rows: int) -> int:
+    """Return how many invoices each is that is made, itself included."""
+    return max(COPIES, rows // MOST_MADE)
+
+
+def shift_quarters(copies: int) -> int:
+    """Return the quarters of an hour from one copy to the next: all are of one or two days."""
+    return max(_SHIFT_QUARTERS * COPIES // copies, 1)
+
+
 class Company:
     """Makes the same invoices in each run, up to today."""
 
-    def __init__(self, template: InvoiceView, *, position: int) -> None:
+    def __init__(self, template: InvoiceView, *, position: int, copies: int) -> None:
         self._chance = Random(_SEED)  # noqa: S311 - no secret
         self._template = to_json(template)
         self._position = position
+        self._positions = POSITIONS * copies
 
     def invoice(self, number: int, *, of: int) -> FilledInvoice:
         """Return the invoice with a number, out of so many that are not copies."""
@@ -145,7 +157,7 @@ class Company:
             "order": f"{chance.choice(COLORS)} {chance.choice(THINGS)} {number % 5_000}",
             "region": chance.choice(REGIONS),
         }
-        self._position += POSITIONS * COPIES
+        self._position += self._positions
         made = FilledInvoice(view, self._position)
         self._set_money(made)
         return made

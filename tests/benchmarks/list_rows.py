@@ -18,11 +18,11 @@ from projections.invoices.projector import INVOICES, additions, rows_of
 from projections.invoices.timeline_rows import TIMELINE
 from projections.reports.time_units import QUARTER_S
 from tests.benchmarks.company import (
-    COPIES,
     POSITIONS,
-    SHIFT_QUARTERS,
     Company,
     FilledInvoice,
+    copies_of,
+    shift_quarters,
 )
 from tests.benchmarks.report import say
 from tests.benchmarks.summary_statistics import rounded
@@ -83,28 +83,29 @@ class Sample:
 def fill(dsn: str, template: InvoiceView, *, rows: int) -> list[Sample]:
     """Fill so many invoices, to the next ten, index and analyse them, and let readers see them.
 
-    Of ten the database makes nine as copies of the first, some hours apart, with ids, numbers and
-    provider's ids of their own. The log's own invoices are folded as well. Returns some of the
-    filled ones.
+    Of ten, or of more for very many, the database makes all but the first as its copies, some hours
+    apart, with ids, numbers and provider's ids of their own. The log's own invoices are folded as
+    well. Returns some of the filled ones.
     """
+    copies = copies_of(rows)
     with connect(dsn, application_name="benchmark fill") as connection:
         head, number = _new_generation(connection)
         schema = f"read_invoices_g{number}"
         run(bulk_load.fill, parts(dsn, schema, head, number=1), lambda _: None)
         samples = []
-        company, deltas = Company(template, position=head), SumDeltas()
-        made = -(-rows // COPIES)
+        company, deltas = Company(template, position=head, copies=copies), SumDeltas()
+        made = -(-rows // copies)
         for start in range(0, made, _BLOCK_ROWS):
             block = [
                 company.invoice(n, of=made) for n in range(start, min(start + _BLOCK_ROWS, made))
             ]
-            _copy_block(connection, schema, block, deltas)
+            _copy_block(connection, schema, block, deltas, copies=copies)
             if len(deltas) > _MOST_TALLIES:
                 _add_up(connection, schema, deltas)
             samples.append(Sample(block[0].view, block[0].view.metadata["order"]))
             say(f"rows: {start:,} of {made:,} invoices, each of which is copied")
         _add_up(connection, schema, deltas)
-        _copy_in_database(connection, schema, after=head)
+        _copy_in_database(connection, schema, after=head, copies=copies)
         say("rows: indexes, statistics")
         connection.execute("SET maintenance_work_mem = '512MB'")
         connection.execute("SELECT read.index_generation('invoices', %s)", [number])
@@ -133,24 +134,28 @@ def _copy_block(
     schema: str,
     block: Sequence[FilledInvoice],
     deltas: SumDeltas,
+    *,
+    copies: int,
 ) -> None:
     accumulated = [one.accumulated() for one in block]
     copy_rows(connection, schema, INVOICES, rows_of(accumulated))
     copy_rows(connection, schema, SEARCH_TERMS, search_term_rows(accumulated))
     copy_rows(connection, schema, TIMELINE, (entry for one in block for entry in one.entries()))
     for one in block:
-        for invoice in one.copies():
+        for invoice in one.copies(copies):
             deltas.take(invoice)
 
 
-def _copy_in_database(connection: psycopg.Connection[TupleRow], schema: str, *, after: int) -> None:
+def _copy_in_database(
+    connection: psycopg.Connection[TupleRow], schema: str, *, after: int, copies: int
+) -> None:
     """Copy the rows of invoices, terms and timelines; sums have been added up with the copies."""
     connection.execute("SET timezone = 'UTC'")
     numbers = {
-        "copies": COPIES - 1,
+        "copies": copies - 1,
         "after": after,
         "step": POSITIONS,
-        "shift_s": SHIFT_QUARTERS * QUARTER_S,
+        "shift_s": shift_quarters(copies) * QUARTER_S,
     }
     for name, query in (("terms", _COPY_TERMS), ("timeline", _COPY_TIMELINE), ("", _COPY_INVOICES)):
         say(f"rows: copies of invoices {name}")

@@ -24,6 +24,7 @@ _FIXED: Final = {
 }
 
 _EXPRESSIONS: Final = {
+    "(true)": 1,  # of a table with one row
     "COALESCE(total_minor, 0::bigint)": 8,
     "((paid_at AT TIME ZONE 'UTC'::text)::date)": 8,
     "date_trunc('month'::text, (paid_at AT TIME ZONE 'UTC'::text))": 8,
@@ -35,6 +36,9 @@ TEXTS: Final = {
     "connections.name": 64,
     "invoice_search_terms.term": 64,
     "tenant_email_terms.term": 64,
+    # The filter's name and its value.
+    "invoice_bitmaps.value": 16 + KEY_LENGTH,
+    "invoice_common_values.value": 16 + KEY_LENGTH,
     "apps.token_issuer": KEY_LENGTH,
     "apps.token_audience": KEY_LENGTH,
     "api_keys.key_sha256": 64,

@@ -14,6 +14,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
 from projections.engine import cursors
 from projections.engine.errors import BadCursor
+from projections.invoices.export import PLACE, Export, place_of
 from projections.invoices.list_plan import FEW, SOME
 from projections.invoices.list_reader import ListReader
 from projections.invoices.queries import InvoiceFilter
@@ -34,6 +35,7 @@ from tests.projections.random_events import AT
 OTHER_APP, TENANT = UUID(int=2), UUID(int=3)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+EXPORT = Export(["id", PLACE], "mark")
 COLORS, THINGS = ("blue", "red", "bleak"), ("chair", "table", "lamp", "tab")
 
 Rule = Callable[[InvoiceView], bool]
@@ -155,14 +157,18 @@ def test_any_combination_gives_exactly_the_invoices_that_fit(
                 filters = InvoiceFilter(APP, **given, sort=sort, limit=4)
                 first = await reader.page(filters)
                 assert first.total == len(expected) or not first.total_is_exact, filters
-                chunks = [rows async for rows in reader.chunks(filters, fields=["id"], rows=4)]
-                found = [UUID(row[0]) for rows in chunks for row in rows]
+                chunks = [rows async for rows in reader.chunks(filters, EXPORT, rows=4)]
+                found = [one for rows in chunks for one in invoices_of(rows)]
                 assert found == expected, filters
                 assert [row["invoice_id"] for row in first.rows] == expected[:4]
                 second = await reader.page(replace(filters, page=1))
                 assert [row["invoice_id"] for row in second.rows] == expected[4:8]
 
     asyncio.run(scenario())
+
+
+def invoices_of(lines: list[bytes]) -> list[UUID]:
+    return [place_of(line, mark=EXPORT.mark).invoice_id for line in lines]
 
 
 def combination(chance: random.Random) -> tuple[dict[str, Any], list[Rule]]:
@@ -189,8 +195,8 @@ def test_a_whole_list_has_invoices_that_get_a_new_combination_of_values_meanwhil
             found: list[UUID] = []
             reader = ListReader(books.pool, few=few)
             filters = InvoiceFilter(APP, created_from=AT - DAY, sort="createdAt")
-            async for rows in reader.chunks(filters, fields=["id"], rows=2):
-                found += [UUID(row[0]) for row in rows]
+            async for rows in reader.chunks(filters, EXPORT, rows=2):
+                found += invoices_of(rows)
                 if len(found) == 2:
                     issue(last, currency="usd")
                     await books.append_and_project(last)

@@ -5,14 +5,13 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID
 
 import orjson
 import psycopg
 import pytest
 from hypothesis import given, settings
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 from starlette.responses import StreamingResponse
 
 from domain.core.failures import Failure
@@ -24,12 +23,12 @@ from eventlog.security.vault import Vault
 from projections.engine.errors import ReadModelUnavailable
 from projections.engine.view_codec import from_json, to_json
 from projections.invoices import export
+from projections.invoices.export import Export
 from service.invoices import render
 from service.invoices.csv_export import (
     COLUMNS,
     FIELDS,
-    NUMBERS,
-    cells,
+    InvoiceLines,
     csv_answer,
     csv_lines,
     harmless,
@@ -43,8 +42,8 @@ CHUNKS, ROWS = 50, 40
 LINKS = Links([Vault.new_key()], public_url="http://127.0.0.1")
 
 
-class Row(list[Any]):
-    """A row that can be watched."""
+class Lines(list[bytes]):
+    """Lines that can be watched."""
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +56,23 @@ def compared(
     connection: psycopg.Connection[TupleRow], *views: bytes
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Return the lines of stored views at position 7, and those from the JSON of a list."""
+    lines = InvoiceLines(LINKS)
     query = SQL(
-        "SELECT {columns}, NULL, (invoice.view->>'id')::uuid, invoice.view::text"
-        " FROM (SELECT view, 7 AS position FROM unnest(%s::jsonb[]) AS view) AS invoice {known}"
-    ).format(columns=export.exported(FIELDS), known=export.KNOWN_FIELDS.format())
-    rows = connection.execute(query, [[view.decode() for view in views]]).fetchall()
-    lines = csv_lines([cells(row, links=LINKS) for row in rows], numbers=NUMBERS)
-    return list(csv.reader(io.StringIO(lines.decode(), newline=""))), [
-        ["" if cell is None else str(cell) for cell in as_item(from_json(row[-1]))] for row in rows
+        "COPY (SELECT {columns} FROM (SELECT view, (view->>'id')::uuid AS invoice_id, 7 AS position"
+        " FROM unnest(%(views)s::jsonb[]) AS view) AS invoice {known}) TO STDOUT (FORMAT csv)"
+    ).format(
+        columns=export.exported(lines.export, key=Literal(-(2**63)), is_time=False),
+        known=export.known_fields(lines.export),
+    )
+    parameters = {"mark": lines.export.mark, "views": [view.decode() for view in views]}
+    with connection.cursor().copy(query, parameters) as copying:
+        written = lines.written([bytes(line) for line in copying])
+    stored = connection.execute(
+        "SELECT view::text FROM unnest(%s::jsonb[]) AS view", [parameters["views"]]
+    )
+    return list(csv.reader(io.StringIO(written.decode(), newline=""))), [
+        ["" if cell is None else str(cell) for cell in as_item(from_json(view))]
+        for (view,) in stored
     ]
 
 
@@ -85,25 +93,29 @@ class Books:
     """A long list, and how much of it is in memory."""
 
     def __init__(self, *, fails_after: int = CHUNKS) -> None:
-        self._made: list[weakref.ref[Row]] = []
+        self._alive = 0
         self._fails_after = fails_after
         self.most_alive = 0
 
-    async def chunks(self) -> AsyncIterator[list[Row]]:
-        values = dict.fromkeys(FIELDS) | {"metadata": "{}", "id": "0" * 36}
+    async def chunks(self, given: Export) -> AsyncIterator[list[bytes]]:
+        place = f"{given.mark}{'0' * 32}{7:20}1paid"
+        cells = [place if name == export.PLACE else "{}" for name in FIELDS]
         for number in range(CHUNKS):
             if number == self._fails_after:
                 raise ReadModelUnavailable("gone")
-            rows = [Row([*values.values(), None, UUID(int=1)]) for _ in range(ROWS)]
-            self._made += map(weakref.ref, rows)
-            alive = sum(made() is not None for made in self._made)
-            self.most_alive = max(self.most_alive, alive)
-            yield rows
+            lines = Lines(f"{','.join(cells)}\n".encode() for _ in range(ROWS))
+            self._alive += ROWS
+            weakref.finalize(lines, self._forget)
+            self.most_alive = max(self.most_alive, self._alive)
+            yield lines
+
+    def _forget(self) -> None:
+        self._alive -= ROWS
 
 
 async def answered(books: Books) -> tuple[int, int]:
     """Read an answer to its end; its lines, and its longest part."""
-    response = await csv_answer(books.chunks(), links=LINKS, headers={})
+    response = await csv_answer(books.chunks, links=LINKS, headers={})
     assert isinstance(response, StreamingResponse)
     parts = [bytes(part) async for part in response.body_iterator]  # type: ignore[arg-type]
     return b"".join(parts).count(b"\r\n"), max(map(len, parts))

@@ -1,0 +1,61 @@
+"""Give invoices their places in bitmaps, by which lists with several filters are read.
+
+The newest invoices of an app have no place yet, and one that changes loses its own: lists check
+their rows. When there are `UNNUMBERED`, the database sets their bits, all in one statement.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from psycopg.sql import SQL, Identifier, Literal
+
+from eventlog.follow.handler import Cursor
+from projections.invoices.accumulate import InvoiceAccumulator
+
+UNNUMBERED: Final = 256
+"""Invoices of an app that wait for their bits, at most."""
+
+_TRACK: Final = SQL(
+    """
+WITH given AS (
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])
+        AS given (invoice_id, app_id, created_at)
+), changed AS (
+    UPDATE {ordinals} AS known SET block = NULL, ordinal = NULL
+    FROM given WHERE known.invoice_id = given.invoice_id AND known.block IS NOT NULL
+), added AS (
+    INSERT INTO {ordinals} (invoice_id, app_id, created_at) SELECT * FROM given
+    ON CONFLICT (invoice_id) DO NOTHING
+)
+SELECT app_id FROM given GROUP BY app_id HAVING count(*) + (
+    SELECT count(*) FROM (
+        SELECT FROM {ordinals} AS known
+        WHERE known.app_id = given.app_id AND known.block IS NULL LIMIT {most}
+    ) AS waiting
+) >= {most}
+"""
+)
+_NUMBER: Final = "SELECT read.number_invoices(%s, %s)"
+
+
+async def track(cursor: Cursor, invoices: Iterable[InvoiceAccumulator], *, schema: str) -> None:
+    """Record which invoices a batch changed, after their rows and terms are written."""
+    given = [
+        (one.view.id, one.view.app_id, one.view.created_at)
+        for one in invoices
+        if one.view is not None
+    ]
+    if not given:
+        return
+    await cursor.execute(
+        _track_query(schema), [list(column) for column in zip(*given, strict=True)]
+    )
+    for (app_id,) in await cursor.fetchall():
+        await cursor.execute(_NUMBER, [schema, app_id])
+
+
+@lru_cache
+def _track_query(schema: str) -> bytes:
+    ordinals = Identifier(schema, "invoice_ordinals")
+    return _TRACK.format(ordinals=ordinals, most=Literal(UNNUMBERED)).as_bytes()

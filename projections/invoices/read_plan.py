@@ -1,0 +1,52 @@
+"""Hold what is known of a list before its first page is read."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Composed
+
+from projections.invoices.list_plan import Facets, Size, Source
+
+
+class Fetcher(Protocol):
+    """Runs one statement, as a pool of readers does."""
+
+    async def fetch(
+        self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[DictRow]:
+        """Return the rows."""
+
+    async def copy_csv(
+        self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[bytes]:
+        """Return the rows as lines of CSV."""
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """Facets, sources and their sizes of a filter, read once before its first page."""
+
+    emails: Collection[str]
+    facets: Facets
+    sources: Sequence[Source]
+    sizes: Mapping[str, Size]
+    most_few: int
+    some: int
+
+    @property
+    def few(self) -> Source | None:
+        """Return the source that leaves the fewest invoices, if they are few."""
+        smallest = min(self.sources, key=lambda one: self.sizes[one.name].items, default=None)
+        if smallest is None or self.sizes[smallest.name].items > self.most_few:
+            return None
+        return smallest
+
+    @property
+    def counted(self) -> int | None:
+        """Return how many invoices fit, up to the cap; None where no index has the number."""
+        if not self.sources:
+            return self.facets.items
+        whole = next((one for one in self.sources if one.is_whole), None)
+        return None if whole is None else self.sizes[whole.name].items

@@ -1,0 +1,255 @@
+"""Test lists of several filters that are read by bitmaps; their rows are inserted without a log."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow, dict_row
+
+from projections.engine.view_codec import to_json
+from projections.invoices.list_reader import ListReader
+from projections.invoices.queries import InvoiceFilter
+from tests.projections.harness import APP, issue, projecting, requested
+from tests.projections.random_events import AT
+from tests.support.postgres import Server
+
+pytestmark = pytest.mark.extended
+
+ROWS = 34_000
+SCHEMA = "read_invoices_g1"
+_FILL = """
+INSERT INTO read.invoices (invoice_id, app_id, tenant_id, provider, mode, type, status, currency,
+    total_minor, user_id, customer, created_at, paid_at, connection, origin, at_provider, facet,
+    version, position, view)
+SELECT invoice_id, app_id, tenant_id, provider, mode, type, status, currency, total_minor, user_id,
+    customer, created_at, paid_at, connection, origin, at_provider,
+    hashtextextended(concat_ws('|', type, status, currency, tenant_id IS NULL, paid_at IS NULL), 0),
+    3, n, %(view)s::jsonb
+FROM (SELECT n, md5(n::text)::uuid AS invoice_id, %(app)s::uuid AS app_id,
+    CASE WHEN n %% 19 <> 0 THEN lpad(to_hex(n %% 23), 32, '0')::uuid END AS tenant_id,
+    'stripe' AS provider, 'test' AS mode,
+    CASE WHEN n %% 3 = 0 THEN 'subscription' ELSE 'payment' END AS type,
+    CASE WHEN n %% 7 = 0 THEN 'open' ELSE 'paid' END AS status,
+    CASE WHEN n %% 11 = 0 THEN 'usd' ELSE 'eur' END AS currency,
+    n * 7919 %% 100000 AS total_minor, 'user_' || n %% 13 AS user_id,
+    'cus_' || n %% 29 AS customer, %(at)s::timestamptz + make_interval(mins => n) AS created_at,
+    CASE WHEN n %% 7 <> 0 THEN %(at)s::timestamptz + make_interval(mins => n + n %% 500) END
+        AS paid_at,
+    'main' AS connection, 'request' AS origin, true AS at_provider
+FROM generate_series(1, %(rows)s) AS n) AS made
+"""
+_VOID = """
+UPDATE read.invoices SET status = 'void',
+    facet = hashtextextended(
+        concat_ws('|', type, 'void', currency, tenant_id IS NULL, paid_at IS NULL), 0
+    )
+WHERE position % 999 = 1
+"""
+_FACETS = """
+INSERT INTO read.invoice_facets SELECT app_id, facet, provider, connection, mode, type, origin,
+    status, currency, at_provider, tenant_id IS NOT NULL, paid_at IS NOT NULL, count(*),
+    max(position)
+FROM read.invoices GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+"""
+_TERMS = """
+INSERT INTO read.invoice_search_terms (app_id, term, created_at, invoice_id, position)
+SELECT app_id, word, created_at, invoice_id, position FROM read.invoices, unnest(ARRAY[
+    (ARRAY['blue', 'red', 'green'])[position % 3 + 1],
+    (ARRAY['chair', 'table', 'lamp', 'desk'])[position % 4 + 1], 'number-' || position
+]) AS word
+"""
+_TRACKED = """
+INSERT INTO read.invoice_ordinals (invoice_id, app_id, created_at)
+SELECT invoice_id, app_id, created_at FROM read.invoices WHERE position >= %s AND position < %s
+"""
+_CHANGED = """
+UPDATE read.invoice_ordinals AS known SET block = NULL, ordinal = NULL FROM read.invoices AS own
+WHERE own.invoice_id = known.invoice_id AND own.position %% %s = 1
+"""
+_NUMBER = f"SELECT read.number_invoices('{SCHEMA}', %s)"
+_EXPECTED = """
+SELECT own.*, ARRAY(SELECT term FROM read.invoice_search_terms AS known
+    WHERE known.invoice_id = own.invoice_id) AS terms
+FROM read.invoices AS own
+"""
+
+
+@dataclass
+class Session:
+    """Runs statements, and counts those that read bitmaps."""
+
+    connection: psycopg.Connection[DictRow]
+    counted: int = 0
+    found: int = 0
+
+    async def fetch(self, query: Any, parameters: Any = ()) -> list[DictRow]:
+        text = query.as_string(None)
+        self.counted += "bit_count(bits)" in text and "most_found" not in text
+        self.found += "most_found" in text
+        return self.connection.execute(query, parameters).fetchall()
+
+    async def copy_csv(self, query: Any, parameters: Any = ()) -> list[bytes]:
+        raise NotImplementedError
+
+
+@pytest.fixture(scope="module")
+def numbered(postgres_server: Server) -> Iterator[psycopg.Connection[DictRow]]:
+    """34,000 invoices: the newest were added after the middle, then the oldest, then changes."""
+    dbname = postgres_server.migrated_database()
+    invoice = requested()
+    issue(invoice)
+    view = to_json(invoice.view).decode()
+    dsn = postgres_server.dsn(dbname)
+    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute(_FILL, {"app": APP, "at": AT, "rows": ROWS, "view": view})
+        connection.execute(_TERMS)
+        for first, after in ((14_000, 31_000), (31_000, ROWS + 1), (1, 14_000)):
+            connection.execute(_TRACKED, [first, after])
+            connection.execute(_NUMBER, [APP])
+        connection.execute(_CHANGED, [9])
+        connection.execute(_NUMBER, [APP])
+        connection.execute(_VOID)
+        connection.execute(_FACETS)
+        connection.execute(_CHANGED, [999])
+        connection.execute("VACUUM ANALYZE")
+        yield connection
+    postgres_server.drop(dbname)
+
+
+def test_blocks_of_one_time_do_not_overlap_others(numbered: psycopg.Connection[DictRow]) -> None:
+    blocks = numbered.execute(
+        "SELECT from_at::text AS start, min(first_at)::text AS first, max(last_at)::text AS last,"
+        " sum(items)::int AS items FROM read.invoice_blocks GROUP BY from_at ORDER BY from_at"
+    ).fetchall()
+    assert len(blocks) == 3
+    assert blocks[0]["start"] == "-infinity"
+    for block, following in pairwise(blocks):
+        assert block["last"] < following["start"] <= following["first"]
+
+
+def _filters(chance: Random) -> dict[str, Any]:
+    """Draw two to four filters, most of which leave more than a thousand invoices."""
+    start = AT + timedelta(minutes=chance.randrange(ROWS))
+    end = start + timedelta(days=chance.choice([2, 9, 20]))
+    least = chance.randrange(50_000)
+    known: list[dict[str, Any]] = [
+        {"q": " ".join(chance.sample(["blue", "red", "chair", "lamp", "gre", "number"], 2))},
+        {"q": "number-1 table"},
+        {"status": chance.choice([("open",), ("paid",), ("void", "open")])},
+        {"type": chance.choice(["payment", "subscription"])},
+        {"currency": chance.choice(["usd", "eur"])},
+        {"tenant_id": UUID(int=chance.randrange(23))},
+        {"user_id": f"user_{chance.randrange(13)}"},
+        {"customer": f"cus_{chance.randrange(29)}"},
+        {"created_from": start, "created_to": end},
+        {"paid_from": start, "paid_to": end},
+        {"amount_min": least, "amount_max": least + chance.choice([900, 9_000, 90_000])},
+        {"unassigned": True},
+    ]
+    drawn: dict[str, Any] = {}
+    for one in chance.sample(known, chance.randrange(2, 5)):
+        drawn |= one
+    if "tenant_id" in drawn:
+        drawn.pop("unassigned", None)
+    return drawn
+
+
+def _fits(row: DictRow, filters: InvoiceFilter) -> bool:
+    def within(value: Any, least: Any, end: Any) -> bool:
+        return (least is None or (value is not None and value >= least)) and (
+            end is None or (value is not None and value < end)
+        )
+
+    equal = ("tenant_id", "type", "currency", "user_id", "customer")
+    most = None if filters.amount_max is None else filters.amount_max + 1
+    return (
+        all(getattr(filters, name) in (None, row[name]) for name in equal)
+        and (not filters.status or row["status"] in filters.status)
+        and (not filters.unassigned or row["tenant_id"] is None)
+        and within(row["created_at"], filters.created_from, filters.created_to)
+        and within(row["paid_at"], filters.paid_from, filters.paid_to)
+        and within(row["total_minor"], filters.amount_min, most)
+        and all(
+            any(term.startswith(word) for term in row["terms"])
+            for word in (filters.q or "").split()
+        )
+    )
+
+
+def test_pages_by_bitmaps_are_those_of_the_rows(numbered: psycopg.Connection[DictRow]) -> None:
+    rows = numbered.execute(_EXPECTED).fetchall()
+    session, chance = Session(numbered), Random(5)  # noqa: S311 - no secret
+    reader = ListReader(session, few=60)
+    for _ in range(80):
+        sort: Any = chance.choice(["-createdAt", "createdAt", "-totalMinor", "totalMinor"])
+        filters = InvoiceFilter(APP, sort=sort, limit=chance.choice([5, 60]), **_filters(chance))
+        column = "created_at" if sort.endswith("createdAt") else "total_minor"
+        expected = sorted(
+            (row for row in rows if _fits(row, filters)),
+            key=lambda row: (row[column], row["invoice_id"]),
+            reverse=sort.startswith("-"),
+        )
+        assert _pages(reader, filters, most=3) == [
+            row["invoice_id"] for row in expected[: 3 * filters.limit]
+        ], filters
+    assert session.counted > 50
+    assert session.found > 50
+
+
+def _pages(reader: ListReader, filters: InvoiceFilter, *, most: int) -> list[UUID]:
+    """Follow cursors through so many pages."""
+    found: list[UUID] = []
+    cursor: str | None = None
+    for _ in range(most):
+        values = {**vars(filters), "cursor": cursor}
+        page = asyncio.run(reader.page(InvoiceFilter(**values)))
+        found += [row["invoice_id"] for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return found
+
+
+def test_a_total_of_few_invoices_of_several_filters_is_exact(
+    numbered: psycopg.Connection[DictRow],
+) -> None:
+    reader = ListReader(Session(numbered), few=900)
+    expected = sum(n % 3 == 0 and n % 4 == 1 and n % 7 == 0 for n in range(1, ROWS + 1))
+    changed = sum(
+        n % 3 == 0 and n % 4 == 1 and n % 7 == 0 and n % 999 == 1 for n in range(1, ROWS + 1)
+    )
+    page = asyncio.run(reader.page(InvoiceFilter(APP, q="blue table", status=("open",))))
+    assert (page.total, page.total_is_exact) == (expected - changed, True)
+    page = asyncio.run(reader.page(InvoiceFilter(APP, q="blue green")))
+    assert (page.rows, page.total, page.total_is_exact) == ([], 0, True)
+
+
+def test_followed_invoices_are_numbered_and_freed_by_a_change(database: str) -> None:
+    made = [requested(occurred_at=AT + timedelta(seconds=n)) for n in range(300)]
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            await books.append_and_project(*made)
+            issue(made[7])
+            await books.append_and_project(made[7])
+
+    asyncio.run(scenario())
+    with psycopg.connect(database, row_factory=dict_row) as connection:
+        known = connection.execute("SELECT * FROM read.invoice_ordinals").fetchall()
+        of_status = connection.execute(
+            "SELECT value, bit_count(bits) AS items FROM read.invoice_bitmaps"
+            " WHERE value LIKE 'status=%'"
+        ).fetchall()
+    places = {row["invoice_id"]: row["ordinal"] for row in known}
+    assert len(places) == 300
+    assert places[made[7].id] is None
+    ordinals = [one for one in places.values() if one is not None]
+    assert len(set(ordinals)) == len(ordinals) >= 255
+    assert sum(row["items"] for row in of_status) == len(ordinals) + 1
