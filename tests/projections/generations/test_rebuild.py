@@ -149,6 +149,14 @@ def test_a_generation_whose_time_is_over_is_dropped_with_its_place(database: str
     assert rows(database) == views_of_log(database)
 
 
+def indexes_of(database: str, generation: int) -> list[tuple[object, ...]]:
+    query = (
+        "SELECT tablename, replace(indexdef, schemaname || '.', '') FROM pg_indexes"
+        " WHERE schemaname = %s ORDER BY 1, 2"
+    )
+    return execute(database, query, f"read_invoices_g{generation}")
+
+
 def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
@@ -160,6 +168,7 @@ def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
             await rebuilt(database)
             assert execute(database, "SELECT * FROM read.invoices ORDER BY position") == before
             assert execute(database, "SELECT * FROM read.timeline ORDER BY position") == timeline
+            assert indexes_of(database, 2) == indexes_of(database, 1) != []
 
     asyncio.run(scenario())
 
