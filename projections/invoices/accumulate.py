@@ -143,6 +143,7 @@ class SumDeltas:
         self._facets: dict[tuple[UUID, Facet], list[int]] = {}
         self._days: dict[tuple[UUID, str, date], list[int]] = {}
         self._quarters: dict[tuple[SumKey, Part], list[int]] = {}
+        self._named: dict[tuple[SumKey, Part], list[int]] = {}
 
     def __len__(self) -> int:
         return len(self._quarters) + len(self._facets) + len(self._days)
@@ -162,6 +163,9 @@ class SumDeltas:
             return
         books = SumKey(app_id, view.mode, view.provider, view.connection)
         for part, amount_minor, items, position in invoice.changes:
+            if items and part.kind in NAMED:
+                # Also where they cancel out: a row is there however events come together.
+                _add(self._named, (books, part), items, position)
             tally = self._quarters.get((books, part))
             if tally is None:
                 self._quarters[books, part] = [amount_minor, items, position]
@@ -175,6 +179,7 @@ class SumDeltas:
         self._facets.clear()
         self._days.clear()
         self._quarters.clear()
+        self._named.clear()
 
     def facet_rows(self) -> list[Row]:
         """Return what to add to FACETS."""
@@ -208,9 +213,7 @@ class SumDeltas:
     def share_rows(self) -> list[Row]:
         """Return what to add to SHARES: the numbers of items by name, by each unit of time."""
         shares: dict[tuple[SumKey, str, str, Unit, int, str], tuple[int, int]] = {}
-        for (books, part), (_, items, position) in self._quarters.items():
-            if part.kind not in NAMED or not items:
-                continue
+        for (books, part), (items, position) in self._named.items():
             for unit, number in units_of(part.quarter):
                 key = (books, part.currency, part.kind, unit, number, part.name)
                 known, last = shares.get(key, (0, 0))
