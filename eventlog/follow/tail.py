@@ -8,7 +8,7 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from eventlog.database.connect import connect_async, pool
@@ -36,8 +36,7 @@ _EARLIER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EventHeader:
+class EventHeader(NamedTuple):
     """Position and stream of an event, without its data."""
 
     position: int
@@ -232,7 +231,7 @@ class Tail:
         await cursor.execute(_NEWER, [self._position, _QUERY_LIMIT])
         rows = await cursor.fetchall()
         for row in rows:
-            self._dispatch(EventHeader(*row))
+            self._dispatch(EventHeader._make(row))
         return len(rows) == _QUERY_LIMIT
 
     def _dispatch(self, event: EventHeader) -> None:
