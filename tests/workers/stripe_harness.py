@@ -33,7 +33,8 @@ from workers.invoices.refund import refund_invoice
 from workers.providers.stripe.gateway import StripeGateway
 from workers.subscriptions.change import SubscriptionDeps, change_subscription
 from workers.webhooks.apply import Applier
-from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
+from workers.webhooks.fetch_and_apply import fetch_and_apply
+from workers.webhooks.record_fetched import FetchDeps
 
 
 class Clock:

@@ -24,8 +24,8 @@ from workers.subscriptions.change import SubscriptionDeps
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 from workers.subscriptions.mollie_start import StartSubscriptionDeps
 from workers.tenants.update_customers import UpdateCustomersDeps
-from workers.webhooks.fetch_and_apply import FetchDeps
 from workers.webhooks.mollie_payment import MolliePaymentDeps
+from workers.webhooks.record_fetched import FetchDeps
 
 # Providers whose payments stand for invoices, and which charge mandates for subscriptions.
 _PAYMENT_PROVIDERS: Final = frozenset({"mollie"})

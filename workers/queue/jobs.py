@@ -37,9 +37,10 @@ from workers.subscriptions.mollie_start import (
 )
 from workers.subscriptions.mollie_watch import check_subscription
 from workers.tenants.update_customers import UpdateCustomersDeps, update_customers
-from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
+from workers.webhooks.fetch_and_apply import fetch_and_apply
 from workers.webhooks.mollie_jobs import apply_payment_event, apply_payment_hint
 from workers.webhooks.mollie_payment import MolliePaymentDeps
+from workers.webhooks.record_fetched import FetchDeps
 
 
 def _id(job: Job, name: str) -> UUID:

@@ -40,7 +40,8 @@ from tests.workers.webhooks.all_followers import all_followers, caught_up
 from workers.providers.stripe.event_types import EVENT_TYPES
 from workers.providers.stripe.objects import to_invoice
 from workers.providers.stripe.subscription_objects import to_subscription
-from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
+from workers.webhooks.fetch_and_apply import fetch_and_apply
+from workers.webhooks.record_fetched import FetchDeps
 
 NOW_S = 1_800_000_000
 PART = 250
