@@ -29,6 +29,8 @@ class Projection:
     tables: tuple[Table, ...]
     fill: Fill | None = None
     """Fills empty tables from a part of the log, faster than the handler would."""
+    derived: tuple[str, ...] = ()
+    """Tables that are filled and indexed once the others, of which they are made, have indexes."""
     deferred: tuple[str, ...] = ()
     """Topics that no reader waits for: they are folded together with the events after them."""
     defer_s: float = 0.05
@@ -77,6 +79,7 @@ _ALL: Final = (
         invoices_projector.handler,
         invoices_projector.TABLES,
         bulk_load.fill,
+        derived=invoices_projector.DERIVED,
         deferred=invoices_projector.DEFERRED,
         defer_s=0.2,
         batch=invoices_projector.BATCH,

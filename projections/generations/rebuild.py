@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from eventlog.database.connect import connect
 from eventlog.gaps import refuse_detached
 from projections.engine import fill
 from projections.engine.errors import RebuildRunning
-from projections.engine.tables import Table
 from projections.generations.cutover import Cutover, Report
 from projections.registry import Projection, find
 
@@ -135,7 +134,7 @@ class _Filling:
         if self._projection.fill is None:
             connection.execute("SELECT read.index_generation(%s, %s)", [name, self._number])
         else:
-            self._index_tables(self._projection.tables, sessions=self._processes_for(events))
+            self._index_tables(connection, sessions=self._processes_for(events))
         with connection.transaction():
             self._begin_to_follow(connection, head)
         _log.info("filled", generation=f"{name}_g{self._number}", events=events)
@@ -156,27 +155,31 @@ class _Filling:
     def _processes_for(self, events: int) -> int:
         return self._processes or fill.processes_for(events)
 
-    def _index_tables(self, tables: Sequence[Table], *, sessions: int) -> None:
+    def _index_tables(self, connection: Connection, *, sessions: int) -> None:
         """Index and analyze each table, as many at once as there were processes to fill them."""
-        remaining = iter(tables)
+        remaining = iter(self._projection.tables)
         lock = threading.Lock()
 
         def index() -> None:
-            with connect(self._dsn, application_name="billhook rebuild index") as connection:
-                connection.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY_MB // sessions}MB'")
+            with connect(self._dsn, application_name="billhook rebuild index") as session:
+                session.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY_MB // sessions}MB'")
                 while True:
                     with lock:
                         table = next(remaining, None)
                     if table is None:
                         return
-                    connection.execute(
-                        "SELECT read.index_table(%s, %s, %s)",
-                        [self._projection.name, self._number, table.name],
-                    )
+                    self._index_table(session, table.name)
 
         with ThreadPoolExecutor(sessions) as pool:
             for indexing in [pool.submit(index) for _ in range(sessions)]:
                 indexing.result()
+        for name in self._projection.derived:
+            self._index_table(connection, name)
+
+    def _index_table(self, connection: Connection, table: str) -> None:
+        connection.execute(
+            "SELECT read.index_table(%s, %s, %s)", [self._projection.name, self._number, table]
+        )
 
     def _begin_to_follow(self, connection: Connection, head: int) -> None:
         values = [self._projection.name, self._number]

@@ -457,6 +457,7 @@ BEGIN
     PERFORM read.index_invoices_invoices(schema);
     PERFORM read.index_invoices_timeline(schema);
     PERFORM read.index_invoices_invoice_search_terms(schema);
+    PERFORM read.index_invoices_invoice_ordinals(schema);
 END
 $body$;
 
@@ -539,7 +540,18 @@ BEGIN
         CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, created_at, invoice_id);
         CREATE INDEX ON %1$I.invoice_search_terms
             (app_id, substr(term, 1, 4), created_at, invoice_id, term);
+        $$,
+        schema
+    );
+END
+$body$;
 
+-- Bitmaps, which are made of the indexed invoices and their terms.
+CREATE FUNCTION read.index_invoices_invoice_ordinals(schema text) RETURNS void
+LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
         -- Of a block by ordinal, or in the order of creation, which those without a block have too.
         ALTER TABLE %1$I.invoice_ordinals ADD PRIMARY KEY (invoice_id);
         CREATE INDEX ON %1$I.invoice_ordinals (app_id, block, ordinal)
