@@ -11,7 +11,7 @@ from projections.engine.errors import UnknownProjection
 from projections.engine.fill import Fill
 from projections.engine.tables import Table
 from projections.inbox import projector as inbox_projector
-from projections.invoices import bulk_load, tenant_emails
+from projections.invoices import bulk_load, ordinals, tenant_emails
 from projections.invoices import projector as invoices_projector
 from projections.reconciliation import projector as reconciliation_projector
 from projections.reconciliation import webhooks
@@ -79,7 +79,7 @@ _ALL: Final = (
         invoices_projector.handler,
         invoices_projector.TABLES,
         bulk_load.fill,
-        derived=invoices_projector.DERIVED,
+        derived=ordinals.TABLES,
         deferred=invoices_projector.DEFERRED,
         defer_s=0.2,
         batch=invoices_projector.BATCH,

@@ -15,6 +15,8 @@ from projections.invoices.accumulate import InvoiceAccumulator
 
 UNNUMBERED: Final = 256
 """Invoices of an app that wait for their bits, at most."""
+TABLES: Final = ("invoice_ordinals", "invoice_blocks", "invoice_bitmaps", "invoice_common_values")
+"""Tables that are made of those of the invoices; a rebuild fills them when it indexes the first."""
 
 _TRACK: Final = SQL(
     """

@@ -101,12 +101,6 @@ _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
 _SUBSCRIPTION_TOPICS: Final = frozenset(SUBSCRIPTION_TOPICS)
 BATCH: Final = 2_000
 TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, SUMS, TOTALS, SHARES)
-DERIVED: Final = (
-    "invoice_ordinals",
-    "invoice_blocks",
-    "invoice_bitmaps",
-    "invoice_common_values",
-)
 
 
 def handler(schema: str, *, slice_events: int = 250) -> Handle:

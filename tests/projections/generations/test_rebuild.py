@@ -169,6 +169,8 @@ def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
             assert execute(database, "SELECT * FROM read.invoices ORDER BY position") == before
             assert execute(database, "SELECT * FROM read.timeline ORDER BY position") == timeline
             assert indexes_of(database, 2) == indexes_of(database, 1) != []
+            numbered = "SELECT count(block) FROM read_invoices_g2.invoice_ordinals"
+            assert execute(database, numbered) == [(len(before),)]
 
     asyncio.run(scenario())
 
