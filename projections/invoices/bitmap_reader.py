@@ -20,8 +20,8 @@ _PASSED: Final = 4_000
 _MOST_FIT: Final = 4
 _GROUPS: Final = 12
 _ALWAYS: Final = Period()
-_ROW: Final = 4
-"""Invoices that an index passes in the time that one is checked by its row."""
+_MORE: Final = 4
+"""Times as many are read where too few did fit."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +53,28 @@ class BitmapReader:
         if items <= self._few:
             rows = await self._pool.fetch(*_query(filters, plan, of))
             return BitmapPage(_present(rows), int(rows[0]["total"]), True)
-        if not of.is_complete:
-            return BitmapPage()
         if skipped_rows(filters) > _DEEPEST:
             pass
         elif filters.sort.endswith("createdAt"):
             page = await self._by_creation(filters, plan, of, blocks)
         elif _needed(filters) * plan.facets.of_app > _PASSED * items:
             page = await self._by_total(filters, plan, of)
-        return BitmapPage(page, max(items, len(page or ())))
+        return BitmapPage(page, max(items, len(page or ())) if of.is_complete else None)
 
     async def _by_creation(
         self, filters: InvoiceFilter, plan: ReadPlan, of: Filters, blocks: Sequence[Blocks]
     ) -> list[DictRow] | None:
-        """Read as many blocks as a page needs; None if the list's order has its rows sooner."""
+        """Read as many blocks as a page needs; None if most of their invoices do not fit."""
         wanted = _needed(filters)
         while wanted <= self._few:
             chosen = list_bitmaps.choose(filters, blocks, rows=wanted)
             most = 3 * wanted + 20
-            if chosen.passed < _ROW * min(chosen.items, most):
-                return None
             is_whole = chosen.is_rest and chosen.items <= self._few
             query = _query(filters, plan, of, period=chosen.period, most=None if is_whole else most)
             page = _present(await self._pool.fetch(*query))
             if is_whole or len(page) > filters.limit:
                 return page
-            wanted *= _ROW  # some of them did not fit
+            wanted *= _MORE  # some of them did not fit
         return None
 
     async def _by_total(
@@ -100,7 +96,7 @@ class BitmapReader:
             page = _present(await self._pool.fetch(*query))
             if len(page) > filters.limit or read == len(groups):
                 return page
-            wanted *= _ROW
+            wanted *= _MORE
 
     async def _count(self, filters: InvoiceFilter, of: Filters, groups: Sequence[int]) -> list[int]:
         found = await self._pool.fetch(*list_bitmaps.amounts_query(filters, of, groups))

@@ -22,8 +22,6 @@ from projections.invoices.bitmap_values import Filters, amount_group
 from projections.invoices.list_plan import Source
 from projections.invoices.list_sql import InvoiceFilter
 
-BLOCK: Final = 16_384
-"""Invoices of a block."""
 _SPARSE: Final = 300
 """Invoices of a block that are found one by one."""
 _AND: Final = SQL(" AND ")
@@ -123,14 +121,10 @@ class Period:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A period of a list with at most so many invoices of its filters; `is_rest`: to its end.
-
-    `passed`: about so many invoices of the app are passed by one that reads all in their order.
-    """
+    """A period of a list with at most so many invoices of its filters; `is_rest`: to its end."""
 
     period: Period
     items: int
-    passed: int
     is_rest: bool
 
 
@@ -259,10 +253,9 @@ def choose(filters: InvoiceFilter, blocks: Sequence[Blocks], *, rows: int) -> Ch
         items += one.items
         if items - partial >= rows and number + 1 < len(behind):
             period = _period(behind, number, moment, down=_is_down(filters))
-            passed = round(BLOCK * (number + rows / one.items))
-            return Chosen(period, items, passed, is_rest=False)
+            return Chosen(period, items, is_rest=False)
     period = _period(behind, None, moment, down=_is_down(filters))
-    return Chosen(period, items, BLOCK * len(behind), is_rest=True)
+    return Chosen(period, items, is_rest=True)
 
 
 def _behind(blocks: Sequence[Blocks], moment: datetime, *, down: bool) -> list[Blocks]:

@@ -73,10 +73,11 @@ class ListReader:
     async def _of_bitmaps(
         self, filters: InvoiceFilter, plan: ReadPlan, page: BitmapPage
     ) -> ListRows:
-        found, total = page.rows or [], page.total or 0
-        is_exact = page.is_exact
-        if not is_exact:
-            total, is_exact = await self._total(filters, plan, found, estimate=total)
+        found = page.rows or []
+        if page.is_exact and page.total is not None:
+            total, is_exact = page.total, True
+        else:
+            total, is_exact = await self._total(filters, plan, found, estimate=page.total)
         rows, next_cursor = _cut(found, filters)
         return ListRows(rows, next_cursor, total, is_exact)
 
