@@ -19,6 +19,7 @@ from eventlog.errors import BodyDamaged, Conflict, LogClosed, LogUnavailable
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
+from tests.support.wait_until import until_async
 
 _STREAMS = [uuid4() for _ in range(4)]
 
@@ -179,8 +180,14 @@ def test_only_large_bodies_are_compressed_beside_the_loop(database: str) -> None
 
 def test_a_read_beyond_its_callers_share_fails_at_its_deadline(database: str) -> None:
     async def scenario() -> None:
-        log = await Log.open_async(database, limits=CommitLimits(deadline_s=0.2))
+        log = await Log.open_async(database, limits=CommitLimits(deadline_s=1))
         session_holder.set("a caller")
+
+        async def has_sessions() -> bool:
+            reads = [log.head_async() for _ in range(2)]
+            return await asyncio.gather(*reads, return_exceptions=True) == [0, 0]
+
+        await until_async(has_sessions)
         with psycopg.connect(database) as connection:
             connection.execute("LOCK TABLE eventlog.events IN ACCESS EXCLUSIVE MODE")
             held = [asyncio.create_task(log.head_async()) for _ in range(2)]
