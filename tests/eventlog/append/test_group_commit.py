@@ -230,7 +230,7 @@ def test_a_statement_that_waits_too_long_ends_before_the_session_does(
     database: str, gate: Gate
 ) -> None:
     async def scenario() -> None:
-        session = await AppendSession.open(database, application_name="test", answer_timeout_s=0.5)
+        session = await AppendSession.open(database, application_name="test", answer_timeout_s=3)
         append = Append([stored()], (), deadline_s=0, done=asyncio.Future())
         with pytest.raises(psycopg.errors.QueryCanceled):
             await session.append([append])
