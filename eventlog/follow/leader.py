@@ -69,7 +69,8 @@ class LeaderSession:
 class LeaderSessions:
     """Lends one session to all leaders that use it at a time; a lost one is replaced.
 
-    It is opened for the first of them and closed after the last one.
+    It is opened for the first of them and closed after the last one. Who leaves it as lost gets
+    another one next, even if those who only read still use it: it may be read-only for ever.
     """
 
     def __init__(
@@ -88,11 +89,18 @@ class LeaderSessions:
         session = await self._open()
         try:
             yield session
+        except LOST_CONNECTION:
+            self._replace(session)
+            raise
         finally:
             session.members -= 1
             if not session.members:
-                self._current = None if self._current is session else self._current
+                self._replace(session)
                 await session.connection.close()
+
+    def _replace(self, session: LeaderSession) -> None:
+        if self._current is session:
+            self._current = None
 
     async def _open(self) -> LeaderSession:
         async with self._opening:

@@ -15,7 +15,8 @@ from psycopg.sql import SQL, Identifier
 from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect_async
-from eventlog.follow.follower import Follower
+from eventlog.follow.feed import running_feed
+from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
 from eventlog.follow.handler import Cursor
 from eventlog.follow.leader import Leadership
 from eventlog.follow.positions import FollowerState, follower_states
@@ -292,9 +293,41 @@ def test_a_database_that_is_read_only_for_a_while_does_not_end_a_follower(
     run(scenario)
 
 
+def test_leaders_that_share_a_session_replace_one_that_stays_read_only(
+    database: str, log: Log
+) -> None:
+    """Another leader, which writes nothing, does not keep it."""
+
+    async def scenario() -> None:
+        rows, at_work = Rows(), asyncio.Event()
+
+        async def work() -> None:
+            at_work.set()
+            await asyncio.Event().wait()
+
+        stop, sessions = asyncio.Event(), follower_sessions(database, application_name="shared")
+        await asyncio.to_thread(log.append, [stored()])
+        with make_read_only(database, ends_sessions=False):
+            clock = Leadership(database, "clock", sessions=sessions)
+            leading = asyncio.create_task(clock.run(work, stop=stop))
+            await at_work.wait()
+        async with running_feed(database) as feed:
+            group = FollowerGroup(feed, sessions)
+            async with Running(Follower(database, "rows", rows, group=group)):
+                await until(lambda: rows.handled == [1])
+        stop.set()
+        await leading
+
+    run(scenario)
+    assert seen(database) == [1]
+
+
 @contextmanager
-def make_read_only(database: str) -> Iterator[None]:
-    """Have each session find the database read-only, as after a primary became a standby."""
+def make_read_only(database: str, *, ends_sessions: bool = True) -> Iterator[None]:
+    """Have each session find the database read-only, as after a primary became a standby.
+
+    `ends_sessions`: afterwards; otherwise those that were opened meanwhile stay read-only.
+    """
     with psycopg.connect(database, autocommit=True) as connection:
         name = SQL("ALTER DATABASE {}").format(Identifier(connection.info.dbname))
         connection.execute(name + SQL(" SET default_transaction_read_only = on"))
@@ -304,7 +337,8 @@ def make_read_only(database: str) -> Iterator[None]:
         finally:
             connection.execute("SET default_transaction_read_only = off")
             connection.execute(name + SQL(" RESET default_transaction_read_only"))
-            end_sessions(connection)
+            if ends_sessions:
+                end_sessions(connection)
 
 
 def end_sessions(connection: psycopg.Connection[TupleRow]) -> None:
