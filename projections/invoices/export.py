@@ -44,8 +44,11 @@ _TIME: Final = SQL(
     " ELSE '.000' END || right({field}, 6) END"
 )
 # Without blanks between keys and values. Where no text has a backslash, none has quotation marks.
+# A text that is such a blank with its sign looks like the end of one and the start of the next.
 _COMPACT: Final = SQL(
     "CASE WHEN strpos({field}, '\\') > 0 OR {field} = '{{}}' THEN {field}"
+    """ WHEN {field} ~ '[{{ ]"[,:] "' THEN"""
+    """ regexp_replace({field}, '("[^"]*"[,:]) ', '\\1', 'g')"""
     """ ELSE replace(replace({field}, '": "', '":"'), '", "', '","') END"""
 )
 _PLACE: Final = SQL(

@@ -181,6 +181,7 @@ def test_awkward_values_are_written_as_in_the_json(
     for text in (
         "", " ", "=1+1", "\t=1", "a\r\nb", 'a "b", c', "a;=1", "a, -b", "\x7f\x1b\x1f", "\u2028",
         "\\", "\\N", "null", "\ud7ff\ue000\U0010ffff", "\uff1d1", "-5", "{}", "e\u0301",
+        ", ", ": ", ",", "a, ", ": b",
     ):  # fmt: skip
         view = requested(user_id=text, metadata={text: text, "b": "c", "a": ""}).view
         view.description, view.footer, view.number = text, f"x;{text}", f" {text}"
