@@ -79,7 +79,6 @@ def _alone(dsn: str, name: str) -> Iterator[Connection]:
         ).fetchone()
         if row is None or not row[0]:
             raise RebuildRunning(name)
-        refuse_detached(connection)
         yield connection
 
 
@@ -126,6 +125,8 @@ class _Filling:
         """Do it; return how many events of the projection there are."""
         name = self._projection.name
         head, events = _count(connection, self._projection.topics)
+        # After the count, which waits while a partition is exchanged: from then on it is refused.
+        refuse_detached(connection)
         if self._projection.fill is None:
             head = 0  # few events: following them from the first is quick enough
         else:

@@ -1,7 +1,9 @@
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4, uuid5
 
@@ -10,13 +12,19 @@ from hypothesis import given, settings
 
 from domain.apps.app import App
 from domain.apps.commands import CreateApp
+from domain.events import ENDING_TOPICS
 from domain.invoices.invoice import Invoice
 from eventlog.database.connect import connect
+from eventlog.errors import EventsDetached
+from eventlog.partitions.detach import detach
+from eventlog.partitions.layout import set_partition_size
 from eventlog.reading import RecordedEvent
 from projections.access.queries import AccessQueries
 from projections.engine.errors import GenerationsDiffer, RebuildRunning, UnknownProjection
-from projections.generations.rebuild import Rebuilt, rebuild
+from projections.generations import rebuild as rebuild_module
+from projections.generations.rebuild import Connection, Rebuilt, rebuild
 from projections.invoices.queries import InvoiceFilter
+from projections.operations.partition_use import uses_of
 from tests.projections.generations.test_runner import start
 from tests.projections.harness import (
     APP,
@@ -171,6 +179,33 @@ def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
             assert indexes_of(database, 2) == indexes_of(database, 1) != []
             numbered = "SELECT count(block) FROM read_invoices_g2.invoice_ordinals"
             assert execute(database, numbered) == [(len(before),)]
+
+    asyncio.run(scenario())
+
+
+def test_a_partition_that_is_detached_as_a_rebuild_begins_is_named(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_partition_size(database, 8)
+    began = threading.Event()
+    drop_unfinished = rebuild_module._drop_unfinished
+
+    def detach_before(connection: Connection, name: str) -> None:
+        """Detach where the rebuild has begun, but not its generation, which would prevent it."""
+        if not began.is_set():
+            began.set()
+            detach(database, 1, topics=ENDING_TOPICS, uses=partial(uses_of, days=0))
+        drop_unfinished(connection, name)
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            await books.append_and_project(*paid_invoices(3))
+            behind = "SELECT count(*) FROM eventlog.followers WHERE position < 8"
+            await until(lambda: execute(database, behind) == [(0,)])
+            monkeypatch.setattr(rebuild_module, "_drop_unfinished", detach_before)
+            with pytest.raises(EventsDetached):
+                await rebuilt(database)
+            assert generations(database) == [(1, "active"), (2, "dropped")]
 
     asyncio.run(scenario())
 
