@@ -215,4 +215,4 @@ class Leadership:
                 self._leading = False
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
-            await resign(session, self._name)
+                await resign(session, self._name)

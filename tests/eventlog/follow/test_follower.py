@@ -322,6 +322,35 @@ def test_leaders_that_share_a_session_replace_one_that_stays_read_only(
     assert seen(database) == [1]
 
 
+def test_a_leader_whose_work_lost_a_connection_of_its_own_leads_again(database: str) -> None:
+    """Its session, which others share, is not the one that is lost: it must not keep the lock."""
+
+    async def scenario() -> None:
+        stop, sessions = asyncio.Event(), follower_sessions(database, application_name="shared")
+        started = 0
+
+        async def work() -> None:
+            nonlocal started
+            started += 1
+            if started == 1:
+                raise psycopg.OperationalError("lost")
+            await asyncio.Event().wait()
+
+        async def rest() -> None:
+            await asyncio.Event().wait()
+
+        other = Leadership(database, "other", sessions=sessions)
+        beside = asyncio.create_task(other.run(rest, stop=stop))
+        await until(lambda: other.is_leading)
+        clock = Leadership(database, "clock", sessions=sessions)
+        leading = asyncio.create_task(clock.run(work, stop=stop))
+        await until(lambda: started == 2)
+        stop.set()
+        await asyncio.gather(beside, leading)
+
+    run(scenario)
+
+
 @contextmanager
 def make_read_only(database: str, *, ends_sessions: bool = True) -> Iterator[None]:
     """Have each session find the database read-only, as after a primary became a standby.
