@@ -188,7 +188,7 @@ def test_a_partition_that_is_detached_as_a_rebuild_begins_is_named(
 ) -> None:
     set_partition_size(database, 8)
     began = threading.Event()
-    drop_unfinished = rebuild_module._drop_unfinished
+    drop_unfinished = vars(rebuild_module)["_drop_unfinished"]
 
     def detach_before(connection: Connection, name: str) -> None:
         """Detach where the rebuild has begun, but not its generation, which would prevent it."""
