@@ -11,8 +11,9 @@ from projections.engine.keyset import Parameters
 from projections.invoices import list_postings
 from projections.invoices import list_sql as sql
 from projections.invoices.export import Export, exported, known_fields
-from projections.invoices.list_plan import Facets, Ranges, Source
+from projections.invoices.list_plan import Facets, Source
 from projections.invoices.list_sql import InvoiceFilter
+from projections.invoices.ordered_ranges import Ranges
 
 _AND: Final = SQL(" AND ")
 _FEW: Final = SQL(

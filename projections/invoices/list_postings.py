@@ -8,8 +8,8 @@ from psycopg.sql import SQL, Composable, Composed, Literal, Placeholder
 
 from projections.engine import keyset
 from projections.invoices import list_sql as sql
-from projections.invoices.list_plan import Ranges
 from projections.invoices.list_sql import InvoiceFilter
+from projections.invoices.ordered_ranges import Ranges
 
 _AND: Final = SQL(" AND ")
 # An invoice can have several terms with a prefix. The scalar subquery is never made a join, which

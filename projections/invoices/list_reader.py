@@ -14,6 +14,7 @@ from projections.invoices.bitmap_reader import BitmapPage, BitmapReader
 from projections.invoices.export import Export, place_of
 from projections.invoices.list_plan import FEW, SOME, Facets, Size
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
+from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.search_terms import prefix_range, query_terms
 
@@ -120,7 +121,7 @@ class ListReader:
     async def _compared(self, filters: InvoiceFilter, plan: ReadPlan) -> ReadPlan:
         """Count sources further, to read the smallest one."""
         of, facets = plan.sources, plan.facets
-        if not of or (len(of) == 1 and not list_plan.are_rare(facets)):
+        if not of or (len(of) == 1 and not are_rare(facets)):
             return plan
         query = list_plan.sizes_query(filters, of, facets, few=self._some, with_ranges=False)
         counted = list_plan.read_sizes(await self._pool.fetch(*query))
@@ -171,9 +172,7 @@ def _query(
 ) -> tuple[Composed, Parameters]:
     if plan.few is not None:
         return list_pages.few_query(filters, plan.few, plan.facets, plan.emails, export=export)
-    ranges = list_plan.ordered_ranges(
-        filters, plan.facets, plan.sizes, plan.sources, some=plan.some
-    )
+    ranges = ordered_ranges(filters, plan.facets, plan.sizes, plan.sources, some=plan.some)
     return list_pages.ordered_query(filters, ranges, plan.facets, plan.emails, export=export)
 
 
