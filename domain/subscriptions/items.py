@@ -6,7 +6,7 @@ an older event lacks gets its default.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
@@ -99,6 +99,17 @@ class NextTerms:
 
     terms: Terms
     starts_at: int
+
+
+def has_lines(items: Sequence[SubscribedItem], lines: Iterable[RequestedPrice]) -> bool:
+    """Return whether a subscription with these items already has the requested ones."""
+    usage_based = {item.price for item in items if item.usage_based}
+    has = sorted(
+        (item.price or "", 0 if item.usage_based else item.quantity or 0) for item in items
+    )
+    return has == sorted(
+        (line.price, 0 if line.price in usage_based else line.quantity) for line in lines
+    )
 
 
 _ITEM_FIELDS: Final = frozenset(field.name for field in fields(SubscribedItem))

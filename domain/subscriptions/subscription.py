@@ -21,7 +21,7 @@ from domain.subscriptions.commands import (
     StartSubscription,
     SubscriptionCommand,
 )
-from domain.subscriptions.items import RequestedPrice
+from domain.subscriptions.items import has_lines
 from domain.subscriptions.state_fields import EVENTS, STATUS, plan_of, state_fields
 from domain.subscriptions.view import ENDED, PendingRequest, SubscriptionView, fold
 
@@ -139,13 +139,14 @@ class Subscription(AggregateRoot):
         pending = self.view.pending_request
         if pending is None:
             return
-        if pending.lines is not None and pending.at_period_end and not self._has(pending.lines):
+        lines = pending.lines
+        if lines is not None and pending.at_period_end and not has_lines(self.view.items, lines):
             end = self.view.period_end
             self.record_event(
                 s.SubscriptionChangeScheduled,
                 occurred_at=occurred_at,
                 actor=WORKER,
-                lines=[asdict(line) for line in pending.lines],
+                lines=[asdict(line) for line in lines],
                 starts_at=None if end is None else int(end.timestamp()),
             )
         self.record_event(
@@ -154,17 +155,6 @@ class Subscription(AggregateRoot):
             actor=WORKER,
             request_id=pending.request_id,
             action=pending.action,
-        )
-
-    def _has(self, lines: list[RequestedPrice]) -> bool:
-        """Return whether the subscription already has these items."""
-        items = self.view.items
-        usage_based = {item.price for item in items if item.usage_based}
-        has = sorted(
-            (item.price or "", 0 if item.usage_based else item.quantity or 0) for item in items
-        )
-        return has == sorted(
-            (line.price, 0 if line.price in usage_based else line.quantity) for line in lines
         )
 
     def refuse_request(
