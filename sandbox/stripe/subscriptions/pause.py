@@ -21,7 +21,7 @@ from sandbox.stripe.subscription_state.changes import changing, items_of
 from sandbox.stripe.subscription_state.timetable import EXPIRES_AFTER_S, RESUMPTION_ENDS
 from sandbox.stripe.subscriptions.billing import Bill, collect, draft, waiting
 from sandbox.stripe.subscriptions.lines import charge_rest, credit_unused, net_prices
-from sandbox.stripe.subscriptions.params import PauseSubscription, ResumeSubscription
+from sandbox.stripe.subscriptions.pause_params import PauseSubscription, ResumeSubscription
 from sandbox.stripe.subscriptions.periods import present_period, restart, set_period
 from sandbox.stripe.subscriptions.renewals import paused_because
 
