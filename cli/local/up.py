@@ -88,6 +88,14 @@ class _Databases:
         return self.owner != self.runtime
 
 
+def _migrate(databases: _Databases) -> None:
+    """Bring the tables up to date, and grant the runtime role of the embedded server its rights."""
+    for name in apply_migrations(databases.owner):
+        _print(f"migrated: {name}")
+    if databases.is_embedded:
+        grant_runtime_role(databases.owner, _RUNTIME_ROLE)
+
+
 class _Start:
     """The steps of start-up."""
 
@@ -113,10 +121,7 @@ class _Start:
             port=port,
             sandbox_url=sandbox_url,
         )
-        for name in apply_migrations(databases.owner):
-            _print(f"migrated: {name}")
-        if databases.is_embedded:
-            grant_runtime_role(databases.owner, _RUNTIME_ROLE)
+        _migrate(databases)
         running = {**settings, "BILLHOOK_DATABASE_URL": databases.runtime}
         children = Children(
             self._data_dir,

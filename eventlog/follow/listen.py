@@ -65,18 +65,9 @@ class Listener:
             elif self.has_skipped and len(timers) == 1:
                 timers.append(loop.call_later(unwanted_s, _end, waiter))
 
-        def readable() -> None:
-            try:
-                self._connection.pgconn.consume_input()
-            except psycopg.Error:  # the next query raises it
-                self._notified = True
-            # Anything but a notification is the end of the session, too.
-            self._notified = self._notified or wanted is None
-            look()
-
         look()
         descriptor = self._connection.fileno()
-        loop.add_reader(descriptor, readable)
+        loop.add_reader(descriptor, self._receive, look, wanted)
         try:
             await waiter
         finally:
@@ -85,6 +76,16 @@ class Listener:
             loop.remove_reader(descriptor)
             self._waiter = None
         self._forget()
+
+    def _receive(self, look: Callable[[], None], wanted: Callable[[str], bool] | None) -> None:
+        """Read what the server sent, and look at it; without `wanted` anything ends the wait."""
+        try:
+            self._connection.pgconn.consume_input()
+        except psycopg.Error:  # the next query raises it
+            self._notified = True
+        # Anything but a notification is the end of the session, too.
+        self._notified = self._notified or wanted is None
+        look()
 
     async def rest(self, seconds: float) -> None:
         """Return after so many seconds, or when woken, whatever the log does: ask next."""

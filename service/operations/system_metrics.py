@@ -96,14 +96,18 @@ def _work_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
     yield _labelled("billhook_work_gave_up", text, "kind", state.gave_up)
     text = "Provider events that could not be applied and wait for an operator."
     yield _labelled("billhook_dead_letters", text, "reason", state.dead_letters)
-    breakers = GaugeMetricFamily(
+    yield _breaker_gauge(state)
+
+
+def _breaker_gauge(state: SystemState) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(
         "billhook_connection_breaker_open",
         "Time-outs in a row of a connection that is called by probes only.",
         labels=["app", "connection"],
     )
     for breaker in state.open_breakers:
-        breakers.add_metric([str(breaker.app), breaker.connection], breaker.timeouts)
-    yield breakers
+        gauge.add_metric([str(breaker.app), breaker.connection], breaker.timeouts)
+    return gauge
 
 
 def _reconciliation_gauges(state: ReconciliationState) -> Iterable[GaugeMetricFamily]:

@@ -71,11 +71,7 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         currency=read.amount.code,
         customer=read.customer_id,
         number=None,
-        total_minor=total,
-        tax_minor=sum(line.vat_amount.minor for line in read.lines or () if line.vat_amount),
-        amount_paid_minor=paid,
-        # What an authorization released is not owed any more.
-        amount_due_minor=0 if state == "paid" else total - paid,
+        **_amounts_of(read, state=state),
         # A failure is final: what says less of the same payment is older, whenever it was asked.
         attempt_count=int(read.status == "failed"),
         hosted_url=_link(read, "checkout"),
@@ -95,6 +91,26 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         payment=_to_payment(read, paid if state == "paid" else total),
         raw=_raw(data),
     )
+
+
+class _Amounts(TypedDict):
+    """Fields of ProviderInvoice: the amounts of a payment."""
+
+    total_minor: int
+    tax_minor: int
+    amount_paid_minor: int
+    amount_due_minor: int
+
+
+def _amounts_of(read: MolliePayment, *, state: InvoiceState) -> _Amounts:
+    total, paid = read.amount.minor, _paid_minor(read)
+    return {
+        "total_minor": total,
+        "tax_minor": sum(line.vat_amount.minor for line in read.lines or () if line.vat_amount),
+        "amount_paid_minor": paid,
+        # What an authorization released is not owed any more.
+        "amount_due_minor": 0 if state == "paid" else total - paid,
+    }
 
 
 class _Authorization(TypedDict):
