@@ -25,6 +25,7 @@ _IN_USE: Final = (
     "SELECT invoice_id FROM read.invoices WHERE status <> ALL(%s)"
     " UNION ALL SELECT id FROM read.deliveries WHERE state <> 'applied'"
     " UNION ALL SELECT id FROM read.drift WHERE resolved_at IS NULL"
+    " UNION ALL SELECT subject FROM work.open_items"
 )
 _ENDED: Final = (status.PAID, status.VOID, status.CANCELED, status.EXPIRED, status.REJECTED)
 
@@ -44,5 +45,5 @@ def uses_of(connection: Connection, partition: Range, *, days: int) -> Sequence[
 
 
 def streams_in_use(connection: Connection) -> Iterable[UUID]:
-    """Return invoices that have not ended, deliveries to be applied, and open differences."""
+    """Return what is read again: what has not ended, and what has an open dispute or refund."""
     return [stream for (stream,) in connection.execute(_IN_USE, [list(_ENDED)])]

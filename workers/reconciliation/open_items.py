@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
 from uuid import UUID
+
+import structlog
 
 from domain.core.aggregate import AggregateRoot
 from domain.gateway.errors import GatewayRejected, ProviderObjectUnreadable
@@ -20,7 +22,9 @@ from domain.payment_methods import view as setups
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED
+from eventlog.errors import LogUnavailable
 from projections.work.open_items import CAPTURE, WHOLE, OpenItem, OpenItems
+from projections.work.sessions import WorkUnavailable
 from workers.providers.mollie.gateway import MollieGateway
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import SETUP_TYPES
@@ -30,6 +34,8 @@ from workers.reconciliation.compare import Compare, Difference
 from workers.reconciliation.inbox import FoundObject, ReconciliationInbox
 from workers.reconciliation.known_objects import Known
 
+_log = structlog.get_logger("billhook.reconciliation")
+
 Subject = Invoice | Subscription | MethodSetup
 _FINAL: Final = frozenset(
     {status.PAID, status.VOID, status.CANCELED, status.EXPIRED, status.REJECTED}
@@ -38,12 +44,27 @@ _OVER: Final = frozenset({setups.EXPIRED, setups.REJECTED, setups.REVOKED})
 
 
 def place_items(items: OpenItems, load: Callable[[Iterable[UUID]], Known], *, limit: int) -> int:
-    """Look up the connections of new items; return the number of items that were read."""
+    """Look up the connections of new items; return the number of items that were read.
+
+    Items whose events cannot be read are left out. Raises LogUnavailable, WorkUnavailable.
+    """
     unplaced = items.unplaced(limit=limit)
-    for subject, found in load(item.subject for item in unplaced).items():
+    for subject, found in _readable({item.subject for item in unplaced}, load).items():
         if isinstance(found, Invoice | Subscription | MethodSetup):
             items.place(subject, found.view.connection_id)
     return len(unplaced)
+
+
+def _readable(subjects: Collection[UUID], load: Callable[[Iterable[UUID]], Known]) -> Known:
+    try:
+        return load(subjects)
+    except (LogUnavailable, WorkUnavailable):
+        raise
+    except Exception as error:  # noqa: BLE001 - one object's trouble is not the others'
+        if len(subjects) > 1:
+            return {key: one for s in subjects for key, one in _readable([s], load).items()}
+        _log.error("open_item.unreadable", subject=str(*subjects), error=type(error).__name__)
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,6 +162,9 @@ class Reconciler:
         except (LogUnavailable, WorkUnavailable) as error:
             _log.warning("reconciliation.unavailable", error=type(error).__name__)
             return known
+        except Exception:  # noqa: BLE001 - the process may run other roles, which it would end
+            _log.exception("reconciliation.failed", part="connections")
+            return known
         return [one for one in found if one is not None and not one.deleted]
 
     def _place_items(self) -> int:

@@ -24,7 +24,7 @@ from domain.gateway.errors import GatewayError
 from domain.inbox.webhook_health import EndpointState, WebhookHealth
 from eventlog import persistence
 from eventlog.errors import LogUnavailable, VaultError
-from eventlog.follow.leader import LeaderSessions, Leadership
+from eventlog.follow.leader import LOST_CONNECTION, LeaderSessions, Leadership
 from eventlog.log import Log
 from eventlog.security.vault import Vault
 from projections.access.queries import connections_in_use
@@ -129,6 +129,10 @@ async def keep_checking(
                 unhealthy = await asyncio.to_thread(check_all, settings)
             except (LogUnavailable, WorkUnavailable, StaleWrite, IntegrityError) as error:
                 _log.warning("webhook_health.unavailable", error=type(error).__name__)
+            except (OperatorError, *LOST_CONNECTION):
+                raise
+            except Exception:  # noqa: BLE001 - the process may run other roles, which it would end
+                _log.exception("webhook_health.failed")
             else:
                 _log.info("webhook_health.checked", unhealthy=unhealthy)
             await asyncio.sleep(every.total_seconds())

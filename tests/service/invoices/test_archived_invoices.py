@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -104,4 +105,10 @@ def test_jobs_and_rebuilds_need_the_partition(database: str) -> None:
             "job a:1 is not finished",
         ]
         assert list(streams_in_use(connection)) == []
+        connection.execute(
+            "INSERT INTO work.open_items (subject, part, reported_at, due_at)"
+            " VALUES (%s, 'dispute:dp_1', now(), now())",
+            [UUID(int=7)],
+        )
+        assert list(streams_in_use(connection)) == [UUID(int=7)]
         connection.rollback()

@@ -8,17 +8,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 
 from domain.apps.connection import Connection
 from projections.operations.reconciliation_state import AUDIT_INTERVAL
+from tests.eventlog.stored_events import stored
 from tests.support.wait_until import until
 from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.reconciliation.sealed_connection import connect, settings
 from tests.workers.stripe_harness import Bench
+from workers.reconciliation import run as run_module
 from workers.reconciliation.connection_nets import SharedParts
+from workers.reconciliation.known_objects import load
+from workers.reconciliation.open_items import place_items
 from workers.reconciliation.run import Reconciler
 from workers.reconciliation.shared_parts import open_parts
 from workers.settings import Settings
@@ -111,6 +117,49 @@ def test_a_part_that_always_fails_does_not_starve_the_others(
 
     assert checkpoint(stripe_nets, "catch_up") == {}
     assert at_provider in [entry.received.object_id for entry in stripe_nets.entries()]
+
+
+def test_an_item_whose_events_cannot_be_read_keeps_no_other_from_its_connection(
+    bench: Bench, connection: Connection, database: str, parts: SharedParts
+) -> None:
+    readable = bench.request(bench.add_tenant("needs_authentication"))
+    unreadable = uuid4()
+    bench.log.append([stored(unreadable, topic="invoice.requested")])
+    with psycopg.connect(database, autocommit=True) as known:
+        for subject in (readable, unreadable):
+            known.execute(
+                "INSERT INTO work.open_items (subject, part, reported_at, due_at)"
+                " VALUES (%s, '', now(), now())",
+                [subject],
+            )
+        with capture_logs() as logs:
+            place_items(parts.items, lambda ids: load(bench.log, ids), limit=9)
+        placed = known.execute("SELECT subject, connection FROM work.open_items").fetchall()
+    assert dict(placed) == {readable: connection.connection_id, unreadable: None}
+    assert [one["subject"] for one in logs] == [str(unreadable)]
+
+
+def test_what_is_unexpected_ends_no_role_of_the_process(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[None] = []
+
+    def fail(*_: object, **__: object) -> int:
+        looks.append(None)
+        raise KeyError("unexpected")
+
+    monkeypatch.setattr(run_module, "place_items", fail)
+    monkeypatch.setattr(run_module, "_CONNECTIONS_EVERY_S", 0)
+    monkeypatch.setattr(run_module, "_TICK_S", 0)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(reconciler.run())
+        await until(lambda: running.done() or len(looks) > 1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(scenario())
+    assert len(looks) > 1
 
 
 def test_the_interval_of_audits_is_stated_for_alerts(

@@ -20,6 +20,7 @@ from tests.workers.webhooks.test_registration import BASE, MASTER_KEY, VAULT, re
 from workers.errors import OperatorError
 from workers.polling.run import connection_in_use
 from workers.settings import Settings
+from workers.webhooks import health
 from workers.webhooks.health import HealthDeps, check_endpoints, keep_checking
 from workers.webhooks.registration import WebhookRegistration
 
@@ -121,6 +122,30 @@ def test_the_scheduler_checks_the_connections_in_use_again_and_again(
     bench.account.v1.webhook_endpoints.update(made.endpoint, off)
     asyncio.run(checked_until("disabled"))
     assert _state(bench, health_id) == "disabled"
+
+
+def test_a_check_that_fails_ends_none_of_the_process_s_roles(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks: list[None] = []
+
+    def fail(_: Settings) -> int:
+        checks.append(None)
+        raise KeyError("unexpected")
+
+    monkeypatch.setattr(health, "check_all", fail)
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        every = timedelta(milliseconds=1)
+        checking = asyncio.create_task(
+            keep_checking(Settings(database_url=database), stop, every=every)
+        )
+        await until(lambda: checking.done() or len(checks) > 1)
+        stop.set()
+        await checking
+
+    asyncio.run(scenario())
 
 
 def _state(bench: Bench, health_id: UUID) -> str | None:
