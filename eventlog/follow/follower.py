@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 
 from eventlog.follow.detached import wait_until_attached
+from eventlog.follow.failing_event import retry_or_skip
 from eventlog.follow.feed import Feed
 from eventlog.follow.handler import Handle, OutsideHandler
 from eventlog.follow.leader import (
@@ -25,13 +26,10 @@ from eventlog.follow.positions import (
     SteppedDown,
     failed_attempts,
     forget_failure,
-    is_skipped,
     move,
-    record_failure,
     stored_position,
 )
-from eventlog.process.backoff import backoff_s
-from eventlog.process.describe_error import describe
+from eventlog.follow.progress import Progress
 from eventlog.reading import RecordedEvent, read_on
 
 _log = logging.getLogger(__name__)
@@ -44,26 +42,6 @@ _WINDOW = 10_000
 # is read at once.
 _BETWEEN_READS_S = 0.01
 _STEP_DOWN_PAUSE_S = 0.5
-_FIRST_RETRY_S = 0.25
-_LONGEST_RETRY_S = 30.0
-
-
-@dataclass
-class _Progress:
-    """Progress of a leading follower: stored and read positions, the log's head, batch limit."""
-
-    stored: int
-    seen: int
-    head: int
-    limit: int = 1
-    """Most events of the next batch."""
-    careful_until: int = 0
-    """Up to here events go one by one: one of them failed."""
-    failures: int = 0
-    stored_at_s: float = 0
-    read_at_s: float = 0
-    waiting_from_s: float | None = None
-    """Since when there are events, all of them of deferred topics, that wait for others."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +105,7 @@ class Follower:
         self._defer_s = defer_s
         self._batch = batch
         self._handle_timeout_s = handle_timeout_s
-        self._progress: _Progress | None = None
+        self._progress: Progress | None = None
 
     @property
     def name(self) -> str:
@@ -179,7 +157,7 @@ class Follower:
     ) -> None:
         async with session.turn:
             position = await stored_position(session.connection, self._name)
-        self._progress = progress = _Progress(stored=position, seen=position, head=position)
+        self._progress = progress = Progress(stored=position, seen=position, head=position)
         await wait_until_attached(session, self._name, after=position, stop=stop)
         async with session.turn:
             progress.failures = await failed_attempts(session.connection, self._name)
@@ -191,7 +169,7 @@ class Follower:
                 await self._wait_for_more(listener, progress, stop=stop)
 
     async def _step(
-        self, session: LeaderSession, progress: _Progress, *, stop: asyncio.Event
+        self, session: LeaderSession, progress: Progress, *, stop: asyncio.Event
     ) -> None:
         limit = 1 if progress.seen < progress.careful_until else progress.limit
         progress.head, events = await self._read(session, progress, limit=limit)
@@ -215,32 +193,12 @@ class Follower:
             if len(events) > 1:
                 progress.careful_until = events[-1].position
                 return
-            await self._fail(session, progress, events[0].position, error=error, stop=stop)
-
-    async def _fail(
-        self,
-        session: LeaderSession,
-        progress: _Progress,
-        position: int,
-        *,
-        error: Exception,
-        stop: asyncio.Event,
-    ) -> None:
-        """Record that an event cannot be handled, and wait; go past it if it is to be skipped."""
-        async with session.turn:
-            if await is_skipped(session.connection, self._name, position):
-                await self._skip(session, progress, position)
-                return
-            progress.failures = await record_failure(
-                session.connection, self._name, position=position, error=error
+            await retry_or_skip(
+                session, self._name, progress, events[0].position, error=error, stop=stop
             )
-        _log.error(
-            "follower %s cannot get past position %d: %s", self._name, position, describe(error)
-        )
-        await self._rest(session, progress, position, stop=stop)
 
     async def _read(
-        self, session: LeaderSession, progress: _Progress, *, limit: int
+        self, session: LeaderSession, progress: Progress, *, limit: int
     ) -> tuple[int, list[RecordedEvent]]:
         """Read from the feed, or from the log once a second and where the feed has no answer."""
         now_s = progress.read_at_s = asyncio.get_running_loop().time()
@@ -258,9 +216,7 @@ class Follower:
                 topics=self._topics,
             )
 
-    def _may_wait(
-        self, progress: _Progress, events: Sequence[RecordedEvent], *, limit: int
-    ) -> bool:
+    def _may_wait(self, progress: Progress, events: Sequence[RecordedEvent], *, limit: int) -> bool:
         """Return whether the events may wait for others, and begin or continue their wait."""
         if not events or not all(event.topic in self._deferred for event in events):
             return False
@@ -272,7 +228,7 @@ class Follower:
         return progress.read_at_s - progress.waiting_from_s < self._defer_s
 
     async def _wait_for_more(
-        self, listener: Listener | None, progress: _Progress, *, stop: asyncio.Event
+        self, listener: Listener | None, progress: Progress, *, stop: asyncio.Event
     ) -> None:
         """Sleep until the log grew and the last read is not too fresh, or deferred events are due.
 
@@ -295,39 +251,11 @@ class Follower:
         if early_s > 0:
             await (pause(early_s, stop=stop) if listener is None else listener.rest(early_s))
 
-    async def _skip(self, session: LeaderSession, progress: _Progress, position: int) -> None:
-        """Go past an event that the handler raises on and that an operator decided to skip.
-
-        The caller has the session's turn.
-        """
-        async with session.connection.transaction(), session.connection.cursor() as cursor:
-            await move(cursor, self._name, old=progress.stored, new=position)
-            await forget_failure(cursor, self._name)
-        _log.warning("follower %s skips position %d, as an operator decided", self._name, position)
-        progress.stored = progress.seen = position
-        progress.failures = 0
-
-    async def _rest(
-        self, session: LeaderSession, progress: _Progress, position: int, *, stop: asyncio.Event
-    ) -> None:
-        """Wait before the next attempt, longer each time; end early once a skip is recorded."""
-        loop = asyncio.get_running_loop()
-        pause_s = backoff_s(
-            progress.failures - 1, first_s=_FIRST_RETRY_S, longest_s=_LONGEST_RETRY_S
-        )
-        until_s = loop.time() + pause_s
-        while not stop.is_set() and (left_s := until_s - loop.time()) > 0:
-            # The query keeps the leader's session alive, too.
-            async with session.turn:
-                if await is_skipped(session.connection, self._name, position):
-                    return
-            await pause(min(left_s, HEARTBEAT_S), stop=stop)
-
     async def _work(
         self,
         session: LeaderSession,
         events: Sequence[RecordedEvent],
-        progress: _Progress,
+        progress: Progress,
         *,
         through: int,
     ) -> None:
@@ -351,7 +279,7 @@ class Follower:
         progress.failures = 0
         progress.limit = min(2 * progress.limit, self._batch)
 
-    async def _store_what_was_passed(self, session: LeaderSession, progress: _Progress) -> None:
+    async def _store_what_was_passed(self, session: LeaderSession, progress: Progress) -> None:
         """Store a position past events of other topics once a second, not at each of them."""
         now_s = asyncio.get_running_loop().time()
         if progress.seen == progress.stored or now_s - progress.stored_at_s < HEARTBEAT_S:
