@@ -13,7 +13,8 @@ from eventsourcing.persistence import DatabaseError, StoredEvent
 
 from eventlog import reading
 from eventlog.append.bridge import Bridge
-from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
+from eventlog.append.group_commit import GroupCommit
+from eventlog.append.limits import DEFAULT_LIMITS, CommitLimits
 from eventlog.append.session import AppendSession
 from eventlog.bodies import Body
 from eventlog.database.connect import pool

@@ -5,12 +5,13 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import DatabaseError, DataError, StoredEvent
+from eventsourcing.persistence import StoredEvent
 
+from eventlog.append.checks import check_events, no_positions, refusal_of
+from eventlog.append.limits import CommitLimits
 from eventlog.append.session import Append, AppendSession, stream_of
 from eventlog.bodies import Body
 from eventlog.errors import Conflict, LogClosed, LogUnavailable
@@ -23,7 +24,6 @@ _LONGEST_PAUSE_S = 1.0
 _SWEEP_S = 0.2
 # What a connection may take in an outage before those that wait for it are refused.
 _CONNECTING_S = 1.0
-_LARGEST_VERSION = 2**63 - 1
 
 # The server took nothing and would take it later, or another server would.
 _TRANSIENT = (
@@ -31,25 +31,6 @@ _TRANSIENT = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommitLimits:
-    """Limits of a batch and of its waits.
-
-    `deadline_s`: the longest wait of an append. `outage_s`: how long the database may be away or
-    read-only before appends fail at once; one attempt at a time then tries it on.
-    """
-
-    events_per_batch: int = 500
-    bytes_per_batch: int = 4 * 1024 * 1024
-    queued_appends: int = 10_000
-    deadline_s: float = 10
-    outage_s: float = 5
-    answer_timeout_s: float = 5
-
-
-DEFAULT_LIMITS = CommitLimits()
 
 
 class GroupCommit:
@@ -81,8 +62,8 @@ class GroupCommit:
         its commit is in flight does not stop the commit.
         """
         if not events:
-            return _nothing(bodies)
-        _check(events)
+            return no_positions(bodies)
+        check_events(events)
         deadline_s = self._loop.time() + self._limits.deadline_s
         if self._unanswered >= self._limits.queued_appends:
             await self._wait_for_room(deadline_s)
@@ -198,7 +179,7 @@ class GroupCommit:
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             except psycopg.Error as error:
                 if len(open_appends) == 1:
-                    open_appends[0].fail(_refusal(error))
+                    open_appends[0].fail(refusal_of(error))
                 else:
                     for append in open_appends:
                         await self._commit([append])
@@ -303,27 +284,3 @@ class GroupCommit:
             return
         self._session = None
         await session.close()
-
-
-def _nothing(bodies: Sequence[Body]) -> list[int]:
-    if bodies:
-        raise ValueError("a body is recorded with the event that holds its hash")
-    return []
-
-
-def _check(events: Iterable[StoredEvent]) -> None:
-    """Refuse what cannot be sent, before it spoils a batch of others."""
-    for event in events:
-        stream_of(event)
-        if "\x00" in event.topic or not event.topic.isascii():
-            raise DataError(f"a topic is ASCII without NUL, not {event.topic!r}")
-        if not -_LARGEST_VERSION <= event.originator_version <= _LARGEST_VERSION:
-            raise DataError(f"no version is as large as {event.originator_version}")
-        if not isinstance(event.state, bytes):
-            raise DataError("an event's state is bytes")
-
-
-def _refusal(error: psycopg.Error) -> DatabaseError:
-    """Translate an error that is about this append alone; its text may quote values, so cut it."""
-    kind = DataError if isinstance(error, psycopg.DataError) else DatabaseError
-    return kind(f"the database refused the append: {type(error).__name__} ({error.sqlstate})")

@@ -11,7 +11,7 @@ from eventsourcing.persistence import DatabaseError, DataError, IntegrityError, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventlog.append.group_commit import CommitLimits
+from eventlog.append.limits import CommitLimits
 from eventlog.bodies import Body
 from eventlog.database.fair_share import session_holder
 from eventlog.database.verify_chain import verify

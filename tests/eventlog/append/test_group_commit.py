@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
+from eventlog.append.group_commit import GroupCommit
+from eventlog.append.limits import DEFAULT_LIMITS, CommitLimits
 from eventlog.append.session import Append, AppendSession
 from eventlog.errors import Conflict, LogUnavailable
 from eventlog.log import Log
