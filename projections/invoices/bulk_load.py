@@ -27,7 +27,8 @@ from projections.invoices.accumulate import (
     SumDeltas,
     search_term_rows,
 )
-from projections.invoices.projector import INVOICES, additions, rows_of
+from projections.invoices.invoice_rows import INVOICES, rows_of
+from projections.invoices.projector import additions
 from projections.invoices.timeline import TENANT_TOPICS
 from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
 

@@ -3,7 +3,7 @@
 The timeline has what happened to the app's invoices, subscriptions and tenants.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Final
@@ -20,7 +20,6 @@ from domain.invoices.events import (
     ProviderStateConfirmed,
     StepStarted,
 )
-from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
 from domain.tenants.events import (
     TenantEvent,
@@ -31,14 +30,13 @@ from eventlog.reading import RecordedEvent
 from projections.engine.tables import (
     Row,
     Statement,
-    Table,
     adding,
     execute_together,
     inserting,
     inserting_new,
     upserting,
 )
-from projections.engine.view_codec import from_json, to_json
+from projections.engine.view_codec import from_json
 from projections.invoices import ordinals
 from projections.invoices.accumulate import (
     DAYS,
@@ -47,7 +45,8 @@ from projections.invoices.accumulate import (
     SumDeltas,
     search_term_rows,
 )
-from projections.invoices.facets import FACETS, facet_of
+from projections.invoices.facets import FACETS
+from projections.invoices.invoice_rows import INVOICES, rows_of
 from projections.invoices.timeline import TENANT_TOPICS
 from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
 from projections.reports.invoice_sums import SHARES, SUMMED, SUMS, TOTALS
@@ -68,35 +67,6 @@ DEFERRED: Final = (
     ProviderEventApplied.TOPIC,
 )
 
-INVOICES: Final = Table(
-    "invoices",
-    key=("invoice_id",),
-    columns=(
-        "invoice_id",
-        "app_id",
-        "tenant_id",
-        "provider",
-        "mode",
-        "type",
-        "status",
-        "currency",
-        "total_minor",
-        "user_id",
-        "customer",
-        "subscription_id",
-        "origin",
-        "created_at",
-        "paid_at",
-        "capture_before",
-        "connection",
-        "provider_object_id",
-        "at_provider",
-        "facet",
-        "version",
-        "position",
-        "view",
-    ),
-)
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
 _SUBSCRIPTION_TOPICS: Final = frozenset(SUBSCRIPTION_TOPICS)
 BATCH: Final = 2_000
@@ -215,40 +185,6 @@ def additions(deltas: SumDeltas, *, schema: str) -> list[Statement]:
         (SHARES, deltas.share_rows(), ("items",)),
     ]
     return [adding(table, rows, summed=s, schema=schema) for table, rows, s in tables if rows]
-
-
-def rows_of(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
-    """Return the rows of invoices, in the order of INVOICES.columns."""
-    return [_row(invoice, invoice.view) for invoice in invoices if invoice.view is not None]
-
-
-def _row(invoice: InvoiceAccumulator, view: InvoiceView) -> Row:
-    facet = invoice.facet or facet_of(view)
-    return {
-        "invoice_id": view.id,
-        "app_id": view.app_id,
-        "tenant_id": view.tenant_id,
-        "provider": view.provider,
-        "mode": view.mode,
-        "type": view.type,
-        "status": view.status,
-        "currency": view.currency,
-        "total_minor": view.total_minor,
-        "user_id": view.user_id,
-        "customer": view.customer,
-        "subscription_id": view.subscription_id,
-        "origin": view.origin,
-        "created_at": view.created_at,
-        "paid_at": view.paid_at,
-        "capture_before": view.capture_before,
-        "connection": view.connection,
-        "provider_object_id": view.provider_object_id,
-        "at_provider": facet.at_provider,
-        "facet": facet.number,
-        "version": invoice.version,
-        "position": invoice.position,
-        "view": to_json(view),
-    }
 
 
 def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:

@@ -14,7 +14,8 @@ from projections.engine.fill import parts, run
 from projections.engine.tables import Table
 from projections.invoices import bulk_load
 from projections.invoices.accumulate import SEARCH_TERMS, SumDeltas, search_term_rows
-from projections.invoices.projector import INVOICES, additions, rows_of
+from projections.invoices.invoice_rows import INVOICES, rows_of
+from projections.invoices.projector import additions
 from projections.invoices.timeline_rows import TIMELINE
 from projections.reports.time_units import QUARTER_S
 from tests.benchmarks.company import (
