@@ -2,14 +2,12 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Self, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Self
 from uuid import UUID
 
-import psycopg
 import uvloop
-from eventsourcing.persistence import DatabaseError, StoredEvent
+from eventsourcing.persistence import StoredEvent
 
 from eventlog import reading
 from eventlog.append.bridge import Bridge
@@ -17,17 +15,10 @@ from eventlog.append.group_commit import GroupCommit
 from eventlog.append.limits import DEFAULT_LIMITS, CommitLimits
 from eventlog.append.session import AppendSession
 from eventlog.bodies import Body
-from eventlog.database.connect import pool
-from eventlog.database.fair_share import FairShare
-from eventlog.errors import LogClosed, LogUnavailable
+from eventlog.database.read_sessions import ReadSessions
 from eventlog.follow.positions import FollowerState, follower_states
-from eventlog.reading import Connection, RecordedEvent
+from eventlog.reading import RecordedEvent
 
-T = TypeVar("T")
-
-_READ_PAUSE_S = 0.1
-_READ_SESSIONS = 4
-_POOL_WAIT_S = 1.0
 _LARGE_BODY = 64 * 1024  # compressing more would hold up the loop for a millisecond or more
 
 
@@ -56,10 +47,12 @@ class Log:
         self._thread = thread
         self._bridge = Bridge(loop)
         self._commits = GroupCommit(self._open_append_session, limits=limits)
-        self._readers = pool(
-            dsn, application_name=f"{application_name} read", max_size=_READ_SESSIONS
+        self._reads = ReadSessions(
+            dsn,
+            application_name=f"{application_name} read",
+            deadline_s=limits.deadline_s,
+            is_closed=lambda: self._bridge.is_closed,
         )
-        self._share = FairShare(sessions=_READ_SESSIONS)
 
     @classmethod
     async def open_async(
@@ -73,7 +66,7 @@ class Log:
         """Open on the running loop; `close` stops the loop and joins `thread`, if given."""
         loop = asyncio.get_running_loop()
         log = cls(dsn, loop=loop, application_name=application_name, limits=limits, thread=thread)
-        await log._readers.open(wait=False)
+        await log._reads.open()
         return log
 
     @classmethod
@@ -115,7 +108,7 @@ class Log:
         limit: int | None = None,
     ) -> list[RecordedEvent]:
         """Read a stream in the order of its versions."""
-        return await self._read(
+        return await self._reads.run(
             lambda connection: reading.read_stream(
                 connection,
                 stream,
@@ -130,13 +123,13 @@ class Log:
         self, streams: Collection[UUID], *, after_versions: Mapping[UUID, int] | None = None
     ) -> dict[UUID, list[RecordedEvent]]:
         """Read streams in one query, whole or after a version; some lists may be empty."""
-        return await self._read(
+        return await self._reads.run(
             lambda connection: reading.read_streams(connection, streams, after_versions or {})
         )
 
     async def exists_async(self, stream: UUID) -> bool:
         """Return whether the stream has an event."""
-        return await self._read(lambda connection: reading.stream_exists(connection, stream))
+        return await self._reads.run(lambda connection: reading.stream_exists(connection, stream))
 
     async def read_async(
         self,
@@ -147,7 +140,7 @@ class Log:
         up_to_position: int | None = None,
     ) -> list[RecordedEvent]:
         """Read the log in order, all topics or some."""
-        return await self._read(
+        return await self._reads.run(
             lambda connection: reading.read_log(
                 connection,
                 after_position,
@@ -159,11 +152,11 @@ class Log:
 
     async def head_async(self) -> int:
         """Return the newest position; 0 while the log is empty."""
-        return await self._read(reading.read_head)
+        return await self._reads.run(reading.read_head)
 
     async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
         """Return bodies by hash; erased ones are missing. Raises BodyDamaged."""
-        return await self._read(lambda connection: reading.read_bodies(connection, sha256s))
+        return await self._reads.run(lambda connection: reading.read_bodies(connection, sha256s))
 
     async def packed_bodies_async(
         self, sha256s: Sequence[bytes], *, most_bytes: int
@@ -172,7 +165,7 @@ class Log:
 
         Those that follow on more than `most_bytes` are None; the first one is always there.
         """
-        return await self._read(
+        return await self._reads.run(
             lambda connection: reading.read_packed_bodies(
                 connection, sha256s, most_bytes=most_bytes
             )
@@ -184,13 +177,13 @@ class Log:
 
     async def erase_bodies_async(self, tenant: UUID) -> int:
         """Delete a tenant's bodies; return their number. The events and their hashes stay."""
-        return await self._read(lambda connection: reading.delete_bodies(connection, tenant))
+        return await self._reads.run(lambda connection: reading.delete_bodies(connection, tenant))
 
     async def close_async(self) -> None:
         """Write queued appends, then close the connections. Closing twice changes nothing."""
         if self._bridge.close():
             await self._commits.close()
-            await self._readers.close()
+            await self._reads.close()
             await self._bridge.finish()
 
     def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()) -> list[int]:
@@ -240,7 +233,7 @@ class Log:
     def existing(self, streams: Collection[UUID]) -> set[UUID]:
         """Return which of the streams have an event, from a synchronous caller."""
         return self._bridge.wait(
-            self._read(lambda connection: reading.existing_streams(connection, streams))
+            self._reads.run(lambda connection: reading.existing_streams(connection, streams))
         )
 
     def head(self) -> int:
@@ -253,7 +246,7 @@ class Log:
 
     def follower_states(self) -> list[FollowerState]:
         """Return the state of every follower."""
-        return self._bridge.wait(self._read(follower_states))
+        return self._bridge.wait(self._reads.run(follower_states))
 
     def close(self) -> None:
         """Run `close_async` from a synchronous caller; end the thread that `open` started."""
@@ -281,23 +274,3 @@ class Log:
             application_name=f"{self._application_name} append",
             answer_timeout_s=self._limits.answer_timeout_s,
         )
-
-    async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run a query on a pooled session; replace a lost connection until the deadline."""
-        deadline_s = time.monotonic() + self._limits.deadline_s
-        while True:
-            if self._bridge.is_closed:
-                raise LogClosed("the event log is closed")
-            left_s = max(deadline_s - time.monotonic(), 0.001)
-            try:
-                async with (
-                    self._share.hold(timeout_s=left_s),
-                    self._readers.connection(timeout=min(left_s, _POOL_WAIT_S)) as session,
-                ):
-                    return await query(session)
-            except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if time.monotonic() >= deadline_s:
-                    raise LogUnavailable(type(error).__name__) from None
-            except psycopg.Error as error:
-                raise DatabaseError(f"{type(error).__name__} ({error.sqlstate})") from error
-            await asyncio.sleep(_READ_PAUSE_S)

@@ -52,7 +52,7 @@ class SlowQueries:
         pool, log = recording.read_model._pool, recording.log  # noqa: SLF001
         for _ in range(_MORE_THAN_ANY_POOL):
             self._tasks.append(asyncio.create_task(pool.fetch(_WAIT)))
-            self._tasks.append(asyncio.create_task(log._read(_wait)))  # noqa: SLF001
+            self._tasks.append(asyncio.create_task(log._reads.run(_wait)))  # noqa: SLF001
 
     async def _finish(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
