@@ -18,19 +18,13 @@ import structlog
 from eventsourcing.persistence import DataError, PersistenceError
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.effects import Effect
-from domain.gateway.objects import ProviderInvoice
-from domain.gateway.setups import SetupSession
-from domain.gateway.subscriptions import ProviderSubscription
 from domain.inbox.provider_event import (
     ProviderEvent,
     ProviderEventReceived,
     ProviderEventReplayRequested,
 )
 from domain.invoices.invoice import Invoice
-from domain.payment_methods.setup import MethodSetup
 from domain.reconciliation.unapplied import drift_id_of
-from domain.subscriptions.subscription import Subscription
 from eventlog.async_store import AsyncStore, pending_events
 from eventlog.bodies import Body
 from eventlog.codec import Codec
@@ -39,31 +33,18 @@ from eventlog.follow.follower import Follower, FollowerGroup
 from eventlog.follow.handler import OutsideHandler
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
-from workers.provider_objects.ownership import (
-    app_mismatch,
-    invoice_mismatch,
-    is_claimed_by,
-    setup_mismatch,
-)
 from workers.webhooks.apply_drift import BatchDrifts
-from workers.webhooks.known_invoices import KnownInvoices, is_known_payment
-from workers.webhooks.parse import ParsedEvent, Snapshot
+from workers.webhooks.apply_provider_event import Subject, apply_provider_event, is_copied
+from workers.webhooks.known_invoices import KnownInvoices
+from workers.webhooks.parse import ParsedEvent
 from workers.webhooks.payload_batches import parsed_in_parts
 
 NAME: Final = "apply"
-NEEDS_FETCH: Final = "the provider's object must be fetched"
 _TRIES: Final = 5
 # A provider reports one change by several events, which are applied together.
 _DEFER_S: Final = 0.05
 
 _log = structlog.get_logger("billhook.apply")
-
-Subject = Invoice | Subscription | MethodSetup
-_KINDS: Final[dict[type[Subject], str]] = {
-    Invoice: "invoice",
-    Subscription: "subscription",
-    MethodSetup: "setup",
-}
 
 
 class Applier:
@@ -197,9 +178,11 @@ class Applier:
             if entry is None or not entry.due:
                 continue
             target = subject
-            if is_copy := _is_copy(parsed, subject):
+            if is_copy := is_copied(parsed, subject):
                 target = self._own_subject(parsed, copies, known)
-            decide = partial(self._apply, parsed, entry, target, is_copy=is_copy)
+            decide = partial(
+                apply_provider_event, parsed, entry, target, is_copy=is_copy, now=self._now
+            )
             bodies += drifts.apply(entry, target, decide)
             events_to_append += [
                 event for root in (target, entry) if root for event in pending_events(root)
@@ -218,103 +201,10 @@ class Applier:
             copies[stream] = self._store.rebuild(Invoice, known.get(stream, []))
         return copies[stream]
 
-    def _apply(
-        self,
-        parsed: ParsedEvent,
-        entry: ProviderEvent,
-        subject: Subject | None,
-        *,
-        is_copy: bool,
-    ) -> list[Body]:
-        occurred_at, actor = self._now(), f"webhook:{parsed.entry.provider_event_id}"
-        mismatch = parsed.error or _mismatch(parsed, subject, is_copy=is_copy)
-        if mismatch is not None:
-            entry.park(mismatch, retry=False, occurred_at=occurred_at, actor=actor)
-            return []
-        if parsed.snapshot is None and not parsed.needs_fetch:
-            entry.record_applied([], occurred_at=occurred_at, actor=actor)
-            return []
-        if is_known_payment(parsed, subject):
-            effects = [effect_of(subject, Effect.CONFIRMED)] if subject else []
-            entry.record_applied(effects, occurred_at=occurred_at, actor=actor)
-            return []
-        if parsed.snapshot is None or subject is None:
-            # An object made at the provider is imported together with its related objects.
-            entry.park(NEEDS_FETCH, retry=True, occurred_at=occurred_at, actor=actor)
-            return []
-        body = _body_of(parsed.snapshot, subject)
-        effect = _record_snapshot(subject, parsed, body, occurred_at=occurred_at, actor=actor)
-        if effect is Effect.FETCH:
-            entry.park(NEEDS_FETCH, retry=True, occurred_at=occurred_at, actor=actor)
-        else:
-            entry.record_applied([effect_of(subject, effect)], occurred_at=occurred_at, actor=actor)
-        return [body] if body is not None and effect is Effect.CHANGED else []
-
 
 def _is_outage(error: Exception) -> bool:
     """Report whether the log failed, and not one event."""
     return isinstance(error, PersistenceError | LogClosed) and not isinstance(error, DataError)
-
-
-def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:
-    """Return the stored body of the provider's object; setup sessions have none."""
-    if isinstance(snapshot, SetupSession) or isinstance(subject, MethodSetup):
-        return None
-    return Body.of(snapshot.raw, subject.view.body_owner)
-
-
-def _record_snapshot(
-    subject: Subject, parsed: ParsedEvent, body: Body | None, *, occurred_at: datetime, actor: str
-) -> Effect:
-    """Record a snapshot on the aggregate that it describes."""
-    sha256 = None if body is None else body.sha256.hex()
-    match subject, parsed.snapshot:
-        case Invoice(), ProviderInvoice() as seen:
-            return subject.record_provider_state(
-                seen,
-                source="webhook",
-                actor=actor,
-                occurred_at=occurred_at,
-                body=sha256,
-                provider_type=parsed.entry.type,
-            )
-        case Subscription(), ProviderSubscription() as seen:
-            return subject.record_provider_state(
-                seen, source="webhook", actor=actor, occurred_at=occurred_at, body=sha256
-            )
-        case MethodSetup(), SetupSession() as seen:
-            return subject.record_session(
-                seen, source="webhook", actor=actor, occurred_at=occurred_at
-            )
-    return Effect.FETCH
-
-
-def _is_copy(parsed: ParsedEvent, subject: Subject | None) -> bool:
-    """Return whether an invoice has the copied metadata of another one of the same connection."""
-    seen, entry = parsed.snapshot, parsed.entry
-    if not isinstance(seen, ProviderInvoice) or not isinstance(subject, Invoice):
-        return False
-    is_named = entry.invoice_id is not None and subject.view.connection_id == entry.connection_id
-    return is_named and not is_claimed_by(seen, subject)
-
-
-def _mismatch(parsed: ParsedEvent, subject: Subject | None, *, is_copy: bool) -> str | None:
-    """Return why the event's object does not match our aggregate; None where it does."""
-    is_named = parsed.entry.invoice_id is not None and not is_copy
-    if isinstance(parsed.snapshot, ProviderInvoice) and is_named:
-        invoice = subject if isinstance(subject, Invoice) else None
-        return invoice_mismatch(parsed.entry, parsed.snapshot, invoice)
-    if isinstance(parsed.snapshot, SetupSession):
-        setup = subject if isinstance(subject, MethodSetup) else None
-        return setup_mismatch(parsed.entry, parsed.snapshot, setup)
-    if parsed.snapshot is not None:
-        return app_mismatch(parsed.entry, parsed.snapshot)
-    return None
-
-
-def effect_of(subject: Subject, effect: Effect) -> dict[str, str]:
-    """Render an effect as ProviderEventApplied stores it."""
-    return {_KINDS[type(subject)]: str(subject.id), "effect": str(effect)}
 
 
 def apply_follower(
