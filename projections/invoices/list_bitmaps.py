@@ -9,7 +9,7 @@ bitmap of more than the filter's invoices (a beginning, a month) serves as well.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from psycopg.rows import DictRow
@@ -26,6 +26,7 @@ _SPARSE: Final = 300
 """Invoices of a block that are found one by one."""
 _AND: Final = SQL(" AND ")
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 
 _BITS: Final = SQL(
     """
@@ -270,7 +271,7 @@ def _period(
     behind: Sequence[Blocks], last: int | None, moment: datetime | None, *, down: bool
 ) -> Period:
     if down:
-        end = None if moment is None else moment + _MICROSECOND
+        end = None if moment in (None, _LAST_MOMENT) else moment + _MICROSECOND
         return Period(None if last is None else behind[last].from_at, end)
     start = behind[0].from_at if moment is not None and behind else None
     return Period(start, None if last is None else behind[last + 1].from_at)

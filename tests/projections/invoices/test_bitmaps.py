@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -13,7 +13,9 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow, dict_row
 
+from projections.engine.keyset import cursor_after
 from projections.engine.view_codec import to_json
+from projections.invoices.list_bitmaps import Blocks, Period, choose
 from projections.invoices.list_reader import ListReader
 from projections.invoices.queries import InvoiceFilter
 from tests.projections.harness import APP, issue, projecting, requested
@@ -229,6 +231,14 @@ def test_a_total_of_few_invoices_of_several_filters_is_exact(
     assert (page.total, page.total_is_exact) == (expected - changed, True)
     page = asyncio.run(reader.page(InvoiceFilter(APP, q="blue green")))
     assert (page.rows, page.total, page.total_is_exact) == ([], 0, True)
+
+
+def test_a_cursor_at_the_last_moment_has_no_end_behind_it() -> None:
+    filters = InvoiceFilter(APP)
+    last = datetime.max.replace(tzinfo=UTC)
+    cursor = cursor_after(last, UUID(int=1), name=filters.list_name)
+    chosen = choose(replace(filters, cursor=cursor), [Blocks(None, 9)], rows=5)
+    assert chosen.period == Period()
 
 
 def test_followed_invoices_are_numbered_and_freed_by_a_change(database: str) -> None:
