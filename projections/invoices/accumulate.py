@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date
+from operator import attrgetter
 from typing import Final, NamedTuple, Self, TypeVar
 from uuid import UUID
 
@@ -22,6 +23,10 @@ _Key = TypeVar("_Key")
 
 # Every invoice has several of them. They change nothing that terms, facets and sums are made of.
 _CONFIRMING: Final = (ProviderStateConfirmed, StepStarted)
+# What lists are filtered by, besides facets and terms.
+_filtered_by: Final = attrgetter(
+    "tenant_id", "user_id", "customer", "subscription_id", "total_minor", "paid_at"
+)
 SEARCH_TERMS: Final = Table(
     "invoice_search_terms",
     key=("invoice_id", "term"),
@@ -53,6 +58,7 @@ class InvoiceAccumulator:
     _sources: Sources | None = None
     _sum_inputs: SumInputs | None = None
     _parts: dict[Part, Amount] = field(default_factory=dict)
+    _loaded_filters: tuple[object, ...] | None = None
 
     @classmethod
     def loaded(cls, view: InvoiceView, *, version: int, position: int) -> Self:
@@ -61,6 +67,7 @@ class InvoiceAccumulator:
         loaded._sources = search_terms.term_sources(view)
         loaded._sum_inputs = invoice_sums.sum_inputs(view)
         loaded._parts = invoice_sums.parts_of(view)
+        loaded._loaded_filters = _filtered_by(view)
         return loaded
 
     @property
@@ -68,6 +75,15 @@ class InvoiceAccumulator:
         """The app that it belongs to; known from the first event on."""
         assert self.view is not None, "nothing was folded"  # noqa: S101 - STYLE: assert what must hold
         return self.view.app_id
+
+    @property
+    def is_filtered_anew(self) -> bool:
+        """Whether it is new, or lists that left it out before may have it now, or the reverse."""
+        return (
+            bool(self.counted or self.terms)
+            or self.view is None
+            or _filtered_by(self.view) != self._loaded_filters
+        )
 
     def take(self, event: InvoiceEvent, *, position: int) -> None:
         """Apply one event. Raises VersionGap unless it is the stream's next."""

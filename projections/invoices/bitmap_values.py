@@ -19,6 +19,7 @@ _OF_FACET: Final = ("provider", "connection", "mode", "type", "origin", "currenc
 _LENGTHS: Final = (6, BEGINNING)
 """Numbers of characters of a term that have bitmaps as its beginning."""
 _MOST_AMOUNTS: Final = 8
+_NUMBERED: Final = ["numbered"]
 _LARGEST: Final = 2.0**63
 _COMMON: Final = SQL(
     "SELECT value FROM read.invoice_common_values"
@@ -73,7 +74,7 @@ def usable(
             missing += 1
         else:
             found.append(chosen)
-    return Filters(found, is_complete=not missing) if len(found) > 1 else None
+    return Filters([_NUMBERED, *found], is_complete=not missing) if len(found) > 1 else None
 
 
 def _of_row(filters: InvoiceFilter) -> Iterator[list[str]]:

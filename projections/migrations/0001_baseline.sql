@@ -343,8 +343,9 @@ BEGIN
             position   bigint           NOT NULL
         );
         -- Bitmaps of what lists are filtered by: a bit for each invoice of a block, at its ordinal, is
-        -- set if the invoice has the value. An invoice without a block is in no bitmap yet: the newest
-        -- ones of an app, and those that have changed since.
+        -- set if the invoice has the value. An invoice without a block is in no bitmap: the newest
+        -- ones of an app, and those that have changed since, whose old bits count only while the one
+        -- of 'numbered' is set.
         CREATE TABLE %1$I.invoice_ordinals (
             invoice_id uuid        NOT NULL,
             app_id     uuid        NOT NULL,
@@ -593,7 +594,7 @@ BEGIN
             SELECT ordinal, value, is_common
             FROM added JOIN %1$I.invoices AS invoice USING (invoice_id), unnest(
                 ARRAY[
-                    'provider=' || provider, 'connection=' || connection, 'mode=' || mode,
+                    'numbered', 'provider=' || provider, 'connection=' || connection, 'mode=' || mode,
                     'type=' || type, 'origin=' || origin, 'status=' || status,
                     'currency=' || currency,
                     CASE WHEN at_provider THEN 'at_provider' END,
@@ -605,7 +606,7 @@ BEGIN
                     'tenant_id=' || tenant_id, 'user_id=' || user_id,
                     'customer=' || customer, 'subscription_id=' || subscription_id
                 ],
-                array_fill(true, ARRAY[13])
+                array_fill(true, ARRAY[14])
             ) AS of_row (value, is_common)
             UNION ALL
             SELECT ordinal, value, NULL

@@ -50,12 +50,14 @@ def test_a_late_response_is_a_sign_of_life() -> None:
 
 def test_a_process_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
     watch = Watch(tmp_path)
+    log = tmp_path / "child.log"
     child = ChildProcess(
         "child",
         command=[sys.executable, "-c", WAITS],
         env={},
-        log=tmp_path / "child.log",
+        log=log,
         owner=tmp_path,
+        ready=lambda: log.read_text() != "",
         liveness=Liveness(heartbeat_probe(tmp_path / "beat"), silent_s=0),
     )
     watch.supervisor.start(child)

@@ -18,7 +18,7 @@ from projections.engine.view_codec import to_json
 from projections.invoices.list_bitmaps import Blocks, Period, choose
 from projections.invoices.list_reader import ListReader
 from projections.invoices.queries import InvoiceFilter
-from tests.projections.harness import APP, issue, projecting, requested
+from tests.projections.harness import APP, confirm, issue, projecting, requested
 from tests.projections.random_events import AT
 from tests.support.postgres import Server
 
@@ -248,18 +248,22 @@ def test_followed_invoices_are_numbered_and_freed_by_a_change(database: str) -> 
         async with projecting(database) as books:
             await books.append_and_project(*made)
             issue(made[7])
-            await books.append_and_project(made[7])
+            confirm(made[8])
+            await books.append_and_project(made[7], made[8])
 
     asyncio.run(scenario())
     with psycopg.connect(database, row_factory=dict_row) as connection:
         known = connection.execute("SELECT * FROM read.invoice_ordinals").fetchall()
         of_status = connection.execute(
             "SELECT value, bit_count(bits) AS items FROM read.invoice_bitmaps"
-            " WHERE value LIKE 'status=%'"
+            " WHERE value LIKE 'status=%' OR value = 'numbered'"
         ).fetchall()
     places = {row["invoice_id"]: row["ordinal"] for row in known}
     assert len(places) == 300
     assert places[made[7].id] is None
+    assert places[made[8].id] is not None  # nothing that lists are filtered by has changed
     ordinals = [one for one in places.values() if one is not None]
     assert len(set(ordinals)) == len(ordinals) >= 255
-    assert sum(row["items"] for row in of_status) == len(ordinals) + 1
+    items = {row["value"]: row["items"] for row in of_status}
+    assert items.pop("numbered") == len(ordinals)
+    assert sum(items.values()) == len(ordinals) + 1
