@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from domain.apps.api_keys import digest
+from eventlog.security.master_keys import split_keys
 from service.dashboard.sessions import Sessions
 
 
@@ -18,6 +19,6 @@ def dashboard_link(
     """
     if port := environment.get("BILLHOOK_DASHBOARD_PORT"):
         base_url = f"http://{environment.get('BILLHOOK_DASHBOARD_HOST', '127.0.0.1')}:{port}"
-    sessions = Sessions([key.strip() for key in master_keys.split(",") if key.strip()])
+    sessions = Sessions(split_keys(master_keys))
     token = sessions.new_link(digest(admin_key), now=datetime.now(UTC))
     return f"{base_url}/dashboard/sign-in?link={token}"

@@ -19,6 +19,7 @@ from eventlog.database.checks import (
     version_problem,
 )
 from eventlog.errors import MigrationError, ObsoleteDatabase, VaultError
+from eventlog.security.master_keys import split_keys
 from eventlog.security.vault import Vault
 from projections.access.queries import sealed_connections, sealed_token_secrets
 from projections.work.breakers import open_breakers
@@ -174,12 +175,12 @@ def _redis(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _master_keys(environment: Mapping[str, str]) -> Iterator[Finding]:
-    keys = [key.strip() for key in environment.get("BILLHOOK_MASTER_KEYS", "").split(",")]
+    keys = split_keys(environment.get("BILLHOOK_MASTER_KEYS", ""))
     remedy = (
         "set BILLHOOK_MASTER_KEYS; new key: python -c 'from cryptography.fernet import Fernet; "
         "print(Fernet.generate_key().decode())'"
     )
-    if keys == [""]:
+    if not keys:
         yield Finding("no master key", remedy)
         return
     try:

@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventlog.security.master_keys import MasterKeys, split_keys
 from service.oidc.urls import is_secure_url
 
 KIB = 1024
@@ -23,7 +24,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535)
     processes: int = Field(1, ge=1, le=64)
     database_url: SecretStr
-    master_keys: SecretStr
+    master_keys: MasterKeys
     """Separated by commas; the first encrypts, all decrypt."""
     public_url: str = "http://127.0.0.1:8080"
     log_format: Literal["json", "console"] = "json"
@@ -123,5 +124,4 @@ class Settings(BaseSettings):
 
     def master_key_list(self) -> list[str]:
         """Return the master keys in order."""
-        keys = self.master_keys.get_secret_value().split(",")
-        return [key.strip() for key in keys if key.strip()]
+        return split_keys(self.master_keys.get_secret_value())

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from domain.billing import Billing
 from eventlog import persistence
 from eventlog.log import Log
+from eventlog.security.master_keys import split_keys
 from eventlog.security.signed_links import SignedLinks
 from eventlog.security.vault import Vault
 from projections.tenants.unassigned import UnassignedQueries
@@ -65,7 +66,7 @@ def open_vault(settings: Settings) -> Vault:
 def _master_keys(settings: Settings) -> list[str]:
     if settings.master_keys is None:
         raise OperatorError("BILLHOOK_MASTER_KEYS is not set: this process decrypts stored secrets")
-    return settings.master_keys.get_secret_value().replace(" ", "").split(",")
+    return split_keys(settings.master_keys.get_secret_value())
 
 
 def open_callback_urls(settings: Settings) -> CallbackUrls:

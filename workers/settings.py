@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from eventlog.security.master_keys import MasterKeys
 
 
 class Settings(BaseSettings):
     """Settings of every worker process."""
 
-    model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore")
+    # An error would otherwise show the value, which may be a secret.
+    model_config = SettingsConfigDict(
+        env_prefix="BILLHOOK_", extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: str
     redis_url: str = "redis://127.0.0.1:6379/0"
     # Only `run`, `poll` and `schedule` use them; `background` is `schedule`, too.
-    master_keys: SecretStr | None = None
+    master_keys: MasterKeys | None = None
     stripe_api_base: str = "https://api.stripe.com"
     # Stripe's own limits; 0 is none.
     stripe_live_calls_per_s: int = Field(default=100, ge=0)

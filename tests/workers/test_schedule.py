@@ -11,6 +11,7 @@ import pytest
 
 from domain.tenants.commands import SetTenant
 from eventlog.bodies import Body
+from eventlog.security.vault import Vault
 from projections.engine.pool import open_pool
 from projections.generations.runner import Projections
 from projections.invoices.queries import InvoiceQueries
@@ -75,7 +76,7 @@ def test_old_provider_bodies_are_deleted_and_contact_data_is_kept(
 def test_a_scheduled_task_runs_and_its_result_is_logged(database: str, bench: Bench) -> None:
     work = WorkTable(database, max_size=1)
     work.open()
-    settings = Settings(database_url=database, master_keys="unused")
+    settings = Settings(database_url=database, master_keys=Vault.new_key())
     planned = tasks(settings, work, bench.billing)
 
     asyncio.run(run_due(planned))
