@@ -136,16 +136,11 @@ def vault() -> Vault:
 
 def worker_settings() -> Settings:
     """Read the settings of the workers; ends the command if one is missing or invalid."""
-    # Imported here: few commands need it, and it takes a while.
-    from pydantic import ValidationError  # noqa: PLC0415
-
+    # Imported here: few commands need them, and they take a while.
+    from eventlog.process.read_settings import read_settings  # noqa: PLC0415
     from workers.settings import Settings  # noqa: PLC0415
 
-    try:
-        return Settings()
-    except ValidationError as error:
-        names = sorted({str(found["loc"][0]) for found in error.errors(include_input=False)})
-        fail(", ".join(f"BILLHOOK_{name.upper()}" for name in names) + ": missing or invalid")
+    return read_settings(Settings)
 
 
 def now() -> datetime:

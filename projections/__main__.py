@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
+from eventlog.process.read_settings import read_settings
 from projections.engine.errors import RebuildError
 from projections.engine.fill import MOST_PROCESSES
 from projections.generations.rebuild import rebuild
@@ -26,7 +27,7 @@ from projections.settings import Settings
 def main() -> int:
     """Read the settings and do what the arguments ask for."""
     arguments = _parser().parse_args()
-    settings = Settings()
+    settings = read_settings(Settings)
     configure_logging(settings.log_format)
     run: Callable[[Settings, argparse.Namespace], int] = arguments.run
     try:

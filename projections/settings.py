@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Settings of the projections process."""
 
-    model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="BILLHOOK_", extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: str
     log_format: Literal["json", "console"] = "json"

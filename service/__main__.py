@@ -14,6 +14,7 @@ from typing import cast
 from starlette.applications import Starlette
 
 from eventlog.process.log_setup import configure_logging
+from eventlog.process.read_settings import read_settings
 from service.operations.metrics_folder import metrics_folder
 from service.recording.waits import Waits
 from service.serve import serve
@@ -24,7 +25,7 @@ _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 def main() -> None:
     """Serve until a signal; who waits for an outcome then is answered at once."""
-    settings = Settings()
+    settings = read_settings(Settings)
     configure_logging(settings.log_format, level=settings.log_level)
     # uvicorn raises the signal again after shutdown; exit without a traceback even then.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

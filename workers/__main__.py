@@ -23,6 +23,7 @@ from domain.gateway.errors import GatewayMisconfigured
 from eventlog.log import Log
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
+from eventlog.process.read_settings import read_settings
 from workers import schedule
 from workers.background import run_background
 from workers.errors import OperatorError
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
     poll.add_argument("--app", type=UUID, required=True)
     poll.add_argument("--connection", required=True)
     chosen = parser.parse_args(arguments)
-    settings = Settings()
+    settings = read_settings(Settings)
     configure_logging(settings.log_format)
     asynchronous: dict[str, Role] = {
         "relay": relay.run_relay,
