@@ -8,6 +8,7 @@ from typing import Final
 
 from psycopg.sql import SQL, Composed
 
+from domain.core.money import MAX_SUM_MINOR
 from projections.engine.keyset import Parameters
 from projections.invoices.list_plan import BEGINNING, MOST_RANGES, Size
 from projections.invoices.list_sql import InvoiceFilter
@@ -20,7 +21,6 @@ _LENGTHS: Final = (6, BEGINNING)
 """Numbers of characters of a term that have bitmaps as its beginning."""
 _MOST_AMOUNTS: Final = 8
 _NUMBERED: Final = ["numbered"]
-_LARGEST: Final = 2.0**63
 _COMMON: Final = SQL(
     "SELECT value FROM read.invoice_common_values"
     " WHERE app_id = %(app_id)s AND value = ANY(%(values)s)"
@@ -101,7 +101,7 @@ def _of_amounts(filters: InvoiceFilter) -> Iterator[list[str]]:
     if filters.amount_min is None and filters.amount_max is None:
         return
     first = amount_group(filters.amount_min or 0)
-    last = amount_group(_LARGEST if filters.amount_max is None else filters.amount_max)
+    last = amount_group(MAX_SUM_MINOR if filters.amount_max is None else filters.amount_max)
     for name, groups in (("amount", 1), ("amounts", 4)):
         if (last // groups) - (first // groups) < _MOST_AMOUNTS:
             numbers = range(first // groups, last // groups + 1)
@@ -109,9 +109,10 @@ def _of_amounts(filters: InvoiceFilter) -> Iterator[list[str]]:
             return
 
 
-def amount_group(total_minor: float) -> int:
+def amount_group(total_minor: int) -> int:
     """Return the group of a total, as the function `read.amount_group` of the database."""
-    return math.floor(8 * math.log(total_minor + 1) / math.log(2))
+    fraction, power = math.frexp(max(total_minor, 1))
+    return 8 * power + math.floor(16 * fraction) - 16
 
 
 def _of_payments(sizes: Mapping[str, Size]) -> Iterator[list[str]]:

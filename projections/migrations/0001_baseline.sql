@@ -571,10 +571,16 @@ BEGIN
 END
 $body$;
 
--- The group of a total: eight groups from each power of two to the next.
+-- The group of a total: eight equal groups from each power of two to the next. Zero and less is in
+-- the group of one. A logarithm that is rounded to the next whole number gives the same group.
 CREATE FUNCTION read.amount_group(total_minor bigint) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT floor(8 * ln(greatest(total_minor, 0)::float8 + 1) / ln(2::float8))::int
+    SELECT (
+        8 * floor(ln(greatest(total_minor, 1)::float8) / ln(2::float8)) - 8 + floor(
+            8 * greatest(total_minor, 1)::float8
+            / power(2::float8, floor(ln(greatest(total_minor, 1)::float8) / ln(2::float8)))
+        )
+    )::int
 $$;
 
 -- Add the bits of a block's invoices from an ordinal on: all of each value, or of one common value.
