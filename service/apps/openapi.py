@@ -11,7 +11,7 @@ from service.apps.connection_endpoints import ConnectionBody
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION, IDEMPOTENCY_KEY, REPLAYED
 from service.openapi.declare import JSON, Body, Content, Operation, json_body, json_response
-from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, READ_ERRORS, WRITE_ERRORS, error_responses
 
 TAG: Final = "The app, its keys and connections"
 _APP: Final = "/api/v1/apps/{appUuid}"
@@ -74,7 +74,7 @@ _OF_KEYS: Final = (
         security=_ADMIN,
         headers=(IDEMPOTENCY_KEY,),
         body=json_body(NewKeyBody, for_writing=examples.KEY_BODY),
-        responses={S.OK: _NEW_KEY, **error_responses(_KEYS, *WRITE_ERRORS, "key_reused", _LAGGING)},
+        responses={S.OK: _NEW_KEY, **error_responses(_KEYS, *KEYED_ERRORS, _LAGGING)},
     ),
     Operation(
         method="GET",
@@ -122,7 +122,7 @@ _OF_KEYS: Final = (
             },
             required=False,
         ),
-        responses={S.OK: _NEW_KEY, **error_responses(_KEY, *WRITE_ERRORS, "key_reused", _LAGGING)},
+        responses={S.OK: _NEW_KEY, **error_responses(_KEY, *KEYED_ERRORS, _LAGGING)},
     ),
 )
 

@@ -33,7 +33,7 @@ from service.openapi.declare import (
     json_body,
     json_response,
 )
-from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, READ_ERRORS, error_responses
 
 CHARGES: Final = "Charges on the spot"
 DRAFTS: Final = "Drafts at Stripe"
@@ -84,7 +84,7 @@ def _charge(
         responses={
             S.CREATED: succeeded,
             S.ACCEPTED: pending,
-            **error_responses(path, *WRITE_ERRORS, "declined", "key_reused", "forbidden"),
+            **error_responses(path, *KEYED_ERRORS, "declined", "forbidden"),
         },
     )
 
@@ -134,7 +134,7 @@ OPERATIONS: Final = (
         responses={
             S.OK: _DRAFTED,
             S.ACCEPTED: _DRAFT_PENDING,
-            **error_responses(_ADMIN, *WRITE_ERRORS, "declined", "key_reused"),
+            **error_responses(_ADMIN, *KEYED_ERRORS, "declined"),
         },
     ),
     Operation(
@@ -199,7 +199,7 @@ OPERATIONS: Final = (
         responses={
             S.OK: _DRAFTED,
             S.ACCEPTED: _DRAFT_PENDING,
-            **error_responses(_PENDING_ITEMS, *WRITE_ERRORS, "declined", "key_reused"),
+            **error_responses(_PENDING_ITEMS, *KEYED_ERRORS, "declined"),
         },
     ),
 )

@@ -28,7 +28,7 @@ from service.openapi.declare import (
     json_body,
     json_response,
 )
-from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, READ_ERRORS, error_responses
 
 TAG: Final = "Invoices"
 _APP: Final = "/api/v1/apps/{appUuid}"
@@ -85,7 +85,7 @@ _CREATE: Final = Operation(
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             requested=invoices_openapi_examples.REQUESTED,
         ),
-        **error_responses(_PROVIDER, *WRITE_ERRORS, "declined", "key_reused"),
+        **error_responses(_PROVIDER, *KEYED_ERRORS, "declined"),
     },
 )
 
@@ -121,7 +121,7 @@ _GET: Final = Operation(
         S.OK: json_response(
             "The invoice.", SingleInvoices, headers=(LAG_MS,), paid=invoices_openapi_examples.SINGLE
         ),
-        **error_responses(_APP, *READ_ERRORS, "read_model_behind"),
+        **error_responses(_APP, *READ_ERRORS, "read_model_behind", "history_detached"),
     },
 )
 

@@ -26,7 +26,7 @@ from service.openapi.declare import (
     Operation,
     json_response,
 )
-from service.openapi.error_responses import WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, error_responses
 
 _INVOICE: Final = "/api/v1/apps/{appUuid}/invoices/{invoiceUuid}"
 _ABOUT: Final = (
@@ -64,9 +64,7 @@ def _action(
         ),
         responses={
             **_outcomes(model, succeeded=succeeded, pending=pending),
-            **error_responses(
-                _INVOICE, *WRITE_ERRORS, "key_reused", *(["declined"] if declines else [])
-            ),
+            **error_responses(_INVOICE, *KEYED_ERRORS, *(["declined"] if declines else [])),
         },
     )
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus as S
 from typing import Final
+from uuid import UUID
 
 import orjson
 
+from eventlog.errors import HistoryDetached
 from service.http.canonical_errors import Errors
 from service.http.error_rendering import renderer_of
 from service.http.errors import (
@@ -46,6 +48,7 @@ _TEXTS: Final[Mapping[int, str]] = {
     S.PAYMENT_REQUIRED: "The payment was declined.",
     S.FORBIDDEN: "The app is disabled, or the caller may not do this.",
     S.NOT_FOUND: "The object does not exist, or the caller has no access to it.",
+    S.CONFLICT: "Events of the object are archived: its partitions of the log are detached.",
     S.REQUEST_TIMEOUT: "The body did not arrive in time.",
     S.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     S.UNSUPPORTED_MEDIA_TYPE: "The content type of the body is not supported.",
@@ -80,6 +83,7 @@ _ERRORS: Final[Mapping[str, Problem]] = {
     "too_slow": problem_of(TooSlow()),
     "too_large": problem_of(TooLarge()),
     "unsupported_media": problem_of(UnsupportedMedia()),
+    "history_detached": problem_of(HistoryDetached(UUID(int=0), 1, 2)),
     "key_reused": problem_of(KeyReused()),
     "rate_limited": problem_of(RateLimited(12)),
     "too_many_headers": problem_of(TooManyHeaders()),
@@ -103,6 +107,7 @@ READ_ERRORS: Final = (
 )
 BODY_ERRORS: Final = ("bad_request", "too_slow", "too_large", "unsupported_media")
 WRITE_ERRORS: Final = (*READ_ERRORS, *BODY_ERRORS)
+KEYED_ERRORS: Final = (*WRITE_ERRORS, "key_reused", "history_detached")
 LOOKUP_ERRORS: Final = ("provider_silent", "provider_unavailable")
 
 

@@ -13,7 +13,7 @@ from service.openapi.common import (
     RETRY_AFTER,
 )
 from service.openapi.declare import Json, Operation, json_body, json_response
-from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, READ_ERRORS, error_responses
 from service.openapi.examples import TENANT, example, one
 from service.payment_methods.response_schemas import MethodSetup, SingleSetup
 from service.payment_methods.setups import SetupBody
@@ -86,7 +86,7 @@ OPERATIONS: Final = (
                 headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
                 requested=_shown(_REQUESTED),
             ),
-            **error_responses(_SETUP, *WRITE_ERRORS, "key_reused"),
+            **error_responses(_SETUP, *KEYED_ERRORS),
         },
     ),
     Operation(
@@ -104,7 +104,7 @@ OPERATIONS: Final = (
                 open=_shown(_OPEN),
                 completed=_shown(_COMPLETED),
             ),
-            **error_responses(_SETUP, *READ_ERRORS),
+            **error_responses(_SETUP, *READ_ERRORS, "history_detached"),
         },
     ),
 )

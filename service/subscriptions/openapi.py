@@ -24,7 +24,7 @@ from service.openapi.declare import (
     Operation,
     json_response,
 )
-from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, READ_ERRORS, error_responses
 from service.subscriptions import openapi_examples as examples
 from service.subscriptions.response_schemas import SingleSubscriptions, SubscriptionPage
 from service.subscriptions.schemas import CancelBody, ChangeBody
@@ -126,7 +126,7 @@ def _action(
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             requested=examples.ACTIVE,
         ),
-        **error_responses(_SUBSCRIPTION, *WRITE_ERRORS, "key_reused"),
+        **error_responses(_SUBSCRIPTION, *KEYED_ERRORS),
     }
     return Operation(
         method="POST",

@@ -16,7 +16,7 @@ from service.openapi.common import (
     RETRY_AFTER,
 )
 from service.openapi.declare import JSON, Body, Content, Operation, json_response
-from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, READ_ERRORS, error_responses
 from service.webhooks import openapi_examples as examples
 from service.webhooks.response_schemas import (
     DeadLetterReplays,
@@ -104,7 +104,7 @@ OPERATIONS: Final = (
                 headers=(ALWAYS_POSITION, _DELIVERY_LOCATION, REPLAYED, RETRY_AFTER),
                 requested=examples.REPLAY_REQUESTED,
             ),
-            **error_responses(_REPLAY, *WRITE_ERRORS, "key_reused"),
+            **error_responses(_REPLAY, *KEYED_ERRORS),
         },
     ),
     Operation(
@@ -132,7 +132,7 @@ OPERATIONS: Final = (
                 headers=(ALWAYS_POSITION, _LIST_LOCATION, REPLAYED),
                 requested={"kind": "webhookReplays", "requested": 100, "remaining": 20},
             ),
-            **error_responses(_REPLAY_ALL, *WRITE_ERRORS, "key_reused"),
+            **error_responses(_REPLAY_ALL, *KEYED_ERRORS),
         },
     ),
 )

@@ -8,7 +8,7 @@ from service.invoices.schemas import ActionBody
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION, IDEMPOTENCY_KEY, REPLAYED
 from service.openapi.declare import JSON, Body, Content, Json, Operation, json_response
-from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.error_responses import KEYED_ERRORS, READ_ERRORS, error_responses
 from service.openapi.examples import INVOICE, one
 from service.work.response_schemas import SingleWork, WorkPage
 
@@ -80,7 +80,7 @@ OPERATIONS: Final = (
                 headers=(ALWAYS_POSITION, REPLAYED),
                 open=one("work", _GAVE_UP | _AGAIN),
             ),
-            **error_responses(_WORK, *WRITE_ERRORS, "key_reused", "read_model_behind"),
+            **error_responses(_WORK, *KEYED_ERRORS, "read_model_behind"),
         },
     ),
 )
