@@ -22,6 +22,7 @@ from tests.benchmarks import (
     dashboard,
     idle,
     lag,
+    limits,
     lists,
     machine,
     pipeline,
@@ -83,6 +84,7 @@ def measure(names: Sequence[str], effort: Effort, report: Report) -> dict[str, o
         for name in names:
             say(f"-- {name}")
             found[name] = _BENCHMARKS[name](stage, effort, report)
+    found["limits"] = limits.compared(found)
     found["seconds"] = round(time.monotonic() - started_s)
     found["failures"] = report.failures
     return found

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tests.benchmarks.__main__ import measure
 from tests.benchmarks.report import Report
-from tests.benchmarks.summary_statistics import rounded
+from tests.benchmarks.summary_statistics import figures_at, rounded
 from tests.benchmarks.workload import FULL
 
 RECORDED: Final = Path(__file__).with_name("recorded_ratios.json")
@@ -39,8 +39,9 @@ class Guarded:
 
     def ratio(self, figures: Mapping[str, Any]) -> float:
         """Return the ratio. Raises KeyError where a figure was not measured."""
-        divisor = 1.0 if self.per is None else _figure(figures, self.per)
-        return rounded(_figure(figures, self.figure) / divisor)
+        (figure,) = figures_at(figures, self.figure)
+        (divisor,) = (1.0,) if self.per is None else figures_at(figures, self.per)
+        return rounded(figure / divisor)
 
     def loss(self, now: float, recorded: float) -> float:
         """Return the share that was lost since the recorded run; negative for a gain."""
@@ -58,7 +59,7 @@ GUARDED: Final = (
     Guarded(figure="acks.webhooks.32.service.server_cpu_ms", per=_UNIT, is_cost=True),
     Guarded(figure="appends.32.log_append_async_tasks.ratio_to_eventsourcing"),
     Guarded(figure="rebuild.ratio_to_decoding"),
-    Guarded(figure="rebuild.followed_per_second", per="rebuild.decoded_per_second"),
+    Guarded(figure="rebuild.followed_to_decoding"),
     Guarded(figure="lag.ratio_to_append", is_cost=True),
     Guarded(figure="pipeline.1_callers.cpu_ms_without_sandbox", per=_UNIT, is_cost=True),
     Guarded(figure="pipeline.16_callers.cpu_ms_without_sandbox", per=_UNIT, is_cost=True),
@@ -101,13 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measured() -> dict[str, Any]:
     return measure(_BENCHMARKS, replace(FULL, rounds=_ROUNDS), Report())
-
-
-def _figure(figures: Mapping[str, Any], path: str) -> float:
-    found: Any = figures
-    for part in path.split("."):
-        found = found[part]
-    return float(found)
 
 
 def _parser() -> argparse.ArgumentParser:

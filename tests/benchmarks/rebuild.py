@@ -45,6 +45,7 @@ def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
         "followed_per_second": rounded(following),
         **medians(rounds),
         "ratio_to_decoding": ratio(rebuilt, decoded),
+        "followed_to_decoding": ratio([following] * len(decoded), decoded),
     }
     say(f"rebuild: {found}")
     return found

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 Figures = dict[str, float]
 
@@ -25,3 +26,19 @@ def percentiles(seconds: Sequence[float]) -> Figures:
 def rounded(value: float) -> float:
     """Keep three digits that say something."""
     return float(f"{value:.3g}") if abs(value) < 100 else float(round(value))
+
+
+def figures_at(figures: Mapping[str, Any], path: str) -> list[float]:
+    """Return the figures at a path of names, of which `*` stands for any. Raises KeyError.
+
+    What has no such figure among those of a `*` is passed over.
+    """
+    found: list[Any] = [figures]
+    for name in path.split("."):
+        if name == "*":
+            found = [value for one in found for value in one.values()]
+        else:
+            found = [one[name] for one in found if isinstance(one, dict) and name in one]
+    if not found:
+        raise KeyError(path)
+    return [float(one) for one in found]
