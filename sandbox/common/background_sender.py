@@ -8,13 +8,15 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Collection
 from sqlite3 import Row
 from typing import ClassVar, Literal
 
 import httpx
 
 from sandbox.common.store import Store
+from sandbox.common.wake_up import WakeUp
+from sandbox.common.webhook_client import WebhookClient
 
 AT_ONCE = 16
 BATCH = 200
@@ -27,77 +29,80 @@ class BackgroundSender(ABC):
     TIMEOUT_S: ClassVar[float]
 
     def __init__(self) -> None:
-        self._news = asyncio.Event()
+        self._wake_up = WakeUp()
         self._under_way: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._has_more = False
 
     @abstractmethod
-    def due_by(self, moment: float, *, limit: int) -> list[Row]:
-        """Returns the rows due at or before a moment, earliest first."""
+    def due_by(self, moment: float, *, without: Collection[int], limit: int) -> list[Row]:
+        """Returns the rows due at or before a moment, earliest first, but for those ids."""
 
     @abstractmethod
     def next_due(self, *, after: float) -> float | None:
         """Returns the next due time after a moment, in the machine's time."""
 
     @abstractmethod
-    async def send(self, client: httpx.AsyncClient, row: Row) -> None:
-        """Makes one attempt and records its result."""
+    async def send(self, client: WebhookClient, row: Row) -> bool:
+        """Makes one attempt and records its result. Returns whether the row is due again."""
 
     def wake(self) -> None:
         """Wakes the task because new rows may be due."""
-        self._news.set()
+        self._wake_up.wake()
 
     async def run(self) -> None:
         """Sends due rows until the task is cancelled."""
-        async with httpx.AsyncClient(timeout=self.TIMEOUT_S, trust_env=False) as client:
-            try:
-                while True:
-                    self._news.clear()
-                    # Both queries use one moment; otherwise a row that falls due between
-                    # two readings of the clock would be found by neither.
-                    moment = time.time()
-                    self._start(client, moment)
-                    soonest = self.next_due(after=moment)
-                    idle = IDLE_S if soonest is None else max(0.0, soonest - time.time())
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._news.wait(), min(idle, IDLE_S))
-            finally:
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+        client = WebhookClient(timeout_s=self.TIMEOUT_S)
+        try:
+            while True:
+                self._wake_up.clear()
+                # Both queries use one moment; otherwise a row that falls due between
+                # two readings of the clock would be found by neither.
+                moment = time.time()
+                self._start(client, moment)
+                soonest = self.next_due(after=moment)
+                idle = IDLE_S if soonest is None else max(0.0, soonest - time.time())
+                await self._wake_up.sleep(min(idle, IDLE_S))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            client.close()
 
-    def _start(self, client: httpx.AsyncClient, moment: float) -> None:
+    def _start(self, client: WebhookClient, moment: float) -> None:
+        rows = self.due_by(moment, without=self._under_way, limit=BATCH)
+        self._has_more = len(rows) == BATCH
         groups: dict[str, list[Row]] = defaultdict(list)
-        for row in self.due_by(moment, limit=BATCH + len(self._under_way)):
-            if row["id"] not in self._under_way:
-                groups[row["batch"] or str(row["id"])].append(row)
+        for row in rows:
+            groups[row["batch"] or str(row["id"])].append(row)
         for group in groups.values():
             self._under_way |= {row["id"] for row in group}
             task = asyncio.create_task(self._send_all(client, group))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _send_all(self, client: httpx.AsyncClient, group: list[Row]) -> None:
+    async def _send_all(self, client: WebhookClient, group: list[Row]) -> None:
+        unfinished = len(group)
         try:
             for row in group:
                 async with self._places:
-                    await self.send(client, row)
+                    unfinished -= not await self.send(client, row)
         finally:
             self._under_way -= {row["id"] for row in group}
-            self.wake()
+            if unfinished or self._has_more:
+                self.wake()
 
 
 async def attempt(
-    client: httpx.AsyncClient, url: str, *, content: bytes, headers: dict[str, str]
+    client: WebhookClient, url: str, *, content: bytes, headers: dict[str, str]
 ) -> dict[str, object]:
     """Posts a webhook. Returns the attempt's record: at, status, error, duration_ms."""
     began = time.time()
     status, error = None, None
     try:
-        answer = await client.post(url, content=content, headers=headers)
-        status = answer.status_code
-    except httpx.HTTPError as fault:
+        status = await client.post(url, content=content, headers=headers)
+    except (httpx.TransportError, httpx.InvalidURL) as fault:
         error = f"{type(fault).__name__}: {fault}"
     took_ms = round((time.time() - began) * 1000)
     return {"at": began, "status": status, "error": error, "duration_ms": took_ms}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Literal
 
 from sandbox.common.store import Store
+from sandbox.common.wake_up import WakeUp
 
 IDLE_S = 60.0
 # Wakes slightly late, so that clock rounding cannot make it early.
@@ -31,16 +31,16 @@ class Timekeeper:
         self._store = store
         self._table = table
         self._catch_up = catch_up
-        self._news = asyncio.Event()
+        self._wake_up = WakeUp()
 
     def wake(self) -> None:
         """Wakes the task because an entry was planned or a clock moved."""
-        self._news.set()
+        self._wake_up.wake()
 
     async def run(self) -> None:
         """Runs due entries until the task is cancelled."""
         while True:
-            self._news.clear()
+            self._wake_up.clear()
             soonest = self.next_due()
             idle_s = IDLE_S if soonest is None else soonest[1] + MARGIN_S - time.time()
             if soonest is not None and idle_s <= 0:
@@ -48,8 +48,7 @@ class Timekeeper:
                     self._catch_up(soonest[0])
                 await asyncio.sleep(0)
                 continue
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(idle_s, IDLE_S))
+            await self._wake_up.sleep(min(idle_s, IDLE_S))
 
     def next_due(self) -> tuple[str, float] | None:
         """Returns the account with the earliest due entry, and its time on the machine's clock.

@@ -113,20 +113,25 @@ def signature(payload: bytes, secret: str, settings: Webhooks) -> str:
     return "sha256=" + (value[::-1] if settings.corrupt_signature else value)
 
 
-def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> None:
-    """Records an attempt and its result: delivered, to be retried, or failed for good."""
+def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> bool:
+    """Records an attempt and its result: delivered, to be retried, or failed for good.
+
+    Returns whether the delivery is to be retried.
+    """
     attempts = [*orjson.loads(row["attempts"]), attempt]
     status = attempt["status"]
     delivered = status is not None and 200 <= status < 300  # noqa: PLR2004 - any 2xx
     over = len(attempts) == len(ATTEMPTS_S)
+    state = "delivered" if delivered else "failed" if over else "pending"
     due = 0.0 if over else attempts[0]["at"] + ATTEMPTS_S[len(attempts)] * settings.retry_scale
     store.execute(
         "UPDATE mollie_deliveries SET state=?, due=?, attempts=? WHERE id=?",
-        "delivered" if delivered else "failed" if over else "pending",
+        state,
         due,
         orjson.dumps(attempts).decode(),
         row["id"],
     )
+    return state == "pending"
 
 
 def shown(store: Store, account: str) -> list[Json]:

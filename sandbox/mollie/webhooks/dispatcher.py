@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from sqlite3 import Row
 
-import httpx
 import orjson
 
 from sandbox.common.background_sender import BackgroundSender, attempt
 from sandbox.common.recorder import Recorder
 from sandbox.common.store import Store
+from sandbox.common.webhook_client import WebhookClient
 from sandbox.mollie.core.accounts import Accounts
 from sandbox.mollie.webhooks import deliveries
 
@@ -25,12 +26,13 @@ class Dispatcher(BackgroundSender):
         self._accounts = accounts
         self._recorder = recorder
 
-    def due_by(self, moment: float, *, limit: int) -> list[Row]:
+    def due_by(self, moment: float, *, without: Collection[int], limit: int) -> list[Row]:
         """Returns the deliveries due at or before a moment, earliest first."""
         return self._store.rows(
             "SELECT * FROM mollie_deliveries WHERE state='pending' AND due<=?"
-            " ORDER BY due, id LIMIT ?",
+            " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY due, id LIMIT ?",
             moment,
+            orjson.dumps(list(without)).decode(),
             limit,
         )
 
@@ -42,13 +44,13 @@ class Dispatcher(BackgroundSender):
         )[0]
         return None if row["due"] is None else float(row["due"])
 
-    async def send(self, client: httpx.AsyncClient, row: Row) -> None:
+    async def send(self, client: WebhookClient, row: Row) -> bool:
         """Sends a form or a signed event, and records the result."""
         account = self._accounts.get(row["account"])
         webhook = self._store.get(row["account"], "webhook", row["webhook"] or "")
         if account is None or (row["webhook"] and (webhook is None or webhook.get("_deleted"))):
             self._store.execute("UPDATE mollie_deliveries SET state='failed' WHERE id=?", row["id"])
-            return
+            return False
         settings, payload = account.state.webhooks, row["body"].encode()
         headers = {"User-Agent": "Mollie HTTP client/1.0"}
         if webhook is None:
@@ -60,4 +62,4 @@ class Dispatcher(BackgroundSender):
             self._recorder.webhook(orjson.loads(payload))
         made = await attempt(client, row["url"], content=payload, headers=headers)
         with self._store.transaction():
-            deliveries.finish(self._store, row, made, settings=settings)
+            return deliveries.finish(self._store, row, made, settings=settings)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from sqlite3 import Row
 
 import orjson
@@ -80,11 +80,13 @@ def resend(call: AccountObjects, event: Json, *, copies: int) -> int:
     return len(endpoints) * copies
 
 
-def due_by(store: Store, moment: float, *, limit: int) -> list[Row]:
-    """Returns the deliveries due at or before a moment, earliest first."""
+def due_by(store: Store, moment: float, *, without: Collection[int], limit: int) -> list[Row]:
+    """Returns the deliveries due at or before a moment, earliest first, but for those ids."""
     return store.rows(
-        "SELECT * FROM deliveries WHERE state='pending' AND due<=? ORDER BY due, id LIMIT ?",
+        "SELECT * FROM deliveries WHERE state='pending' AND due<=?"
+        " AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY due, id LIMIT ?",
         moment,
+        orjson.dumps(list(without)).decode(),
         limit,
     )
 
@@ -110,8 +112,11 @@ def signature(payload: bytes, secrets: Sequence[str], settings: Webhooks) -> str
     return ",".join([f"t={timestamp}", *(f"v1={value}" for value in values)])
 
 
-def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> None:
-    """Records an attempt and its result: delivered, to be retried, or failed for good."""
+def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> bool:
+    """Records an attempt and its result: delivered, to be retried, or failed for good.
+
+    Returns whether the delivery is to be retried.
+    """
     attempts = [*orjson.loads(row["attempts"]), attempt]
     now = time.time()
     wait = min(FIRST_RETRY_S * 2.0 ** (len(attempts) - 1), LONGEST_RETRY_S) * settings.retry_scale
@@ -128,6 +133,7 @@ def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> None
     )
     if delivered:
         _count_pending(store, row["account"], row["event"])
+    return state == "pending"
 
 
 def _count_pending(store: Store, account: str, event_id: str) -> None:

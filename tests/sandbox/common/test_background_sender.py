@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from sqlite3 import Row
 from typing import Any, cast
 
-import httpx
-
 from sandbox.common.background_sender import BackgroundSender
+from sandbox.common.webhook_client import WebhookClient
 
 
 class _Late(BackgroundSender):
@@ -22,7 +22,7 @@ class _Late(BackgroundSender):
         self.due: float | None = None
         self.sent = asyncio.Event()
 
-    def due_by(self, moment: float, *, limit: int) -> list[Row]:
+    def due_by(self, moment: float, *, without: Collection[int], limit: int) -> list[Row]:
         due = self.due is not None and self.due <= moment and not self.sent.is_set()
         rows: Any = [{"id": 1, "batch": None}] if due else []
         if self.due is None:
@@ -30,14 +30,15 @@ class _Late(BackgroundSender):
             self.due = moment + 1e-6
             while time.time() <= self.due:
                 pass
-        return cast("list[Row]", rows if limit else [])
+        return cast("list[Row]", rows if limit and 1 not in without else [])
 
     def next_due(self, *, after: float) -> float | None:
         return self.due if self.due and self.due > after else None
 
-    async def send(self, client: httpx.AsyncClient, row: Row) -> None:
-        assert (row["id"], client.is_closed) == (1, False)
+    async def send(self, client: WebhookClient, row: Row) -> bool:
+        assert (row["id"], isinstance(client, WebhookClient)) == (1, True)
         self.sent.set()
+        return False
 
 
 def test_a_delivery_that_becomes_due_between_two_polls_is_sent_at_once() -> None:
