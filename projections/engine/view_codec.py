@@ -22,8 +22,9 @@ Reader = Callable[[Any], Any]
 class ViewCodec(Generic[View]):
     """Writes and reads the views of one kind, by the types of their fields."""
 
-    def __init__(self, kind: type[View]) -> None:
-        self._read = _object_reader(kind)  # type: ignore[arg-type] # mypy: a class is hashable
+    def __init__(self, kind: type[View], *, only: frozenset[str] | None = None) -> None:
+        """`only`: fields to be read; all others get their defaults."""
+        self._read = _object_reader(kind, only)  # type: ignore[arg-type] # mypy: a class is hashable
         self._names = tuple(field.name for field in fields(kind))
         self._values = attrgetter(*self._names)
         self._defaults = tuple(map(_default_of, fields(kind)))
@@ -70,9 +71,10 @@ def _named_tuple_as_list(value: object) -> list[Any]:
 
 
 @cache
-def _object_reader(kind: type[Any]) -> Reader:
+def _object_reader(kind: type[Any], only: frozenset[str] | None = None) -> Reader:
     hints = get_type_hints(kind)
-    readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
+    names = [field.name for field in fields(kind) if only is None or field.name in only]
+    readers = {name: _reader(hints[name]) for name in names}
 
     def read(stored: Json) -> Any:  # noqa: ANN401 - an instance of `kind`
         known = {}

@@ -10,6 +10,7 @@ from domain.invoices import status
 from domain.invoices.view import InvoiceView
 from eventlog.errors import VaultError
 from eventlog.security.signed_links import DOCUMENT, RETURN, SignedLinks
+from service.http.envelope import Json
 from service.http.errors import NotFound
 from service.recording.provider_lookup import ProviderLookups
 
@@ -41,6 +42,19 @@ class Links:
     def document_writer(self) -> Callable[[bytes], bytes]:
         """Return a function that writes the document's link of an invoice's id, for very many."""
         return self._signed.writer(purpose=DOCUMENT)
+
+    def stored_document_urls(self) -> Callable[[Json], str | None]:
+        """Return a function as `document_url`, for very many stored views."""
+        write = self.document_writer()
+
+        def url(stored: Json) -> str | None:
+            if stored.get("provider_object_id") is None:
+                return None
+            if stored.get("status", status.REQUESTED) in NO_DOCUMENT:
+                return None
+            return write(bytes.fromhex(stored["id"].replace("-", ""))).decode()
+
+        return url
 
     def return_url(self, invoice_id: UUID) -> str:
         """Return the link to our page with the status of the payment."""

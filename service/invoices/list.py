@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from projections.invoices.queries import InvoiceFilter
 from service.auth.authenticate import Caller, authenticate
+from service.http.envelope import Json
 from service.http.queries import read_list_query, to_filter
 from service.http.requests import path_provider, path_uuid
 from service.http.responses import LAG_MS, document
 from service.invoices import render as invoices_render
+from service.invoices import stored_items
 from service.invoices.connection_choice import default_mode
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.csv_export import csv_answer
@@ -64,21 +66,19 @@ async def _list(
     return document(await _page(context, filters), headers)
 
 
-async def _page(context: InvoicesContext, filters: InvoiceFilter) -> InvoicePage:
-    found = await context.queries.list_invoices(filters)
+async def _page(context: InvoicesContext, filters: InvoiceFilter) -> Json:
+    found = await context.queries.list_stored(filters)
+    url = context.links.stored_document_urls()
     items = [
-        invoices_render.item(
-            row.view,
-            position=row.position,
-            document_url=context.links.document_url(row.view),
-        )
+        stored_items.item(row.fields, position=row.position, document_url=url(row.fields))
         for row in found.rows
     ]
-    return InvoicePage(
+    page = InvoicePage(
         kind=invoices_render.KIND,
         total_items=found.total,
         total_items_is_exact=found.total_is_exact,
         items_length=len(items),
-        items=items,
+        items=[],
         next_cursor=found.next_cursor,
     )
+    return page.to_json() | {"items": items}

@@ -17,9 +17,11 @@ from service.invoices import response_schemas as schemas
 
 KIND: Final = "invoices"
 _FIELDS: Final = tuple(schemas.Invoice.model_fields)
-# Attributes of the view by field; those of computed fields only keep their place in the order.
+RENAMED: Final = {"tenant_uuid": "tenant_id"}
+"""Attributes of the view by field, where the names differ."""
+# Computed fields only keep their place in the order.
 _ATTRIBUTES: Final = {
-    "tenant_uuid": "tenant_id",
+    **RENAMED,
     "line_items": "id",
     "document_url": "id",
     "position": "id",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from domain.invoices.view import InvoiceView
 from eventlog.database.connect import connect
@@ -17,53 +17,14 @@ from projections.invoices.accumulate import SEARCH_TERMS, SumDeltas, search_term
 from projections.invoices.invoice_rows import INVOICES, rows_of
 from projections.invoices.projector import additions
 from projections.invoices.timeline_rows import TIMELINE
-from projections.reports.time_units import QUARTER_S
-from tests.benchmarks.company import (
-    POSITIONS,
-    Company,
-    FilledInvoice,
-    copies_of,
-    shift_quarters,
-)
+from tests.benchmarks import list_copies
+from tests.benchmarks.company import Company, FilledInvoice, copies_of
+from tests.benchmarks.list_copies import together
 from tests.benchmarks.report import say
 from tests.benchmarks.summary_statistics import rounded
 
-_BLOCK_ROWS: Final = 5_000
-_MOST_TALLIES: Final = 50_000
-_FROM_COPIES: Final = """
-CROSS JOIN generate_series(1, %(copies)s) AS copy
-CROSS JOIN LATERAL make_interval(secs => copy * %(shift_s)s) AS shift
-WHERE position > %(after)s
-"""
-# What only one invoice has is long: its number and the provider's id.
-_COPY_TERMS: Final = """
-INSERT INTO {schema}.invoice_search_terms (app_id, term, created_at, invoice_id, position)
-SELECT app_id, CASE WHEN length(term) > 14 THEN term || '-' || copy ELSE term END,
-    created_at + shift, md5(invoice_id::text || copy)::uuid, position + copy * %(step)s
-FROM {schema}.invoice_search_terms {copies}
-"""
-_COPY_TIMELINE: Final = """
-INSERT INTO {schema}.timeline (subject_id, position, app_id, kind, type, occurred_at, actor, data)
-SELECT md5(subject_id::text || copy)::uuid, position + copy * %(step)s, app_id, kind, type,
-    occurred_at + shift, actor, data
-FROM {schema}.timeline {copies}
-"""
-_COPY_INVOICES: Final = """
-INSERT INTO {schema}.invoices (invoice_id, app_id, tenant_id, provider, mode, type, status,
-    currency, total_minor, user_id, customer, subscription_id, origin, created_at, paid_at,
-    capture_before, connection, provider_object_id, at_provider, facet, version, position, view)
-SELECT id, app_id, tenant_id, provider, mode, type, status, currency, total_minor, user_id,
-    customer, subscription_id, origin, created_at + shift, paid_at + shift, capture_before,
-    connection, object_id, at_provider, facet, version, position + copy * %(step)s,
-    view || jsonb_build_object('id', id, 'number', (view ->> 'number') || '-' || copy,
-        'provider_object_id', object_id, 'created_at', created_at + shift,
-        'paid_at', paid_at + shift)
-FROM (
-    SELECT *, md5(invoice_id::text || copy)::uuid AS id,
-        provider_object_id || '-' || copy AS object_id
-    FROM {schema}.invoices {copies}
-) AS made
-"""
+_BLOCK_ROWS: Final = 1_000
+_LARGE: Final = ("invoice_search_terms", "invoices", "timeline")
 _FOLLOWED: Final = (
     "INSERT INTO eventlog.followers SELECT follower, %s, clock_timestamp()"
     " FROM read.generations WHERE projection = 'invoices' AND number = %s"
@@ -92,34 +53,35 @@ def fill(dsn: str, template: InvoiceView, *, rows: int) -> list[Sample]:
     with connect(dsn, application_name="benchmark fill") as connection:
         head, number = _new_generation(connection)
         schema = f"read_invoices_g{number}"
+        company = Company(template, position=head, copies=copies)
+        samples = _fill_first(connection, schema, company, several=-(-rows // copies))
+        list_copies.make(dsn, schema, after=head, copies=copies)
         run(bulk_load.fill, parts(dsn, schema, head, number=1), lambda _: None)
-        samples = []
-        company, deltas = Company(template, position=head, copies=copies), SumDeltas()
-        made = -(-rows // copies)
-        for start in range(0, made, _BLOCK_ROWS):
-            block = [
-                company.invoice(n, of=made) for n in range(start, min(start + _BLOCK_ROWS, made))
-            ]
-            _copy_block(connection, schema, block, deltas, copies=copies)
-            if len(deltas) > _MOST_TALLIES:
-                _add_up(connection, schema, deltas)
-            samples.append(Sample(block[0].view, block[0].view.metadata["order"]))
-            say(f"rows: {start:,} of {made:,} invoices, each of which is copied")
-        _add_up(connection, schema, deltas)
-        _copy_in_database(connection, schema, after=head, copies=copies)
         say("rows: indexes, statistics")
-        connection.execute("SET maintenance_work_mem = '512MB'")
-        connection.execute("SELECT read.index_generation('invoices', %s)", [number])
+        together(dsn, [_index_query(table) for table in _LARGE], [number])
+        for table in _other_tables(connection, schema):
+            connection.execute(_index_query(table), [number])
         connection.execute(_FOLLOWED, [head, number])
         connection.execute(_FOLLOWING, [number])
         connection.execute("SELECT read.switch_generation('invoices', %s, '0 s')", [number])
         connection.execute("SELECT read.drop_generation('invoices', %s)", [number - 1])
-        for (table,) in connection.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r'"
-            " AND relnamespace = %s::regnamespace", [schema],
-        ).fetchall():  # fmt: skip
+        say("rows: vacuum")
+        for table in (*_LARGE, *_other_tables(connection, schema)):
             connection.execute(SQL("VACUUM ANALYZE {}").format(Identifier(schema, table)))
     return samples
+
+
+def _index_query(table: str) -> Composed:
+    return SQL("SELECT read.index_table('invoices', %s, {})").format(Literal(table))
+
+
+def _other_tables(connection: psycopg.Connection[TupleRow], schema: str) -> list[str]:
+    """Return the tables without those that are indexed first, whose rows bitmaps are made of."""
+    found = connection.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace"
+        " AND relname <> ALL(%s) ORDER BY relname", [schema, list(_LARGE)],
+    ).fetchall()  # fmt: skip
+    return [table for (table,) in found]
 
 
 def _new_generation(connection: psycopg.Connection[TupleRow]) -> tuple[int, int]:
@@ -130,44 +92,35 @@ def _new_generation(connection: psycopg.Connection[TupleRow]) -> tuple[int, int]
     return int(row[0]), int(row[1])
 
 
+def _fill_first(
+    connection: psycopg.Connection[TupleRow], schema: str, company: Company, *, several: int
+) -> list[Sample]:
+    """Fill the invoices that the others are copies of."""
+    samples, deltas = [], SumDeltas()
+    for start in range(0, several, _BLOCK_ROWS):
+        block = [
+            company.invoice(n, of=several) for n in range(start, min(start + _BLOCK_ROWS, several))
+        ]
+        _copy_block(connection, schema, block, deltas)
+        samples.append(Sample(block[0].view, block[0].view.metadata["order"]))
+        say(f"rows: {start:,} of {several:,} invoices, each of which is copied")
+    for query, parameters in additions(deltas, schema=schema):
+        connection.execute(query, parameters)
+    return samples
+
+
 def _copy_block(
     connection: psycopg.Connection[TupleRow],
     schema: str,
     block: Sequence[FilledInvoice],
     deltas: SumDeltas,
-    *,
-    copies: int,
 ) -> None:
     accumulated = [one.accumulated() for one in block]
     copy_rows(connection, schema, INVOICES, rows_of(accumulated))
     copy_rows(connection, schema, SEARCH_TERMS, search_term_rows(accumulated))
     copy_rows(connection, schema, TIMELINE, (entry for one in block for entry in one.entries()))
-    for one in block:
-        for invoice in one.copies(copies):
-            deltas.take(invoice)
-
-
-def _copy_in_database(
-    connection: psycopg.Connection[TupleRow], schema: str, *, after: int, copies: int
-) -> None:
-    """Copy the rows of invoices, terms and timelines; sums have been added up with the copies."""
-    connection.execute("SET timezone = 'UTC'")
-    numbers = {
-        "copies": copies - 1,
-        "after": after,
-        "step": POSITIONS,
-        "shift_s": shift_quarters(copies) * QUARTER_S,
-    }
-    for name, query in (("terms", _COPY_TERMS), ("timeline", _COPY_TIMELINE), ("", _COPY_INVOICES)):
-        say(f"rows: copies of invoices {name}")
-        text = SQL(query).format(schema=Identifier(schema), copies=SQL(_FROM_COPIES))
-        connection.execute(text, numbers)
-
-
-def _add_up(connection: psycopg.Connection[TupleRow], schema: str, deltas: SumDeltas) -> None:
-    for query, parameters in additions(deltas, schema=schema):
-        connection.execute(query, parameters)
-    deltas.clear()
+    for one in accumulated:
+        deltas.take(one)
 
 
 def copy_rows(
