@@ -8,10 +8,13 @@ from typing import Final, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.generators import copy_from
+from psycopg.errors import error_from_result
+from psycopg.generators import fetch_many
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
+from psycopg.waiting import Wait
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from eventlog.database.connect import POOL_SETTINGS, pool
@@ -25,6 +28,8 @@ _LOST: Final = (
     psycopg.errors.ReadOnlySqlTransaction,
 )
 _RETRY_PAUSE_S: Final = 0.05
+_GATHER_S: Final = 0.002
+"""Time in which lines of COPY gather, less than what fills the socket (some 400 lines)."""
 
 Row = TypeVar("Row")
 Cursor = psycopg.AsyncCursor[DictRow]
@@ -89,7 +94,9 @@ class ReadPool:
         async def run(cursor: Cursor) -> list[bytes]:
             lines: list[bytes] = []
             async with cursor.copy(statement, parameters):
-                await cursor.connection.wait(_read_lines(cursor.connection.pgconn, lines))
+                reads, pgconn = cursor.connection.wait, cursor.connection.pgconn
+                while await reads(_read_lines(pgconn, lines)):  # noqa: ASYNC110 - lines gather
+                    await asyncio.sleep(_GATHER_S)
             return lines
 
         return await self._run(run)
@@ -130,10 +137,30 @@ class ReadPool:
                 raise ReadModelUnavailable(type(error).__name__) from None
 
 
-def _read_lines(pgconn: PGconn, lines: list[bytes]) -> PQGen[None]:
-    """Read all lines of a COPY; its own iterator would wait for the socket line by line."""
-    while isinstance(line := (yield from copy_from(pgconn)), memoryview):
-        lines.append(bytes(line))
+def _read_lines(pgconn: PGconn, lines: list[bytes]) -> PQGen[bool]:
+    """Wait until lines come and read them; return whether there may be more.
+
+    psycopg's own iterator of COPY makes a generator for each line, and waits for the socket as
+    often as the server sends its buffer of 8 KiB.
+    """
+    has_waited = False
+    while True:
+        known = len(lines)
+        size, line = pgconn.get_copy_data(1)
+        while size > 0:
+            lines.append(bytes(line))
+            size, line = pgconn.get_copy_data(1)
+        if size < 0:
+            (result,) = yield from fetch_many(pgconn)
+            if result.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(result)
+            return False
+        if has_waited and len(lines) == known:
+            return True
+        while not (has_waited or (yield Wait.R)):
+            pass
+        has_waited = True
+        pgconn.consume_input()
 
 
 async def open_pool(dsn: str, *, max_size: int = 8, deadline_s: float = 5) -> ReadPool:

@@ -28,7 +28,8 @@ _BEHIND_ALL: Final = "\U0010ffff"
 
 # Also facets without an invoice: one may get into them before the page is read.
 _FACETS: Final = SQL(
-    "SELECT coalesce(array_agg(facet) FILTER (WHERE {fits}), '{{}}') AS numbers,"
+    "SELECT coalesce(array_agg(facet) FILTER (WHERE {fits}), '{{}}')::text AS numbers,"
+    " count(*) FILTER (WHERE {fits}) AS several,"
     " coalesce(sum(items) FILTER (WHERE {fits}), 0)::bigint AS items,"
     " coalesce(sum(items), 0)::bigint AS of_app"
     " FROM read.invoice_facets WHERE app_id = %(app_id)s"
@@ -64,9 +65,14 @@ _PAID_BETWEEN: Final = SQL(
 
 @dataclass(frozen=True)
 class Facets:
-    """The facets that fit a filter, and the numbers of invoices in them and in the app."""
+    """The facets that fit a filter, and the numbers of invoices in them and in the app.
 
-    numbers: list[int]
+    `numbers`: as text of an array, which goes back to the database as it is: an app may have
+    hundreds, and to read and write each took longer than the statement.
+    """
+
+    numbers: str
+    several: int
     items: int
     of_app: int
 

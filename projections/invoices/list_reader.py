@@ -132,7 +132,7 @@ class ListReader:
 
     async def _facets(self, filters: InvoiceFilter) -> Facets:
         (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
-        return Facets(known["numbers"], known["items"], known["of_app"])
+        return Facets(**known)
 
     async def _total(
         self,

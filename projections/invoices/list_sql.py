@@ -1,7 +1,7 @@
 """Filters of invoice lists, and the conditions that they are written as."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -174,7 +174,7 @@ def tenants_by_email(number: int) -> Composed:
 
 def parameters_of(filters: InvoiceFilter) -> Parameters:
     """Return the values of all placeholders of a filter."""
-    found: Parameters = {**asdict(filters), "status": list(filters.status)}
+    found: Parameters = {**vars(filters), "status": list(filters.status)}
     for number, term in enumerate(search_terms.query_terms(filters.q or "")):
         found[f"first_{number}"], found[f"after_{number}"] = search_terms.prefix_range(term)
     return found

@@ -26,12 +26,14 @@ _UNCOMMON: Final = 5
 class Ranges:
     """Ranges of an index, each in the list's order: `column` equals one of the values.
 
+    `values`: a list, or an array's text.
+
     `is_exact`: every row of the ranges fits; otherwise the range of beginnings has other terms.
     """
 
     column: Composable
     kind: Composable
-    values: list[Any]
+    values: list[Any] | str
     term: int | None = None
     is_exact: bool = True
 
@@ -100,9 +102,9 @@ def _suits_facets(filters: InvoiceFilter, facets: Facets, of: Sequence[Source]) 
     # every range until that alone has a page.
     of_order = "facets" if filters.sort.endswith("createdAt") else "amount"
     if any(source.name != of_order for source in of):
-        is_cheaper = len(facets.numbers) * facets.items <= facets.of_app
+        is_cheaper = facets.several * facets.items <= facets.of_app
         return is_cheaper or _UNCOMMON * facets.items <= facets.of_app
-    return 2 * facets.items <= facets.of_app or len(facets.numbers) <= MOST_RANGES
+    return 2 * facets.items <= facets.of_app or facets.several <= MOST_RANGES
 
 
 def _suits_tenant(facets: Facets, sizes: Mapping[str, Size], of: Sequence[Source]) -> bool:
@@ -110,7 +112,7 @@ def _suits_tenant(facets: Facets, sizes: Mapping[str, Size], of: Sequence[Source
 
     Not if the tenant has a large part of the app and rows are checked one by one.
     """
-    is_large = sizes["facets"].items * len(facets.numbers) > facets.of_app
+    is_large = sizes["facets"].items * facets.several > facets.of_app
     return len(of) == 1 or not is_large or sizes["facets"].items <= SOME
 
 

@@ -121,7 +121,7 @@ class InvoiceQueries:
         )
 
     async def stream_invoices(
-        self, filters: InvoiceFilter, export: Export, *, chunk: int = 2_000
+        self, filters: InvoiceFilter, export: Export, *, chunk: int = 4_000
     ) -> AsyncIterator[list[bytes]]:
         """Return a whole list as lines of CSV, a chunk at a time. Raises BadCursor.
 
