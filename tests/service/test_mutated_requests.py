@@ -129,7 +129,7 @@ def check(database: str, *, seed: int, count: int) -> None:
 
 
 def test_mutated_requests_stop_no_follower(database: str) -> None:
-    check(database, seed=1, count=150)
+    check(database, seed=1, count=80)
 
 
 @pytest.mark.extended

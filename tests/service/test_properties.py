@@ -89,7 +89,7 @@ def _problem(refused: BadRequest) -> Any:
     return Problem(status=400, code="[E4000]", faults=refused.faults)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(body=st.one_of(good_bodies, good_bodies, wild_bodies))
 def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
     expected = accepted(body)
@@ -132,7 +132,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     about=st.dictionaries(texts, json_values, max_size=4),
     secret=st.sampled_from([{}, {"client_secret": "pi_1_secret_y"}]),

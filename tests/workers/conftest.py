@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stripe
 
 from eventlog import persistence
 from eventlog.log import Log
@@ -13,6 +14,14 @@ from tests.support.stripe_account import Account
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 from workers.runtime import open_billing
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_pauses() -> Iterator[None]:
+    """Let Stripe's SDK repeat a failed call at once, not after half a second."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -274,7 +274,7 @@ _UPDATES = st.one_of(
 )
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @drawn(st.lists(_UPDATES, max_size=8), st.randoms(use_true_random=False))
 def test_refund_and_dispute_totals_do_not_depend_on_event_order(
     updates: list[Any], order: Any

@@ -210,7 +210,7 @@ def test_a_partition_that_is_detached_as_a_rebuild_begins_is_named(
     asyncio.run(scenario())
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(log=logs())
 def test_filling_and_following_agree_for_random_logs(
     database: str, log: list[RecordedEvent]

@@ -41,7 +41,7 @@ def wipe(database: str) -> None:
             connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table.name)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_equal_the_fold_of_each_stream_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random

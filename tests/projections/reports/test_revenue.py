@@ -211,7 +211,7 @@ async def assert_the_summary_agrees(
         assert vars(total).items() <= vars(summed).items()
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(
     histories_=st.lists(histories, min_size=1, max_size=5),
     interval=st.sampled_from(["day", "week", "month"]),

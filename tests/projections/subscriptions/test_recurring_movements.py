@@ -164,7 +164,7 @@ def test_start_and_movements_are_the_end_and_what_had_been_reported_by_then(
     asyncio.run(scenario())
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random

@@ -83,7 +83,7 @@ def kept_views(database: str) -> dict[UUID, SubscriptionView]:
         return {stream: VIEWS.from_json(view) for stream, view in found}
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_and_sums_equal_the_fold_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random

@@ -46,7 +46,7 @@ MODELS = sorted(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(values=st.lists(odd, min_size=4, max_size=9))
 def test_a_response_model_is_serialised_for_any_field_values(values: list[Any]) -> None:
     for model in MODELS:

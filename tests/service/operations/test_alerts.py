@@ -240,7 +240,10 @@ def watched_names(firing: dict[Any, float]) -> Iterator[tuple[str, float]]:
         yield dict(labels)["name"], value
 
 
-def test_a_database_and_a_service_that_do_not_answer_fire(service_database: str) -> None:
+def test_a_database_and_a_service_that_do_not_answer_fire(
+    service_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.operations.system_watch._TIMEOUT_S", 0.2)
     nowhere = re.sub(r"dbname=\S+", "dbname=not_there", service_database)
     with Service(nowhere, projections=False, wait_for_tail=False) as lost:
         assert Watched(lost).fires("BillhookSystemStateUnknown")

@@ -68,7 +68,11 @@ def test_a_failed_check_is_reported_alone(subject: Any, check: str, message: str
     assert "1234" not in str(checks)
 
 
-def test_readiness_without_a_database_is_503(service_database: str) -> None:
+def test_readiness_without_a_database_is_503(
+    service_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.operations.readiness._TIMEOUT_S", 0.2)
+    monkeypatch.setattr("service.operations.system_watch._TIMEOUT_S", 0.2)
     nowhere = re.sub(r"dbname=\S+", "dbname=not_there", service_database)
     with Service(nowhere, projections=False, wait_for_tail=False) as lost:
         response = lost.request("GET", "/readyz")

@@ -147,7 +147,7 @@ def imports(database: str) -> Iterator[Imports]:
 def test_mutated_mollie_answers_stop_nothing(
     mollie: MollieBench, proxy: MutatingProxy, imports: Imports
 ) -> None:
-    check_mollie(mollie, proxy, imports, seed=1, count=40)
+    check_mollie(mollie, proxy, imports, seed=1, count=20)
 
 
 def test_mutated_stripe_lists_stop_nothing(

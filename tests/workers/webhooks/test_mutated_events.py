@@ -183,7 +183,7 @@ def check(bench: Bench, *, seed: int, count: int) -> None:
 
 
 def test_mutated_events_stop_no_follower(bench: Bench) -> None:
-    check(bench, seed=1, count=150)
+    check(bench, seed=1, count=60)
 
 
 @pytest.mark.extended
