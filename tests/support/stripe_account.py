@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
+import requests
 import stripe
 
 from tests.support.sandbox import SandboxAdmin
@@ -29,7 +31,10 @@ class Account:
     def __post_init__(self) -> None:
         stripe.enable_telemetry = False
         self.admin = SandboxAdmin(self.url, self.key)
-        self._http = stripe.RequestsClient(timeout=(3, 20))
+        session = requests.Session()
+        # Each call would look for the environment's proxies, for a third of its time.
+        session.trust_env = False
+        self._http = stripe.RequestsClient(timeout=(3, 20), session=session)
         self.v1 = stripe.StripeClient(
             self.key,
             base_addresses={"api": self.url},
@@ -37,14 +42,25 @@ class Account:
             max_network_retries=0,
             http_client=self._http,
         ).v1
-        self.product = self.v1.products.create({"name": "Pro Plan"}).id
-        self.price = self.add_price(1999)
-        self.tax_rate = self.v1.tax_rates.create(
-            {"display_name": "VAT", "percentage": 21.0, "inclusive": False}
-        ).id
 
     def __enter__(self) -> Self:
         return self
+
+    @cached_property
+    def product(self) -> str:
+        """A product, made on first use."""
+        return self.v1.products.create({"name": "Pro Plan"}).id
+
+    @cached_property
+    def price(self) -> str:
+        """Its price, made on first use."""
+        return self.add_price(1999)
+
+    @cached_property
+    def tax_rate(self) -> str:
+        """A tax rate, made on first use."""
+        rate: Any = {"display_name": "VAT", "percentage": 21.0, "inclusive": False}
+        return self.v1.tax_rates.create(rate).id
 
     def __exit__(self, *_: object) -> None:
         self._http.close()  # type: ignore[no-untyped-call]

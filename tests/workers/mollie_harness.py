@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
+from domain.apps.app import App
 from domain.apps.commands import CreateApp, SetConnection
+from domain.apps.connection import Connection
 from domain.billing import Billing
+from domain.catalogue.catalogue import Price, TaxRate
 from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids
 from domain.inbox.commands import ReceivePaymentHint, ReceiveProviderEvent
@@ -78,10 +82,17 @@ class MollieBench:
         return MollieGateway(self.account.key, api_base=self.account.url, mode="test", **more)
 
     def set_up(self) -> None:
-        """Make the app, fill its catalogue, and connect."""
+        """Make the app, fill its catalogue and connect, all in one append."""
         occurred_at = self.clock()
         app = CreateApp(app_id=self.app_id, name="Shop", slug=self.app_id.hex, actor="t")
-        self.billing.create_app(app, occurred_at=occurred_at)
+        connection = Connection.create(
+            self._connection(), connection_id=self.connection_id, occurred_at=occurred_at
+        )
+        self.billing.save(
+            App.create(app, occurred_at=occurred_at), *self._catalogue(occurred_at), connection
+        )
+
+    def _catalogue(self, occurred_at: datetime) -> Iterator[Price | TaxRate]:
         for price_id, terms in PRICES.items():
             command = SetPrice(
                 **{"interval": None, "interval_count": 1, **terms},
@@ -89,7 +100,7 @@ class MollieBench:
                 price_id=price_id,
                 actor="t",
             )
-            self.billing.set_price(command, occurred_at=occurred_at)
+            yield Price.create(command, occurred_at=occurred_at)
         for rate_id, (rate_ppm, inclusive) in TAXES.items():
             rate = SetTaxRate(
                 app_id=self.app_id,
@@ -99,11 +110,18 @@ class MollieBench:
                 inclusive=inclusive,
                 actor="t",
             )
-            self.billing.set_tax_rate(rate, occurred_at=occurred_at)
-        self.connect()
+            yield TaxRate.create(rate, occurred_at=occurred_at)
 
     def connect(self, **more: Any) -> None:
-        command = SetConnection(
+        """Connect anew, with these settings."""
+        self.billing.set_connection(
+            self._connection(**more),
+            new_connection_id=self.connection_id,
+            occurred_at=self.clock(),
+        )
+
+    def _connection(self, **more: Any) -> SetConnection:
+        return SetConnection(
             app_id=self.app_id,
             name=self.connection,
             provider="mollie",
@@ -112,9 +130,6 @@ class MollieBench:
             sealed_webhook_secrets=[],
             actor="t",
             **more,
-        )
-        self.billing.set_connection(
-            command, new_connection_id=self.connection_id, occurred_at=self.clock()
         )
 
     def add_tenant(self, customer: str | None = None) -> UUID:

@@ -25,6 +25,13 @@ def refused_items(shop: Shop, count: int) -> list[dict[str, Any]]:
     return items
 
 
+def refused_item(shop: Shop) -> dict[str, Any]:
+    """Write the queue down now, and return the shop's only refused delivery."""
+    shop.service.call(shop.service.context.webhooks.rejections.write())
+    (item,) = refused_items(shop, 1)
+    return item
+
+
 def _forged(shop: Shop, raw: bytes) -> httpx.Response:
     return shop.deliver(raw, secret="whsec_guessed")
 
@@ -72,7 +79,7 @@ def test_what_is_refused_is_kept_with_its_reason_and_counted(
     assert send(shop, raw).status_code in (400, 413)
     metrics.flush()
     assert counter._value.get() == before + 1  # noqa: SLF001 - as above
-    (item,) = refused_items(shop, 1)
+    item = refused_item(shop)
     assert (item["state"], item["reason"], item["connection"]) == (
         "failed",
         reason,
@@ -101,7 +108,7 @@ def test_nothing_that_proves_anything_is_kept_of_what_was_refused(
         content=raw,
         headers={"stripe-signature": header.encode(), "authorization": b"Bearer t0p", **sent},
     )
-    (item,) = refused_items(shop, 1)
+    item = refused_item(shop)
     with connect(service.context.recording.log.dsn, application_name="test") as connection:
         rows = connection.execute(
             "SELECT to_jsonb(kept)::text FROM inbox.rejected_deliveries AS kept WHERE id = %s",

@@ -175,6 +175,7 @@ def subscribed(bench: Bench) -> str:
 
 def test_subscriptions_prices_and_tax_rates_come_too(bench: Bench, start: Start) -> None:
     subscription = subscribed(bench)
+    price_id, rate_id = bench.account.price, bench.account.tax_rate
     start().run(since(bench))
     (invoice,) = views(bench)
     assert (invoice.subscription_id, invoice.type, invoice.origin) == (
@@ -186,9 +187,9 @@ def test_subscriptions_prices_and_tax_rates_come_too(bench: Bench, start: Start)
     running = bench.billing.get(Subscription, stream)
     assert (running.view.status, running.view.monthly_minor) == ("active", 900)
     assert b'"source":"import"' in bench.log.stream(stream)[-1].state.replace(b" ", b"")
-    price = bench.billing.get(Price, ids.for_price(bench.app_id, bench.account.price))
+    price = bench.billing.get(Price, ids.for_price(bench.app_id, price_id))
     assert (price.name, price.amount_minor, price.interval) == ("Pro Plan", 1999, None)
-    rate = bench.billing.get(TaxRate, ids.for_tax_rate(bench.app_id, bench.account.tax_rate))
+    rate = bench.billing.get(TaxRate, ids.for_tax_rate(bench.app_id, rate_id))
     assert (rate.rate_ppm, rate.inclusive) == (210_000, False)
 
 
@@ -271,7 +272,7 @@ def test_tenants_are_found_by_their_customers_and_others_stay_unassigned(
 def test_objects_requested_here_or_of_another_app_are_not_imported(
     bench: Bench, start: Start
 ) -> None:
-    bench.charge(bench.request(bench.add_tenant()))
+    bench.charge(bench.request(bench.add_tenant(), tax_rate_id=bench.account.tax_rate))
     customer = bench.account.add_customer()
     bench.account.v1.invoices.create({"customer": customer, "metadata": {"billhook_app": "x"}})
     head = bench.log.head()

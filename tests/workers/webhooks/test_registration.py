@@ -236,34 +236,26 @@ def test_results_contain_no_secret(
         assert secret not in output
 
 
-@pytest.mark.parametrize(
-    ("base", "api_base", "text"),
-    [
-        ("http://billing.example.com", STRIPE, "https"),
-        ("https://10.0.0.7", STRIPE, "public"),
-        ("https://billing", STRIPE, "public"),
-        ("http://127.0.0.1:8080", STRIPE, "loopback"),
-        ("http://localhost", STRIPE, "loopback"),
-        ("https://billing.example.com?a=1", STRIPE, "not a URL"),
-        ("billing.example.com", STRIPE, "not a URL"),
-        (
-            f"https://billing.example.com/webhooks/stripe/{UUID(int=7)}",
-            STRIPE,
-            "another connection's",
-        ),
-    ],
-)
+_REFUSED = [
+    ("http://billing.example.com", "https"),
+    ("https://10.0.0.7", "public"),
+    ("https://billing", "public"),
+    ("http://127.0.0.1:8080", "loopback"),
+    ("http://localhost", "loopback"),
+    ("https://billing.example.com?a=1", "not a URL"),
+    ("billing.example.com", "not a URL"),
+    (f"https://billing.example.com/webhooks/stripe/{UUID(int=7)}", "another connection's"),
+]
+
+
 def test_a_url_that_stripe_could_not_call_is_refused(
-    bench: Bench,
-    registration: Callable[..., WebhookRegistration],
-    base: str,
-    api_base: str,
-    text: str,
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
     registration()
     connection = connection_in_use(bench.billing, bench.app_id, "main")
-    with pytest.raises(OperatorError, match=text):
-        webhook_url(base, connection, api_base=api_base)
+    for base, text in _REFUSED:
+        with pytest.raises(OperatorError, match=text):
+            webhook_url(base, connection, api_base=STRIPE)
 
 
 @pytest.mark.parametrize("base", ["https://billing.example.com/", "https://example.com/billing"])

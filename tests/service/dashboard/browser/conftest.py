@@ -82,7 +82,8 @@ class Window:
         )
         self.page.evaluate(AXE)
         found = self.page.evaluate(
-            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})"
+            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],"
+            " resultTypes: ['violations'], preload: false})"
         )
         return [
             f"{one['id']}: {node['html'][:150]}"
