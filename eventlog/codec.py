@@ -17,9 +17,11 @@ from eventsourcing.persistence import (
     Transcoding,
     UUIDAsHex,
 )
+from eventsourcing.utils import resolve_topic
 
 from eventlog.errors import EventNotStorable
 from eventlog.field_types import check_field_types
+from eventlog.typed_state import state_reader
 
 _TYPE: Final = "_type_"
 _DATA: Final = "_data_"
@@ -195,12 +197,29 @@ def _same(value: object, decoded: object) -> bool:
 
 
 class EventMapper(Mapper[UUID]):
-    """Mapper that checks each field's type before an event is encoded."""
+    """Mapper that knows the types of fields: it checks them before an event is encoded."""
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """Return the event as it is stored. Raises EventNotStorable."""
         check_field_types(domain_event)
         return super().to_stored_event(domain_event)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        """Return the event. Raises MapperDeserialisationError, TopicError.
+
+        As the base class does, which decodes what cannot be read by the types of fields.
+        """
+        read = state_reader(stored_event.topic)
+        stream = stored_event.originator_id
+        state = read(stored_event.state) if read is not None and type(stream) is UUID else None
+        if state is None:
+            return super().to_domain_event(stored_event)
+        state["originator_id"] = stream
+        state["originator_version"] = stored_event.originator_version
+        kind = resolve_topic(stored_event.topic)
+        event: DomainEventProtocol[UUID] = object.__new__(kind)
+        object.__setattr__(event, "__dict__", state)
+        return event
 
 
 class Codec:

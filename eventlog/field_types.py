@@ -61,11 +61,12 @@ def longest_key(name: str) -> int | None:
 @cache
 def _longest_keys(kind: type) -> list[tuple[str, int]]:
     """Return the fields of an event class that are keys, with their bounds."""
-    bounds = ((name, longest_key(name)) for name in _field_hints(kind))
+    bounds = ((name, longest_key(name)) for name in field_hints(kind))
     return [(name, longest) for name, longest in bounds if longest is not None]
 
 
-def _field_hints(kind: type) -> dict[str, Any]:
+def field_hints(kind: type) -> dict[str, Any]:
+    """Return the types of the fields that an event class declares itself."""
     return {
         name: hint
         for name, hint in get_type_hints(kind).items()
@@ -75,6 +76,6 @@ def _field_hints(kind: type) -> dict[str, Any]:
 
 @cache
 def _adapter(kind: type) -> TypeAdapter[Any]:
-    hints = _field_hints(kind)
+    hints = field_hints(kind)
     make: Any = TypedDict  # its fields are known at run time alone
     return TypeAdapter(with_config(_STRICT)(make("Fields", hints, total=False)))

@@ -19,31 +19,51 @@ View = TypeVar("View", bound=InvoiceView | SubscriptionView)
 Reader = Callable[[Any], Any]
 
 
+class _Written:
+    """The fields of a kind of object that are written: those that have not their defaults."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._names = tuple(field.name for field in fields(kind))
+        self._values = attrgetter(*self._names)
+        self._defaults = tuple(map(_default_of, fields(kind)))
+        # Objects that have a default themselves have fields that are optional, most of them unset.
+        self._inner = {
+            field.name: _Written(type(default))
+            for field, default in zip(fields(kind), self._defaults, strict=True)
+            if is_dataclass(default) and not isinstance(default, type)
+        }
+
+    def of(self, value: object) -> Json:
+        """Return the fields to write."""
+        written = {
+            name: value
+            for name, value, default in zip(
+                self._names, self._values(value), self._defaults, strict=True
+            )
+            if value is not default and value != default
+        }
+        for name, inner in self._inner.items():
+            if name in written:
+                written[name] = inner.of(written[name])
+        return written
+
+
 class ViewCodec(Generic[View]):
     """Writes and reads the views of one kind, by the types of their fields."""
 
     def __init__(self, kind: type[View], *, only: frozenset[str] | None = None) -> None:
         """`only`: fields to be read; all others get their defaults."""
         self._read = _object_reader(kind, only)  # type: ignore[arg-type] # mypy: a class is hashable
-        self._names = tuple(field.name for field in fields(kind))
-        self._values = attrgetter(*self._names)
-        self._defaults = tuple(map(_default_of, fields(kind)))
+        self._written = _Written(kind)
 
     def to_json(self, view: View) -> bytes:
-        """Write a view, without the fields that have their defaults.
+        """Write a view and the request in it, without the fields that have their defaults.
 
         Those are half of most views. What is left of them is short enough not to be compressed,
         which takes PostgreSQL longer than all else that a row needs.
         Raises TypeError for integers beyond 64 bits and for lone surrogates.
         """
-        stored = {
-            name: value
-            for name, value, default in zip(
-                self._names, self._values(view), self._defaults, strict=True
-            )
-            if value is not default and value != default
-        }
-        return orjson.dumps(stored, default=_named_tuple_as_list)
+        return orjson.dumps(self._written.of(view), default=_named_tuple_as_list)
 
     def from_json(self, stored: bytes | str | Json) -> View:
         """Read a view; absent fields get their defaults, unknown fields are dropped.

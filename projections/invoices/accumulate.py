@@ -7,7 +7,17 @@ from operator import attrgetter
 from typing import Final, NamedTuple, Self, TypeVar
 from uuid import UUID
 
-from domain.invoices.events import InvoiceEvent, ProviderStateConfirmed, StepStarted
+from domain.invoices.events import (
+    CheckoutOpened,
+    InvoiceDrafted,
+    InvoiceEvent,
+    InvoiceImported,
+    InvoiceIssued,
+    InvoiceRequested,
+    ProviderInvoiceCreated,
+    ProviderStateConfirmed,
+    StepStarted,
+)
 from domain.invoices.fold import fold
 from domain.invoices.view import InvoiceView
 from projections.engine.errors import VersionGap
@@ -16,13 +26,24 @@ from projections.invoices import search_terms
 from projections.invoices.facets import Facet, facet_of
 from projections.invoices.search_terms import Sources
 from projections.reports import invoice_sums
-from projections.reports.invoice_sums import NAMED, Amount, Change, Part, SumInputs
+from projections.reports.invoice_sums import NAMED, Amount, Change, Part
 from projections.reports.time_units import Unit, units_of
 
 _Key = TypeVar("_Key")
 
 # Every invoice has several of them. They change nothing that terms, facets and sums are made of.
-_CONFIRMING: Final = (ProviderStateConfirmed, StepStarted)
+_CONFIRMING: Final = frozenset({ProviderStateConfirmed, StepStarted})
+# The only ones that change what terms are made of.
+_NAMING: Final = frozenset(
+    {
+        InvoiceRequested,
+        InvoiceImported,
+        ProviderInvoiceCreated,
+        InvoiceDrafted,
+        CheckoutOpened,
+        InvoiceIssued,
+    }
+)
 # What lists are filtered by, besides facets and terms.
 _filtered_by: Final = attrgetter(
     "tenant_id", "user_id", "customer", "subscription_id", "total_minor", "paid_at"
@@ -56,7 +77,6 @@ class InvoiceAccumulator:
     counted: list[tuple[Facet, int, int]] = field(default_factory=list)
     # What was derived from the view before its next event: most events leave it as it is.
     _sources: Sources | None = None
-    _sum_inputs: SumInputs | None = None
     _parts: dict[Part, Amount] = field(default_factory=dict)
     _loaded_filters: tuple[object, ...] | None = None
 
@@ -65,7 +85,6 @@ class InvoiceAccumulator:
         """Go on from a row."""
         loaded = cls(view, version, position, facet=facet_of(view))
         loaded._sources = search_terms.term_sources(view)
-        loaded._sum_inputs = invoice_sums.sum_inputs(view)
         loaded._parts = invoice_sums.parts_of(view)
         loaded._loaded_filters = _filtered_by(view)
         return loaded
@@ -94,15 +113,20 @@ class InvoiceAccumulator:
         self.view = view = fold(self.view, event)
         self.version = event.originator_version
         self.position = position
-        if isinstance(event, _CONFIRMING):
+        kind = type(event)
+        if kind in _CONFIRMING:
             return
-        self._take_terms(view)
+        if kind in _NAMING:
+            self._take_terms(view)
         facet = facet_of(view)
-        if facet != self.facet:
+        if facet is not self.facet and facet != self.facet:
             self.counted += [] if self.facet is None else [(self.facet, -1, position)]
             self.counted.append((facet, 1, position))
             self.facet = facet
-        self._take_sums(view)
+        parts = invoice_sums.parts_of(view)
+        if parts != self._parts:
+            self.changes += invoice_sums.changes(self._parts, parts, position=position)
+            self._parts = parts
         if refused := invoice_sums.refusal_in(event, view):
             self.changes += invoice_sums.changes({}, refused, position=position)
 
@@ -113,14 +137,6 @@ class InvoiceAccumulator:
         for term in search_terms.new_terms(self._sources, sources):
             self.terms.setdefault(term, self.position)
         self._sources = sources
-
-    def _take_sums(self, view: InvoiceView) -> None:
-        inputs = invoice_sums.sum_inputs(view)
-        if inputs == self._sum_inputs:
-            return
-        parts = invoice_sums.parts_of(view)
-        self.changes += invoice_sums.changes(self._parts, parts, position=self.position)
-        self._sum_inputs, self._parts = inputs, parts
 
 
 def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:

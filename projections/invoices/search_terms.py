@@ -27,9 +27,12 @@ def term_sources(view: InvoiceView) -> Sources:
 def index_terms(sources: Sources) -> Mapping[str, None]:
     """Return the terms in a fixed order. An id is one term; other texts have parts, too."""
     number, customer, provider_object_id, values = sources
-    found = {term: None for text in (customer, provider_object_id) if text for term in _split(text)}
+    found: dict[str, None] = {}
+    for identifier in (customer, provider_object_id):
+        if identifier:
+            found |= dict.fromkeys(_split(identifier))
     found |= split_terms(text for text in (number, *values) if text)
-    return dict.fromkeys(list(found)[:_MOST])
+    return found if len(found) <= _MOST else dict.fromkeys(list(found)[:_MOST])
 
 
 def split_terms(texts: Iterable[str]) -> dict[str, None]:

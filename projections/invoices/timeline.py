@@ -54,6 +54,7 @@ _UNIX_TIMES: Final = frozenset(
     }
 )
 _LISTS: Final = frozenset({"lines", "items"})
+_CONFIRMING: Final = (e.ProviderStateConfirmed, SubscriptionStateConfirmed)
 _NAMED: Final[tuple[Kind, ...]] = ("invoice", "subscription")
 # What a provider event changed stands on the timeline as an event of the invoice itself.
 _SHOWN_ALREADY: Final = frozenset({"changed"})
@@ -74,7 +75,7 @@ def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:
     What a webhook confirmed is said by the provider event's own entry, which always comes; what
     was confirmed otherwise has none.
     """
-    if not isinstance(event, e.ProviderStateConfirmed | SubscriptionStateConfirmed):
+    if not isinstance(event, _CONFIRMING):
         return False
     return event.source == "webhook"
 

@@ -80,36 +80,17 @@ class Change(NamedTuple):
     position: int
 
 
-SumInputs = tuple[object, ...]
-
-
-def sum_inputs(view: InvoiceView) -> SumInputs:
-    """Return the values that `parts_of` reads: while they are the same, so are the parts."""
-    return (
-        view.currency,
-        view.status,
-        view.amount_due_minor,
-        view.due_at,
-        view.issued_at,
-        # Most are empty. A list itself would be no copy, and its later changes not seen.
-        tuple(view.paid_parts) if view.paid_parts else (),
-        tuple(view.payments) if view.payments else (),
-        tuple(view.refunds) if view.refunds else (),
-        tuple(view.disputes) if view.disputes else (),
-        tuple(view.paid_elsewhere) if view.paid_elsewhere else (),
-    )
-
-
 def parts_of(view: InvoiceView) -> dict[Part, Amount]:
     """Return what an invoice contributes to the sums."""
     currency = view.currency
     if currency is None:
         return {}
     parts: dict[Part, Amount] = {}
-    method = _method_of(view) if view.paid_parts else ""
-    for paid in view.paid_parts:
-        part = Part(currency, "collected", quarter_of(paid.paid_at), method)
-        _add(parts, part, paid.amount_minor)
+    if view.paid_parts:
+        method = _method_of(view)
+        for paid in view.paid_parts:
+            part = Part(currency, "collected", quarter_of(paid.paid_at), method)
+            _add(parts, part, paid.amount_minor)
     if view.status in _OUTSTANDING:
         part = Part(currency, "outstanding", _overdue_from(view))
         parts[part] = (view.amount_due_minor or 0, 1)
@@ -157,8 +138,8 @@ def changes(
     before: dict[Part, Amount], after: dict[Part, Amount], *, position: int
 ) -> list[Change]:
     """Return what the event at a position changed."""
-    if before == after:
-        return []
+    if not before:
+        return [Change(part, minor, items, position) for part, (minor, items) in after.items()]
     found = []
     for part in before | after:
         old_minor, old_items = before.get(part, (0, 0))

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import uvloop
-from eventsourcing.persistence import JSONTranscoder, StoredEvent, UUIDAsHex
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent, UUIDAsHex
 
 from cli.local.process import wait_until
 from domain.events import INVOICE_TOPICS
-from eventlog.codec import Codec, EventMapper, EventTranscoder
+from eventlog.codec import Codec, EventTranscoder
 from eventlog.database.connect import connect
 from eventlog.log import Log
 from projections.generations.rebuild import rebuild
@@ -98,7 +98,7 @@ class _JsonTranscoder(EventTranscoder):
 def _round(dsn: str, *, events: int, report: Report) -> Figures:
     here_s = _decode_all(dsn, Codec().decode)
     started_s = _cpu_s()
-    decoding_s = _decode_all(dsn, EventMapper(transcoder=_JsonTranscoder()).to_domain_event)
+    decoding_s = _decode_all(dsn, Mapper(transcoder=_JsonTranscoder()).to_domain_event)
     decoded_s = _cpu_s()
     done = rebuild(dsn, "invoices", keep_old_for_s=0)
     rebuilt_s = _cpu_s()

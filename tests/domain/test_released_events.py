@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from eventsourcing.domain import Aggregate
+from eventsourcing.persistence import Mapper
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.events import ACCESS_TOPICS, AGGREGATES, INVOICE_TOPICS, TOPICS
-from eventlog.codec import Codec
+from eventlog.codec import Codec, EventTranscoder
+from eventlog.typed_state import state_reader
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import AGGREGATE_ID, fields_of
 from tests.domain.store_event_samples import Sample, fields_shown, root_of, samples
@@ -21,6 +24,16 @@ def _decoded(sample: Sample) -> DomainEvent:
     event = _CODEC.decode(sample.stored())
     assert isinstance(event, DomainEvent)
     return event
+
+
+def test_events_are_read_by_their_fields_types_as_eventsourcing_reads_them() -> None:
+    original: Mapper[UUID] = Mapper(transcoder=EventTranscoder())
+    for name, sample in _SAMPLES.items():
+        stored = sample.stored()
+        assert vars(_decoded(sample)) == vars(original.to_domain_event(stored)), name
+        read = state_reader(stored.topic)
+        assert read is not None, name
+        assert read(stored.state) is not None, name
 
 
 def test_the_topics_are_the_frozen_ones() -> None:

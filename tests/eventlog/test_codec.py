@@ -5,16 +5,17 @@ from decimal import Decimal
 from functools import partial
 from http import HTTPMethod
 from typing import Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from eventsourcing.persistence import DecimalAsStr, JSONTranscoder
+from eventsourcing.persistence import DecimalAsStr, JSONTranscoder, Mapper, StoredEvent
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.core.aggregate import DomainEvent
 from eventlog.codec import Codec, EventTranscoder
 from eventlog.errors import EventNotStorable
+from eventlog.typed_state import state_reader
 
 # The format's own marker keys are as likely as any other key.
 _TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
@@ -97,6 +98,49 @@ def test_what_orjson_reads_otherwise_is_read_by_json(written: str) -> None:
             return repr(error)
 
     assert read(transcoder.decode) == read(partial(JSONTranscoder.decode, transcoder))
+
+
+class Noted(DomainEvent):
+    TOPIC: ClassVar[str] = "test.codec.noted"
+    app_id: UUID
+    paid_at: int
+    lines: list[dict[str, Any]]
+    metadata: dict[str, str]
+    name: str | None = None
+
+
+_NOTED = {
+    "timestamp": {"_type_": "datetime_iso", "_data_": "2026-01-01T00:00:00.000001+00:00"},
+    "actor": "operator",
+    "app_id": {"_type_": "uuid_hex", "_data_": "0" * 31 + "1"},
+    "paid_at": 2**70,
+    "lines": [{"name": "Tee", "amount_minor": -(2**70)}],
+    "metadata": {"a": "b"},
+}
+_TYPED: list[dict[str, Any]] = [{}, {"name": None}, {"name": "Ä"}, {"lines": [], "metadata": {}}]
+_UNTYPED: list[dict[str, Any]] = [
+    {"metadata": {"a": "_type_"}},
+    {"metadata": {"_type_": "uuid_hex", "_data_": "0" * 32}},
+    {"lines": [{"id": {"_type_": "uuid_hex", "_data_": "0" * 32}}]},
+    {"lines": [{"id": {"_type_": "escaped_dict", "_data_": [["_type_", 1]]}}]},
+    {"app_id": {"_type_": "boom", "_data_": "x"}},
+    {"app_id": None, "paid_at": "1", "metadata": [1]},
+    {"later_field": 1},
+    {"name": "\ud800"},
+]
+
+
+def test_an_event_is_read_by_its_fields_types_or_as_eventsourcing_reads_it() -> None:
+    original: Mapper[UUID] = Mapper(transcoder=EventTranscoder())
+    read = state_reader(Noted.TOPIC)
+    assert read is not None
+    for changed, is_typed in ((_TYPED, True), (_UNTYPED, False)):
+        for fields in changed:
+            state = json.dumps(_NOTED | fields, separators=(",", ":")).encode()
+            stored = StoredEvent(uuid4(), 1, Noted.TOPIC, state)
+            assert (read(state) is not None) == is_typed, fields
+            assert vars(Codec().decode(stored)) == vars(original.to_domain_event(stored)), fields
+    assert read(b"{") is None
 
 
 def test_a_value_that_json_would_change_is_refused() -> None:

@@ -1,8 +1,12 @@
-from domain.invoices.events import InvoiceRequested
+from hypothesis import given, settings
+
+from domain.invoices.events import InvoiceEvent, InvoiceRequested
 from domain.invoices.invoice import Invoice
 from projections.invoices.accumulate import InvoiceAccumulator, SumDeltas
+from projections.invoices.search_terms import Sources, new_terms, term_sources
 from projections.reports.invoice_sums import Change, Part
 from tests.domain.given import Given, happened
+from tests.projections.random_events import streams
 
 
 def test_changes_that_cancel_out_leave_the_same_rows_in_one_batch_as_in_two() -> None:
@@ -26,3 +30,22 @@ def test_changes_that_cancel_out_leave_the_same_rows_in_one_batch_as_in_two() ->
     together = rows([changes])
     assert together == rows([changes[:1], changes[1:]])
     assert set(together.values()) == {(0, 7)}
+
+
+@given(streams())
+@settings(max_examples=40)
+def test_only_the_events_that_name_an_invoice_change_its_search_terms(
+    events: list[InvoiceEvent],
+) -> None:
+    invoice = InvoiceAccumulator()
+    expected: dict[str, int] = {}
+    before: Sources | None = None
+    for event in events:
+        position = event.originator_version
+        invoice.take(event, position=position)
+        assert invoice.view is not None
+        sources = term_sources(invoice.view)
+        for term in new_terms(before, sources):
+            expected.setdefault(term, position)
+        before = sources
+    assert invoice.terms == expected
