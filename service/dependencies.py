@@ -5,12 +5,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 from uuid import uuid4
 
 import eventlog
 import projections
 from domain.billing import Billing
 from eventlog import persistence
+from eventlog.append.limits import CommitLimits
 from eventlog.async_store import AsyncStore
 from eventlog.codec import Codec
 from eventlog.database.migrate import pending
@@ -42,6 +44,9 @@ from service.recording.waits import Waits
 from service.settings import Settings
 from service.tenants.registry import KnownTenants
 from service.webhooks.rejection_log import RejectionLog
+
+# Providers send deliveries together, and many callers request at once; a lone caller never waits.
+_LIMITS: Final = CommitLimits(gather_s=0.002)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +128,7 @@ async def _recording(
     waits: Waits,
 ) -> RecordingContext:
     dsn = settings.database_url.get_secret_value()
-    log = await Log.open_async(dsn, application_name="billhook service")
+    log = await Log.open_async(dsn, application_name="billhook service", limits=_LIMITS)
     stack.push_async_callback(log.close_async)
     tail = await Tail(dsn).open()
     stack.push_async_callback(tail.close)

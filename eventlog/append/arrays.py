@@ -1,4 +1,4 @@
-"""PostgreSQL arrays in binary, an item in a few bytes joined.
+"""PostgreSQL arrays in binary: write the arguments of an append, and read its results.
 
 psycopg's own list dumper finds each item's dumper anew and picks the array's type by its values:
 an empty list has none, and integers switch between int2[] and int8[], hence new statements.
@@ -6,116 +6,88 @@ an empty list has none, and integers switch between int2[] and int8[], hence new
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Final
 from uuid import UUID
 
-import psycopg
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
-
-_HEADER = struct.Struct("!iii")
-_DIMENSION = struct.Struct("!ii")
-_LENGTH = struct.Struct("!i")
-_NULL = _LENGTH.pack(-1)
-_INT4 = struct.Struct("!i")
-_INT8 = struct.Struct("!q")
+_HEADER: Final = struct.Struct("!iii")
+_DIMENSION: Final = struct.Struct("!ii")
+_LENGTH: Final = struct.Struct("!i")
+_NULL: Final = _LENGTH.pack(-1)
+_INT4: Final = struct.Struct("!i")
+_INT4_ITEM: Final = struct.Struct("!ii")
+_INT8: Final = struct.Struct("!q")
+_INT8_ITEM: Final = struct.Struct("!iq")
 
 
-def _array(items: Sequence[bytes | None], *, item_oid: int) -> bytes:
-    if not items:
+def int4_array(items: Iterable[int]) -> bytes:
+    """Write int[]."""
+    pack = _INT4_ITEM.pack
+    return _array([pack(4, item) for item in items], item_oid=23)
+
+
+def int8_array(items: Iterable[int]) -> bytes:
+    """Write bigint[]."""
+    pack = _INT8_ITEM.pack
+    return _array([pack(8, item) for item in items], item_oid=20)
+
+
+def uuid_array(items: Iterable[UUID | None]) -> bytes:
+    """Write uuid[], with NULLs."""
+    size = _LENGTH.pack(16)
+    parts = [_NULL if item is None else size + item.bytes for item in items]
+    return _array(parts, item_oid=2950)
+
+
+def text_array(items: Iterable[str]) -> bytes:
+    """Write text[]."""
+    return _array([_with_length(item.encode()) for item in items], item_oid=25)
+
+
+def bytea_array(items: Iterable[bytes]) -> bytes:
+    """Write bytea[]."""
+    return _array([_with_length(item) for item in items], item_oid=17)
+
+
+def _with_length(item: bytes) -> bytes:
+    return _LENGTH.pack(len(item)) + item
+
+
+def _array(parts: Sequence[bytes], *, item_oid: int) -> bytes:
+    if not parts:
         return _HEADER.pack(0, 0, item_oid)
-    head = _HEADER.pack(1, 1 if None in items else 0, item_oid) + _DIMENSION.pack(len(items), 1)
-    pack = _LENGTH.pack
-    parts = [_NULL if item is None else pack(len(item)) + item for item in items]
+    has_nulls = 1 if _NULL in parts else 0
+    head = _HEADER.pack(1, has_nulls, item_oid) + _DIMENSION.pack(len(parts), 1)
     return head + b"".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Int4Array:
-    """int[]."""
-
-    ITEM_OID: ClassVar[int] = 23
-    items: Iterable[int]
-
-    def dump(self) -> bytes:
-        """Encode."""
-        return _array([_INT4.pack(item) for item in self.items], item_oid=self.ITEM_OID)
+def read_int4s(array: bytes) -> list[int | None]:
+    """Read int[] with NULLs."""
+    return [None if item is None else _INT4.unpack(item)[0] for item in _items(array)]
 
 
-@dataclass(frozen=True, slots=True)
-class Int8Array:
-    """bigint[]."""
-
-    ITEM_OID: ClassVar[int] = 20
-    items: Iterable[int]
-
-    def dump(self) -> bytes:
-        """Encode."""
-        return _array([_INT8.pack(item) for item in self.items], item_oid=self.ITEM_OID)
+def read_int8s(array: bytes) -> list[int | None]:
+    """Read bigint[] with NULLs."""
+    return [None if item is None else _INT8.unpack(item)[0] for item in _items(array)]
 
 
-@dataclass(frozen=True, slots=True)
-class UuidArray:
-    """uuid[], with NULLs."""
-
-    ITEM_OID: ClassVar[int] = 2950
-    items: Iterable[UUID | None]
-
-    def dump(self) -> bytes:
-        """Encode."""
-        items = [None if item is None else item.bytes for item in self.items]
-        return _array(items, item_oid=self.ITEM_OID)
+def read_uuids(array: bytes) -> list[UUID | None]:
+    """Read uuid[] with NULLs."""
+    return [None if item is None else UUID(bytes=item) for item in _items(array)]
 
 
-@dataclass(frozen=True, slots=True)
-class TextArray:
-    """text[]."""
-
-    ITEM_OID: ClassVar[int] = 25
-    items: Iterable[str]
-
-    def dump(self) -> bytes:
-        """Encode."""
-        return _array([item.encode() for item in self.items], item_oid=self.ITEM_OID)
-
-
-@dataclass(frozen=True, slots=True)
-class ByteaArray:
-    """bytea[]."""
-
-    ITEM_OID: ClassVar[int] = 17
-    items: Iterable[bytes]
-
-    def dump(self) -> bytes:
-        """Encode."""
-        return _array([bytes(item) for item in self.items], item_oid=self.ITEM_OID)
-
-
-_Array = Int4Array | Int8Array | UuidArray | TextArray | ByteaArray
-
-
-class _ArrayDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: _Array) -> bytes:
-        return obj.dump()
-
-
-def _dumper(array_oid: int) -> type[_ArrayDumper]:
-    return type("_ArrayDumper", (_ArrayDumper,), {"oid": array_oid})
-
-
-_DUMPERS: dict[type[_Array], type[_ArrayDumper]] = {
-    Int4Array: _dumper(1007),
-    Int8Array: _dumper(1016),
-    UuidArray: _dumper(2951),
-    TextArray: _dumper(1009),
-    ByteaArray: _dumper(1001),
-}
-
-
-def register_arrays(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    """Register the classes above as parameter types of the connection."""
-    for array, dumper in _DUMPERS.items():
-        connection.adapters.register_dumper(array, dumper)
+def _items(array: bytes) -> list[bytes | None]:
+    dimensions, _, _ = _HEADER.unpack_from(array)
+    if dimensions == 0:
+        return []
+    count, _ = _DIMENSION.unpack_from(array, _HEADER.size)
+    items: list[bytes | None] = []
+    start = _HEADER.size + _DIMENSION.size
+    for _ in range(count):
+        (size,) = _LENGTH.unpack_from(array, start)
+        start += _LENGTH.size
+        if size < 0:
+            items.append(None)
+            continue
+        items.append(array[start : start + size])
+        start += size
+    return items

@@ -11,6 +11,7 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from eventlog.append.checks import check_events, no_positions, refusal_of
+from eventlog.append.gathering import Gathering
 from eventlog.append.limits import CommitLimits
 from eventlog.append.session import Append, AppendSession, stream_of
 from eventlog.bodies import Body
@@ -51,6 +52,7 @@ class GroupCommit:
         self._connecting_from_s = 0.0
         self._outage_from_s: float | None = None
         self._closed = False
+        self._gathering = Gathering(pause_s=limits.gather_s)
         self._writer = supervise(
             self._write(), name="group commit", is_expected=lambda: self._closed
         )
@@ -74,6 +76,7 @@ class GroupCommit:
             append = Append(events, bodies, deadline_s, self._loop.create_future())
             self._queue.append(append)
             self._work.set()
+            self._gathering.arrived(len(self._queue))
             return await append.done
         finally:
             self._unanswered -= 1
@@ -115,12 +118,14 @@ class GroupCommit:
             await self._work.wait()
             # Callers that were answered a moment ago run now, and may queue their next append.
             await asyncio.sleep(0)
+            await self._gathering.wait(lambda: len(self._queue))
             batch = self._next_batch()
             if not batch:
                 self._work.clear()
                 if self._closed:
                     break
                 continue
+            self._gathering.note(len(batch))
             try:
                 await self._commit(batch)
             except Exception as error:  # noqa: BLE001 - the writer outlives whatever a batch does

@@ -8,7 +8,8 @@ class CommitLimits:
     """Limits of a batch and of its waits.
 
     `deadline_s`: the longest wait of an append. `outage_s`: how long the database may be away or
-    read-only before appends fail at once; one attempt at a time then tries it on.
+    read-only before appends fail at once; one attempt at a time then tries it on. `gather_s`: how
+    long a batch waits for one more append, where batches of several are usual.
     """
 
     events_per_batch: int = 500
@@ -17,6 +18,7 @@ class CommitLimits:
     deadline_s: float = 10
     outage_s: float = 5
     answer_timeout_s: float = 5
+    gather_s: float = 0
 
 
 DEFAULT_LIMITS = CommitLimits()

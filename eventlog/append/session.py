@@ -3,31 +3,41 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import StoredEvent
+from psycopg import generators
+from psycopg.abc import PQGen
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import TupleRow
 
 from eventlog.append.arrays import (
-    ByteaArray,
-    Int4Array,
-    Int8Array,
-    TextArray,
-    UuidArray,
-    register_arrays,
+    bytea_array,
+    int4_array,
+    int8_array,
+    read_int4s,
+    read_int8s,
+    read_uuids,
+    text_array,
+    uuid_array,
 )
 from eventlog.bodies import Body
 from eventlog.database.connect import connect_async
 from eventlog.errors import Conflict
 
-_APPEND = "SELECT * FROM eventlog.append(%b, %b, %b, %b, %b, %b, %b, %b, %b)"
+_APPEND = b"SELECT * FROM eventlog.append($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_PREPARED = b"append"
+_BINARY = [Format.BINARY] * 9
+_GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 _RECALL = """
 SELECT events.originator_id, events.originator_version, events.position, events.topic, events.state
-FROM unnest(%b, %b) AS asked (id, version)
+FROM unnest(%s::uuid[], %s::bigint[]) AS asked (id, version)
 JOIN eventlog.events AS events
   ON events.originator_id = asked.id AND events.originator_version = asked.version
 """
@@ -83,8 +93,8 @@ class AppendSession:
         self, connection: psycopg.AsyncConnection[TupleRow], *, answer_timeout_s: float
     ) -> None:
         self._connection = connection
-        self._cursor = connection.cursor(binary=True)
         self._answer_timeout_s = answer_timeout_s
+        self._is_prepared = False
 
     @classmethod
     async def open(cls, dsn: str, *, application_name: str, answer_timeout_s: float) -> Self:
@@ -95,7 +105,6 @@ class AppendSession:
             application_name=application_name,
             settings={"statement_timeout": str(limit_ms)},
         )
-        register_arrays(connection)
         return cls(connection, answer_timeout_s=answer_timeout_s)
 
     async def close(self) -> None:
@@ -109,12 +118,16 @@ class AppendSession:
 
     async def append(self, batch: Sequence[Append]) -> list[Outcome]:
         """Append the batch in one commit: the positions or the conflict of each."""
-        rows = await self._query(_APPEND, _append_arguments(batch))
-        positions, refused, refused_ids, refused_versions = rows[0]
-        conflicts = {
-            owner: (stream, version)
-            for owner, stream, version in zip(refused, refused_ids, refused_versions, strict=True)
-        }
+        arguments = _append_arguments(batch)
+        with self._watched():
+            result = await self._connection.wait(self._call(arguments))
+        positions = read_int8s(_value(result, 0))
+        refused = read_int4s(_value(result, 1))
+        conflicts: dict[int | None, tuple[UUID, int]] = {}
+        if refused:
+            streams, versions = read_uuids(_value(result, 2)), read_int8s(_value(result, 3))
+            clashes = cast("Iterator[tuple[UUID, int]]", zip(streams, versions, strict=True))
+            conflicts = dict(zip(refused, clashes, strict=True))
         outcomes: list[Outcome] = []
         start = 0
         for owner, append in enumerate(batch, start=1):
@@ -122,28 +135,43 @@ class AppendSession:
             if owner in conflicts:
                 outcomes.append(_conflict(append, *conflicts[owner]))
             else:
-                outcomes.append(positions[start:end])
+                outcomes.append(cast("list[int]", positions[start:end]))
             start = end
         return outcomes
 
     async def recall(self, appends: Sequence[Append]) -> list[list[int] | None]:
         """Return the positions of each append that is in the log, byte by byte, else None."""
         events = [event for append in appends for event in append.events]
-        rows = await self._query(
-            _RECALL,
-            [UuidArray(map(stream_of, events)), Int8Array(e.originator_version for e in events)],
-        )
+        streams = [stream_of(event) for event in events]
+        with self._watched():
+            cursor = self._connection.cursor(binary=True)
+            await cursor.execute(_RECALL, [streams, [e.originator_version for e in events]])
+            rows = await cursor.fetchall()
         found = {
             (stream, version): (position, topic, state)
             for stream, version, position, topic, state in rows
         }
         return [_positions_in(found, append.events) for append in appends]
 
-    async def _query(self, query: str, arguments: Sequence[object]) -> list[TupleRow]:
+    def _call(self, arguments: Sequence[bytes]) -> PQGen[PGresult]:
+        """Run the statement of an append, which the first one prepares.
+
+        By the driver's steps below its cursors, whose bookkeeping for any query and any types
+        takes as long as the rest of a small append.
+        """
+        pgconn = self._connection.pgconn
+        if not self._is_prepared:
+            pgconn.send_prepare(_PREPARED, _APPEND)
+            yield from _result(pgconn)
+            self._is_prepared = True
+        pgconn.send_query_prepared(_PREPARED, arguments, _BINARY, result_format=Format.BINARY)
+        return (yield from _result(pgconn))
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
         watchdog = asyncio.get_running_loop().call_later(self._answer_timeout_s, self._break)
         try:
-            await self._cursor.execute(query, arguments, prepare=True)
-            return await self._cursor.fetchall()
+            yield
         finally:
             watchdog.cancel()
 
@@ -163,19 +191,35 @@ def stream_of(event: StoredEvent) -> UUID:
     return event.originator_id
 
 
-def _append_arguments(batch: Sequence[Append]) -> list[object]:
+def _result(pgconn: PGconn) -> PQGen[PGresult]:
+    """Send what is queued and return its result. Raises the server's errors."""
+    results = yield from generators.execute(pgconn)
+    for result in results:
+        if result.status not in _GOOD:
+            raise psycopg.errors.error_from_result(result)
+    first: PGresult = results[0]
+    return first
+
+
+def _value(result: PGresult, column: int) -> bytes:
+    value = result.get_value(0, column)
+    assert value is not None  # noqa: S101 - the function sets every array
+    return value
+
+
+def _append_arguments(batch: Sequence[Append]) -> list[bytes]:
     events = [(owner, event) for owner, a in enumerate(batch, start=1) for event in a.events]
     bodies = [(owner, body) for owner, a in enumerate(batch, start=1) for body in a.bodies]
     return [
-        Int4Array(owner for owner, _ in events),
-        UuidArray(stream_of(event) for _, event in events),
-        Int8Array(event.originator_version for _, event in events),
-        TextArray(event.topic for _, event in events),
-        ByteaArray(event.state for _, event in events),
-        Int4Array(owner for owner, _ in bodies),
-        ByteaArray(body.sha256 for _, body in bodies),
-        UuidArray(body.tenant for _, body in bodies),
-        ByteaArray(body.packed for _, body in bodies),
+        int4_array([owner for owner, _ in events]),
+        uuid_array([stream_of(event) for _, event in events]),
+        int8_array([event.originator_version for _, event in events]),
+        text_array([event.topic for _, event in events]),
+        bytea_array([event.state for _, event in events]),
+        int4_array([owner for owner, _ in bodies]),
+        bytea_array([body.sha256 for _, body in bodies]),
+        uuid_array([body.tenant for _, body in bodies]),
+        bytea_array([body.packed for _, body in bodies]),
     ]
 
 

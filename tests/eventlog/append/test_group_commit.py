@@ -87,6 +87,20 @@ def test_what_queues_during_a_commit_shares_the_next_one(database: str, gate: Ga
     assert transactions(database) == 2
 
 
+def test_callers_that_come_back_one_after_the_other_share_each_commit(database: str) -> None:
+    async def call(log: Log, turns: int) -> None:
+        for _ in range(4):
+            await log.append_async([stored()])
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async def scenario(log: Log) -> None:
+        await asyncio.gather(*[call(log, turns) for turns in range(0, 40, 5)])
+
+    with_log(database, scenario, CommitLimits(gather_s=60))
+    assert transactions(database) == 4
+
+
 def test_a_batch_is_bounded(database: str, gate: Gate) -> None:
     async def scenario(log: Log) -> None:
         first = asyncio.create_task(log.append_async([stored()]))

@@ -1,12 +1,14 @@
 """The HTTP server itself: heads that are too long or never end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import uvicorn
 from starlette.responses import PlainTextResponse
 
+from service.http.joined_writes import JoinedWrites
 from service.http.protocol import BoundedHttp
 from service.settings import LONGEST_HEAD_BYTES
 
@@ -102,3 +104,44 @@ def test_a_body_may_arrive_after_its_response() -> None:
             return first + await reader.readuntil(b"hello")
 
     assert asyncio.run(scenario()).count(b"200 OK") == 2
+
+
+class RecordingTransport:
+    def __init__(self) -> None:
+        self.calls: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.calls.append(data)
+
+    def close(self) -> None:
+        self.calls.append(b"closed")
+
+
+def test_a_head_is_written_with_the_beginning_of_its_body_or_alone_in_the_next_turn() -> None:
+    async def written(respond: Callable[[JoinedWrites], None]) -> list[bytes]:
+        transport = RecordingTransport()
+        writes = JoinedWrites(cast("asyncio.Transport", transport), loop=asyncio.get_running_loop())
+        respond(writes)
+        await asyncio.sleep(0)
+        return transport.calls
+
+    def whole(writes: JoinedWrites) -> None:
+        for part in (b"head ", b"body", b"more"):
+            writes.write(part)
+
+    def head_alone(writes: JoinedWrites) -> None:
+        writes.write(b"head")
+
+    def closed(writes: JoinedWrites) -> None:
+        head_alone(writes)
+        writes.close()
+
+    def two(writes: JoinedWrites) -> None:
+        whole(writes)
+        writes.expect_head()
+        whole(writes)
+
+    assert asyncio.run(written(whole)) == [b"head body", b"more"]
+    assert asyncio.run(written(head_alone)) == [b"head"]
+    assert asyncio.run(written(closed)) == [b"head", b"closed"]
+    assert asyncio.run(written(two)) == [b"head body", b"more"] * 2
