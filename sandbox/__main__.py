@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -39,6 +40,9 @@ class AnnouncingServer(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts listening, then writes the ready file and one line on stdout."""
         await super().startup(sockets)
+        # What lives as long as the process is not searched again, and requests make few cycles.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         if self._ready_file is not None:
             # Renamed into place, so that a reader never sees a partial file.
             draft = self._ready_file.with_suffix(".draft")
@@ -58,6 +62,7 @@ def main() -> None:
         build(options),
         http=HangUpProtocol,
         log_level="warning",
+        access_log=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=2,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.common.admin_guard import AdminGuard
 from sandbox.common.recorder import Recorder
@@ -58,7 +58,26 @@ def _stripe(store: Store, recorder: Recorder, public_url: Callable[[], str]) -> 
     return Services(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
 
 
-def build(options: Options) -> Starlette:
+class Sandbox:
+    """Passes requests to the API of their path's first segment, all others to the pages.
+
+    The APIs handle their errors and find their operations themselves: routes and middleware before
+    them would only take time.
+    """
+
+    def __init__(self, pages: ASGIApp, apis: Mapping[str, ASGIApp]) -> None:
+        self._pages = pages
+        self._apis = apis
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on a request, or the start and end of the server."""
+        app = self._pages
+        if scope["type"] == "http":
+            app = self._apis.get(scope["path"][1:].partition("/")[0], app)
+        await app(scope, receive, send)
+
+
+def build(options: Options) -> Sandbox:
     """Builds the application: Stripe under ``/v1``, Mollie under ``/v2``."""
     store, recorder = Store(options.state), Recorder(options.record)
 
@@ -80,16 +99,15 @@ def build(options: Options) -> Starlette:
         store.close()
         recorder.close()
 
-    return Starlette(
+    pages = Starlette(
         routes=[
             *Admin(stripe).routes(),
             *InvoicePage(stripe).routes(),
             *CheckoutPage(stripe).routes(),
-            Mount("/v1", Api(stripe)),
             *MollieAdmin(mollie).routes(),
             *PaymentPages(mollie).routes(),
-            Mount("/v2", MollieApi(mollie)),
         ],
         middleware=[Middleware(AdminGuard)],
         lifespan=lifespan,
     )
+    return Sandbox(pages, {"v1": Api(stripe), "v2": MollieApi(mollie)})

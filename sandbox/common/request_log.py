@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import orjson
 
@@ -28,7 +28,7 @@ class Entry:
 
 def write(store: Store, account: str, entry: Entry) -> None:
     """Appends an entry."""
-    line = asdict(entry) | {"params": _without_secrets(entry.params)}
+    line = vars(entry) | {"params": _without_secrets(entry.params)}
     store.execute(
         "INSERT INTO requests (account, entry) VALUES (?, ?)", account, orjson.dumps(line).decode()
     )

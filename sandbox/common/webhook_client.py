@@ -115,7 +115,7 @@ class _Connection(asyncio.Protocol):
         """Sends a request and returns the status of its response, once all of that was read."""
         self._response = self._loop.create_future()
         self._has_head = self._has_length = False
-        timer = self._loop.call_later(self._timeout_s, self._fail, httpx.ReadTimeout(""))
+        timer = self._loop.call_later(self._timeout_s, self._time_out)
         try:
             if self._transport is not None:
                 self._transport.write(request)
@@ -169,6 +169,9 @@ class _Connection(asyncio.Protocol):
         if self._response is not None and not self._response.done():
             self._free_since_s = self._loop.time()
             self._response.set_result(self._parser.get_status_code())
+
+    def _time_out(self) -> None:
+        self._fail(httpx.ReadTimeout(""))
 
     def _fail(self, fault: httpx.TransportError) -> None:
         if self._response is not None and not self._response.done():

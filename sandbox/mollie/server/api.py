@@ -64,7 +64,7 @@ class Exchange:
 
 
 class Api:
-    """Mollie's API as an ASGI application, mounted at ``/v2``."""
+    """Mollie's API as an ASGI application; its paths begin with ``/v2``."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -48,9 +48,8 @@ class History(StrictModel):
 class SilentCall(Call):
     """A Call that emits no events."""
 
-    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> Json:
-        """Returns the event without storing or sending it."""
-        return {"type": kind, "object": body, "before": before}
+    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> None:
+        """Stores and sends nothing."""
 
     def change(self, body: Json, changes: Json, event: str | None = None) -> Json:
         """Stores the change, without an event."""

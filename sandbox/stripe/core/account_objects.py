@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from sandbox.common.store import Filter, Json, Store
+from sandbox.common.store import Filter, Json, Store, equal
 from sandbox.stripe.core.accounts import Account
 from sandbox.stripe.core.errors import no_such
 
@@ -21,6 +22,11 @@ class AccountObjects:
     account: Account
     now: int
     public_url: str
+
+    @cached_property
+    def enabled_endpoints(self) -> list[Json]:
+        """Returns the enabled webhook endpoints, read once: what changes them emits no event."""
+        return self.all("webhook_endpoint", filters=equal(status="enabled"))
 
     def find(self, kind: str, object_id: str | None) -> Json | None:
         """Returns an object or None."""

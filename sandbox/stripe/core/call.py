@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 from sandbox.common.store import Json
@@ -66,16 +65,16 @@ class Call(AccountObjects):
 
     def change(self, body: Json, changes: Json, event: str | None = None) -> Json:
         """Changes an object and, if a field changed, emits an event with the previous values."""
-        before = deepcopy(body)
+        before = dict(body)  # fields are replaced, never changed in place
         body.update(changes)
         self.put(body)
         if event and difference(before, body):
             self.emit(event, body, before=before)
         return body
 
-    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> Json:
+    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> None:
         """Appends an event with the object as it is now, and schedules its deliveries."""
-        data: Json = {"object": deepcopy(views.view(self, body))}
+        data: Json = {"object": views.view(self, body)}
         if before is not None:
             data["previous_attributes"] = difference(before, body)
         event: Json = {
@@ -90,7 +89,7 @@ class Call(AccountObjects):
             "type": kind,
         }
         deliveries.schedule(self, event)
-        return self.put(event)
+        self.put(event)
 
 
 def difference(before: Json, after: Json) -> Json:

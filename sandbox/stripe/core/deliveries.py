@@ -15,7 +15,7 @@ from sqlite3 import Row
 
 import orjson
 
-from sandbox.common.store import Json, Store, equal
+from sandbox.common.store import Json, Store
 from sandbox.stripe.core.account_objects import AccountObjects
 from sandbox.stripe.core.accounts import Webhooks
 
@@ -40,8 +40,7 @@ def schedule(call: AccountObjects, event: Json) -> None:
 
 def subscribers(call: AccountObjects, event_type: str) -> list[Json]:
     """Returns the enabled endpoints subscribed to a type of event."""
-    enabled = call.all("webhook_endpoint", filters=equal(status="enabled"))
-    return [item for item in enabled if _wants(item["enabled_events"], event_type)]
+    return [item for item in call.enabled_endpoints if _wants(item["enabled_events"], event_type)]
 
 
 def _wants(enabled_events: Sequence[str], event_type: str) -> bool:

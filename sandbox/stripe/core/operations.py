@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from re import Pattern
 
@@ -42,12 +43,24 @@ def operation(
     return Operation(method, path, pattern, returns, prepare)
 
 
-def match(
-    operations: Sequence[Operation], method: str, path: str
-) -> tuple[Operation, dict[str, str]] | None:
-    """Finds the operation of a request and its path parameters."""
-    for candidate in operations:
-        found = candidate.pattern.fullmatch(path) if candidate.method == method else None
-        if found:
-            return candidate, found.groupdict()
-    return None
+class OperationTable:
+    """Finds the operation of a request among those with its method, resource and path length."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._by_shape: defaultdict[tuple[str, str, int], list[Operation]] = defaultdict(list)
+        for one in operations:
+            self._by_shape[_shape(one.method, one.path)].append(one)
+
+    def match(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
+        """Returns the first operation that matches, and its path parameters."""
+        for candidate in self._by_shape.get(_shape(method, path), ()):
+            found = candidate.pattern.fullmatch(path)
+            if found:
+                return candidate, found.groupdict()
+        return None
+
+
+def _shape(method: str, path: str) -> tuple[str, str, int]:
+    """Returns method, resource and number of segments of a path ``/v1/resource/…``."""
+    segments = path.split("/", 3)
+    return method, segments[2] if len(segments) > 2 else "", path.count("/")  # noqa: PLR2004

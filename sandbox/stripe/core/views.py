@@ -46,7 +46,9 @@ def first_lines(call: AccountObjects, invoice: Json) -> Json:
     found = call.store.find(
         call.account.id, "line_item", owner=invoice["id"], limit=LINES_IN_INVOICE
     )
-    total = call.store.count(call.account.id, "line_item", owner=invoice["id"])
+    total = len(found)
+    if total == LINES_IN_INVOICE:
+        total = call.store.count(call.account.id, "line_item", owner=invoice["id"])
     return {
         "object": "list",
         "data": [view(call, line) for line in found],

@@ -6,20 +6,16 @@ Authentication, fault, idempotency, latency, execution in one transaction, log, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from email.utils import formatdate
 
-import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox.common.http_protocol import hang_up
 from sandbox.common.request_log import Entry, write
+from sandbox.common.requests import ReceivedRequest, receive_request
 from sandbox.common.store import Json
-from sandbox.stripe.core import faults, forms, ids
-from sandbox.stripe.core.accounts import Account, Fault
+from sandbox.stripe.core import faults, ids
+from sandbox.stripe.core.accounts import Account
 from sandbox.stripe.core.call import API_VERSION, Call
 from sandbox.stripe.core.errors import (
     BadParameters,
@@ -28,47 +24,18 @@ from sandbox.stripe.core.errors import (
     keeps_changes,
 )
 from sandbox.stripe.core.expand import check, expand
-from sandbox.stripe.core.idempotency import IdempotencyKeys, fingerprint
+from sandbox.stripe.core.idempotency import IdempotencyKeys
 from sandbox.stripe.core.limiter import Limiter
-from sandbox.stripe.core.operations import Operation, match
+from sandbox.stripe.core.operations import Operation, OperationTable
+from sandbox.stripe.server.exchange import Exchange, json_response, response_to
 from sandbox.stripe.server.registry import OPERATIONS
 from sandbox.stripe.server.services import Services
 
-RETRYABLE = (409, 429, 500, 502, 503)
-
-
-@dataclass
-class Exchange:
-    """A request and its response so far."""
-
-    account: Account
-    method: str
-    path: str
-    raw: str
-    version: str | None
-    key: str | None
-    fault: Fault | None = None
-    request_id: str = field(default_factory=lambda: ids.fresh("req_"))
-    original_request: str | None = None
-    replayed: bool = False
-    limited: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
-    status: int = 200
-    body: Json = field(default_factory=dict)
-
-    def met(self) -> str | None:
-        """Returns the name of the applied fault, for the request log."""
-        if self.limited:
-            return "rate_limit"
-        return self.fault.kind if self.fault else None
-
-    def fingerprint(self) -> str:
-        """Returns the fingerprint of the request."""
-        return fingerprint(self.method, self.path, forms.canonical(forms.parse(self.raw)))
+TABLE = OperationTable(OPERATIONS)
 
 
 class Api:
-    """Stripe's API as an ASGI application, mounted at ``/v1``."""
+    """Stripe's API as an ASGI application; its paths begin with ``/v1``."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -77,10 +44,9 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles a request, or closes the connection if a fault demands it."""
-        request = Request(scope, receive)
-        body = (await request.body()).decode("utf-8", "replace")
+        request = await receive_request(scope, receive)
         try:
-            exchange = self._received(request, body)
+            exchange = self._received(request)
         except StripeError as error:
             await self._refuse(error)(scope, receive, send)
             return
@@ -94,10 +60,12 @@ class Api:
         if fault and fault.kind == "lose_answer":
             await hang_up(scope, receive)
             return
-        await _response(exchange)(scope, receive, send)
+        await response_to(exchange)(scope, receive, send)
 
-    def _received(self, request: Request, body: str) -> Exchange:
+    def _received(self, request: ReceivedRequest) -> Exchange:
         """Returns the request with its account and its fault or exceeded rate limit."""
+        is_post = request.method == "POST"
+        body = request.body.decode("utf-8", "replace")
         with self._services.store.transaction():
             account = self._services.accounts.authenticate(request.headers.get("authorization"))
             if self._services.agenda.catch_up(account):
@@ -105,13 +73,14 @@ class Api:
             exchange = Exchange(
                 account=account,
                 method=request.method,
-                path=request.url.path,
-                raw=body if request.method == "POST" else request.url.query or body,
+                path=request.path,
+                raw=body if is_post else request.query or body,
                 version=request.headers.get("stripe-version"),
-                key=request.headers.get("idempotency-key") if request.method == "POST" else None,
+                key=request.headers.get("idempotency-key") if is_post else None,
+                found=TABLE.match(request.method, request.path),
             )
-            found = match(OPERATIONS, exchange.method, exchange.path)
-            rejection = self._limiter.rejection(account, found[0].name if found else exchange.path)
+            endpoint = exchange.found[0].name if exchange.found else exchange.path
+            rejection = self._limiter.rejection(account, endpoint)
             if rejection is None:
                 exchange.fault = faults.take(
                     self._services.accounts, account, exchange.method, exchange.path
@@ -126,7 +95,7 @@ class Api:
         request_id = ids.fresh("req_")
         headers = {"Request-Id": request_id}
         body = error.body(request_id=request_id, livemode=False)
-        return _json(body, status=error.status, headers=headers)
+        return json_response(body, status=error.status, headers=headers)
 
     async def _answer(self, exchange: Exchange) -> None:
         """Fills in the exchange's status and body."""
@@ -141,14 +110,17 @@ class Api:
             pause_ms = exchange.account.state.latency_ms
             if fault and fault.kind == "delay" and fault.when == "before":
                 pause_ms += fault.ms
-            await _pause(pause_ms)
+            account = exchange.account
+            if pause_ms:
+                await asyncio.sleep(pause_ms / 1000)
+                account = self._services.accounts.get(account.id) or account
             if replay is False:
-                self._execute(exchange)
+                self._execute(exchange, account)
         finally:
             if exchange.key:
                 self._keys.end(exchange.account, exchange.key)
         if fault and fault.kind == "delay" and fault.when == "after":
-            await _pause(fault.ms)
+            await asyncio.sleep(fault.ms / 1000)
 
     def _start_exchange(self, exchange: Exchange) -> bool:
         """Reserves the idempotency key. Returns whether the response is a replay."""
@@ -156,7 +128,7 @@ class Api:
             raise faults.error_of(exchange.fault, key=exchange.key)
         if not exchange.key:
             return False
-        replay = self._keys.start(exchange.account, exchange.key, exchange.fingerprint())
+        replay = self._keys.start(exchange.account, exchange.key, exchange.fingerprint)
         if replay is None:
             return False
         exchange.status, exchange.body = replay.status, replay.body
@@ -164,8 +136,7 @@ class Api:
         self._log(exchange, status=replay.status)
         return True
 
-    def _execute(self, exchange: Exchange) -> None:
-        account = self._services.accounts.get(exchange.account.id) or exchange.account
+    def _execute(self, exchange: Exchange, account: Account) -> None:
         stored = True
         with self._services.store.transaction():
             try:
@@ -181,21 +152,22 @@ class Api:
                 self._keys.save(
                     account,
                     exchange.key,
-                    exchange.fingerprint(),
+                    exchange.fingerprint,
                     request_id=exchange.request_id,
                     status=exchange.status,
                     body=exchange.body,
                 )
             write(self._services.store, account.id, self._entry(exchange, exchange.status))
         self._record(exchange)
-        self._services.wake()
+        if exchange.method != "GET":
+            self._services.wake()
 
     def _run(self, exchange: Exchange, account: Account) -> Json:
         fault = exchange.fault
         if fault and fault.kind == "status" and fault.when == "before":
             raise faults.error_of(fault, key=exchange.key)
         operation, path = self._find(exchange)
-        params, run = operation.prepare(forms.parse(exchange.raw))
+        params, run = operation.prepare(exchange.form)
         check(operation.returns, params.expand)
         call = Call(
             store=self._services.store,
@@ -215,8 +187,7 @@ class Api:
                 f"Invalid Stripe API version: {exchange.version}. This sandbox speaks"
                 f" {API_VERSION} only."
             )
-        found = match(OPERATIONS, exchange.method, exchange.path)
-        if found is None:
+        if exchange.found is None:
             error = InvalidRequest(
                 f"Unrecognized request URL ({exchange.method}: {exchange.path}). Please see"
                 " https://stripe.com/docs or we can help at https://support.stripe.com/.",
@@ -224,7 +195,7 @@ class Api:
             )
             error.stored = False
             raise error
-        return found
+        return exchange.found
 
     def _fail(self, exchange: Exchange, error: StripeError) -> None:
         exchange.status, exchange.headers = error.status, error.headers
@@ -244,7 +215,7 @@ class Api:
             method=exchange.method,
             path=exchange.path,
             idempotency_key=exchange.key,
-            params=forms.parse(exchange.raw),
+            params=exchange.form,
             status=status,
             replayed=exchange.replayed,
             fault=exchange.met(),
@@ -259,27 +230,3 @@ class Api:
             status=exchange.status,
             body=exchange.body,
         )
-
-
-async def _pause(ms: int) -> None:
-    if ms:
-        await asyncio.sleep(ms / 1000)
-
-
-def _response(exchange: Exchange) -> Response:
-    headers = {"Request-Id": exchange.request_id, "Stripe-Version": API_VERSION}
-    headers["Date"] = formatdate(exchange.account.now(), usegmt=True)
-    if exchange.method == "POST" and exchange.status not in RETRYABLE:
-        headers["Stripe-Should-Retry"] = "false"
-    if exchange.key:
-        headers["Idempotency-Key"] = exchange.key
-        headers["Original-Request"] = exchange.original_request or exchange.request_id
-    if exchange.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    headers |= exchange.headers
-    return _json(exchange.body, status=exchange.status, headers=headers)
-
-
-def _json(body: Json, *, status: int, headers: dict[str, str]) -> Response:
-    content = orjson.dumps(body, option=orjson.OPT_INDENT_2)
-    return Response(content, status, headers=headers, media_type="application/json")
