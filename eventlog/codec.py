@@ -21,6 +21,7 @@ from eventsourcing.utils import resolve_topic
 
 from eventlog.errors import EventNotStorable
 from eventlog.field_types import check_field_types
+from eventlog.reading import RecordedEvent
 from eventlog.typed_state import state_reader
 
 _TYPE: Final = "_type_"
@@ -234,4 +235,6 @@ class Codec:
 
     def decode(self, stored: StoredEvent) -> DomainEventProtocol[UUID]:
         """Return the event. Raises eventsourcing's MapperDeserialisationError, TopicError."""
+        if isinstance(stored, RecordedEvent):
+            return stored.decoded(self._mapper.to_domain_event)
         return self._mapper.to_domain_event(stored)

@@ -1,11 +1,13 @@
 """The questions asked of the log, each one query."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
 import psycopg
+from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg.rows import TupleRow, args_row
 
@@ -51,6 +53,8 @@ FROM (
 ) AS found
 """
 
+_DECODED: Final = "_decoded"
+
 
 @dataclass(frozen=True)
 class RecordedEvent(Notification):
@@ -60,6 +64,24 @@ class RecordedEvent(Notification):
     def position(self) -> int:
         """Place in the log, counted from 1 without gaps."""
         return self.id
+
+    def share(self) -> None:
+        """Keep the event decoded from now on: several followers of a process decode it."""
+        self.__dict__[_DECODED] = None
+
+    def forget_decoded(self) -> None:
+        """Free the decoded event."""
+        self.__dict__.pop(_DECODED, None)
+
+    def decoded(
+        self, decode: Callable[[StoredEvent], DomainEventProtocol[UUID]]
+    ) -> DomainEventProtocol[UUID]:
+        """Decode the event, once if it is shared. Its readers must not change it."""
+        if _DECODED not in self.__dict__:
+            return decode(self)
+        known: DomainEventProtocol[UUID] = self.__dict__[_DECODED] or decode(self)
+        self.__dict__[_DECODED] = known
+        return known
 
     def stored(self) -> StoredEvent:
         """Return the event without its position."""

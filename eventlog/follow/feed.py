@@ -17,10 +17,14 @@ from eventlog.reading import RecordedEvent, read_head, read_on
 _QUERY_LIMIT: Final = 500
 _MOST_EVENTS: Final = 5_000
 _MOST_BYTES: Final = 8 * 2**20
+# Followers are rarely further behind; decoded, an event takes some 3 kB.
+_MOST_DECODED: Final = 1_000
 # A busy log is read once in so long, not at each of its commits.
 _BETWEEN_READS_S: Final = 0.005
 # Events that no follower handles at once are read so much later.
 _DEFERRED_READ_S: Final = 0.05
+# Where others were read shortly before, so much later than those.
+_BETWEEN_DEFERRED_READS_S: Final = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,7 @@ class Feed:
         self._max_age_s = max_age_s
         self._read_at_s = 0.0
         self._head: int | None = None
+        self._hurry_to = 0
         self._start = 0
         self._events: deque[RecordedEvent] = deque()
         self._bytes = 0
@@ -100,6 +105,11 @@ class Feed:
         finally:
             self._urgent.remove(topics)
 
+    @property
+    def hurry_to(self) -> int:
+        """The newest position for which a reader waits: deferred events up to it are due."""
+        return self._hurry_to
+
     def _is_urgent(self, payload: str) -> bool:
         topics = topics_in(payload)
         if topics is None:
@@ -117,22 +127,33 @@ class Feed:
         )
         async with connection:
             listener = Listener(connection)
-            await listener.start()
+            await listener.start(hurry=True)
             stopping = asyncio.ensure_future(stop.wait())
             stopping.add_done_callback(lambda _: listener.wake())
             try:
                 while not stop.is_set():
                     read_at_s = asyncio.get_running_loop().time()
-                    if not await self._read_new(connection):
-                        await listener.wait(
-                            timeout_s=HEARTBEAT_S,
-                            wanted=self._is_urgent,
-                            unwanted_s=_DEFERRED_READ_S,
-                        )
-                        await listener.rest_until(read_at_s + _BETWEEN_READS_S)
+                    is_hurried = listener.take_hurry()
+                    while await self._read_new(connection):
+                        if stop.is_set():
+                            return
+                    if is_hurried:
+                        self._hurry()
+                    await listener.wait(
+                        timeout_s=HEARTBEAT_S,
+                        wanted=self._is_urgent,
+                        unwanted_s=_DEFERRED_READ_S,
+                        unwanted_from_s=read_at_s + _BETWEEN_DEFERRED_READS_S,
+                    )
+                    await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             finally:
                 stopping.cancel()
                 self._forget()
+
+    def _hurry(self) -> None:
+        """Let followers handle at once what they have deferred until now."""
+        self._hurry_to = self._head or 0
+        self.wake()
 
     async def _read_new(self, connection: Connection) -> bool:
         """Keep new events and end the waits for them; True if there may be more."""
@@ -144,8 +165,11 @@ class Feed:
         )
         self._read_at_s = asyncio.get_running_loop().time()
         for event in events:
+            event.share()
             self._events.append(event)
             self._bytes += len(event.state)
+            if len(self._events) > _MOST_DECODED:
+                self._events[-_MOST_DECODED - 1].forget_decoded()
         if events:
             self._head = events[-1].position
             self._wake_for(events)
@@ -160,7 +184,7 @@ class Feed:
 
         It records other events at their positions.
         """
-        self._head, self._start, self._bytes = None, 0, 0
+        self._head, self._start, self._bytes, self._hurry_to = None, 0, 0, 0
         self._events.clear()
 
     def _wake_for(self, events: Sequence[RecordedEvent]) -> None:

@@ -8,6 +8,8 @@ import psycopg
 from psycopg.rows import TupleRow
 
 CHANNEL = "eventlog"
+HURRY_CHANNEL = "billhook_hurry"
+"""Channel of readers that wait for what followers may defer."""
 
 
 def topics_in(payload: str) -> list[str] | None:
@@ -29,11 +31,19 @@ class Listener:
         self._waiter: asyncio.Future[None] | None = None
         self.has_skipped = False
         """Whether notifications that were not wanted came since the last wait ended."""
-        connection.add_notify_handler(lambda notify: self._payloads.append(notify.payload))
+        self._is_hurried = False
+        connection.add_notify_handler(lambda notify: self._take(notify.channel, notify.payload))
 
-    async def start(self) -> None:
-        """Subscribe the session."""
+    async def start(self, *, hurry: bool = False) -> None:
+        """Subscribe the session; with `hurry` also to readers that wait."""
         await self._connection.execute("LISTEN eventlog")
+        if hurry:
+            await self._connection.execute(f"LISTEN {HURRY_CHANNEL}")
+
+    def take_hurry(self) -> bool:
+        """Return whether a reader has begun to wait since the last call."""
+        is_hurried, self._is_hurried = self._is_hurried, False
+        return is_hurried
 
     def wake(self) -> None:
         """End the wait that is on, or the next one."""
@@ -47,12 +57,13 @@ class Listener:
         timeout_s: float,
         wanted: Callable[[str], bool] | None = None,
         unwanted_s: float = 0.0,
+        unwanted_from_s: float = 0.0,
     ) -> None:
         """Return when the log grew, the server said anything else, or the time is over.
 
         With `wanted`, which is given a notification's payload, others end the wait so long after
-        the first of them. The driver's own `notifies()` cannot be interrupted without a cancel
-        request to the server.
+        the first of them, and not before `unwanted_from_s` of the loop's clock. The driver's own
+        `notifies()` cannot be interrupted without a cancel request to the server.
         """
         loop = asyncio.get_running_loop()
         self._waiter = waiter = loop.create_future()
@@ -63,7 +74,8 @@ class Listener:
             if self._notified or self._came(wanted):
                 _end(waiter)
             elif self.has_skipped and len(timers) == 1:
-                timers.append(loop.call_later(unwanted_s, _end, waiter))
+                end_at_s = max(loop.time() + unwanted_s, unwanted_from_s)
+                timers.append(loop.call_at(end_at_s, _end, waiter))
 
         look()
         descriptor = self._connection.fileno()
@@ -112,10 +124,16 @@ class Listener:
         self._came(None)
         self._notified = self.has_skipped = False
 
+    def _take(self, channel: str, payload: str) -> None:
+        if channel == HURRY_CHANNEL:
+            self._is_hurried = self._notified = True
+        else:
+            self._payloads.append(payload)
+
     def _came(self, wanted: Callable[[str], bool] | None) -> bool:
         """Take the notifications that were read; return whether one of them is wanted."""
         while (notify := self._connection.pgconn.notifies()) is not None:
-            self._payloads.append(notify.extra.decode())
+            self._take(notify.relname.decode(), notify.extra.decode())
         payloads, self._payloads = self._payloads, []
         if wanted is None:
             return bool(payloads)

@@ -22,7 +22,7 @@ _WINDOW_LENGTH = 20_000
 _QUERY_LIMIT = 5_000
 _LOOK_BACK_PAUSE_S = 0.2
 # Short, so that whoever comes then has little to catch up with.
-_UNHEARD_PAUSE_S = 0.1
+_UNHEARD_PAUSE_S = 0.25
 # A busy log is read once in so long, not at each of its commits.
 _BETWEEN_READS_S = 0.005
 
@@ -72,6 +72,8 @@ class Tail:
         self._subscribers: list[Callable[[EventHeader], None]] = []
         self._listener: Listener | None = None
         self._is_resting = False
+        self._skipped: set[str] = set()
+        """Topics of notifications that nobody waited for, since the last read."""
         self._stop = asyncio.Event()
         self._connected = False
         self._ready = asyncio.Event()
@@ -115,7 +117,7 @@ class Tail:
         The callback must be quick. One that raises is logged and stays subscribed.
         """
         self._subscribers.append(callback)
-        self._catch_up()
+        self._catch_up(self._skipped)
         return lambda: self._subscribers.remove(callback)
 
     async def wait_for(
@@ -136,7 +138,7 @@ class Tail:
         if waiter.found.done():
             return waiter.found.result()
         self._waiters[originator_id].add(waiter)
-        self._catch_up()
+        self._catch_up(topics)
         try:
             async with asyncio.timeout_at(deadline):
                 if after_position < self._window_start or self._position is None:
@@ -149,10 +151,10 @@ class Tail:
             if not self._waiters[originator_id]:
                 del self._waiters[originator_id]
 
-    def _catch_up(self) -> None:
-        """Read at once what nobody has waited for until now."""
+    def _catch_up(self, topics: Collection[str]) -> None:
+        """Read at once what nobody has waited for until now, if it may be of these topics."""
         listener = self._listener
-        if listener is not None and (self._is_resting or listener.has_skipped):
+        if listener is not None and (self._is_resting or not self._skipped.isdisjoint(topics)):
             listener.wake()
 
     async def _look_back(self, originator_id: UUID, waiter: _Waiter) -> None:
@@ -212,12 +214,15 @@ class Tail:
         topics = topics_in(payload)
         if topics is None or self._subscribers:
             return True
-        return any(
+        is_wanted = any(
             topic in waiter.topics
             for waiters in self._waiters.values()
             for waiter in waiters
             for topic in topics
         )
+        if not is_wanted:
+            self._skipped.update(topics)
+        return is_wanted
 
     async def _start_at_head(self, connection: Connection) -> None:
         if self._position is None:
@@ -227,6 +232,7 @@ class Tail:
 
     async def _receive_new(self, connection: Connection) -> bool:
         """Read what is new and pass it on; True if there may be more."""
+        self._skipped.clear()
         cursor = connection.cursor(binary=True)
         await cursor.execute(_NEWER, [self._position, _QUERY_LIMIT])
         rows = await cursor.fetchall()

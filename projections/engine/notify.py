@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventlog.database.connect import connect_async
 from eventlog.follow.leader import Connection, retry_lost_connections
-from eventlog.follow.listen import Listener
+from eventlog.follow.listen import HURRY_CHANNEL, Listener
 from eventlog.process.supervise import supervise
 
 _POLL_S: Final = 1.0
@@ -16,6 +16,8 @@ _POLL_S: Final = 1.0
 _UNHEARD_PAUSE_S: Final = 0.25
 # While projections are busy, they are read once in so long, not at each commit.
 _BETWEEN_READS_S: Final = 0.005
+# Who has waited so long waits for events that followers defer: they are asked to hurry.
+_HURRY_AFTER_S: Final = 0.05
 
 
 # One probe of an index for each app that is waited for, however many events there were.
@@ -57,6 +59,7 @@ class ReadModelNotifier:
         self._waiters: set[_Waiter] = set()
         self._app_waiters: set[_AppWaiter] = set()
         self._listener: Listener | None = None
+        self._is_hurried = False
         self._is_current = False
         """Whether each notification is read as it comes, so that no position is missing."""
         self._stop = asyncio.Event()
@@ -71,8 +74,13 @@ class ReadModelNotifier:
         self._listen_from_now_on()
         if not self._is_current:
             self._wake()
-        waiter = _Waiter(projection, position, asyncio.get_running_loop().create_future())
-        return await _reached(waiter, self._waiters, timeout_s=timeout_s)
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(projection, position, loop.create_future())
+        hurry = loop.call_later(_HURRY_AFTER_S, self._hurry)
+        try:
+            return await _reached(waiter, self._waiters, timeout_s=timeout_s)
+        finally:
+            hurry.cancel()
 
     async def wait_for_app(self, app_id: UUID, after_position: int, *, timeout_s: float) -> bool:
         """Return whether readers saw something of an app behind a position before time was over."""
@@ -87,6 +95,11 @@ class ReadModelNotifier:
         """Read positions at once: what a new waiter waits for may be there already."""
         if self._listener is not None:
             self._listener.wake()
+
+    def _hurry(self) -> None:
+        """Ask followers to handle what they defer."""
+        self._is_hurried = True
+        self._wake()
 
     def _listen_from_now_on(self) -> None:
         if self._listening is None or self._listening.done():
@@ -131,6 +144,9 @@ class ReadModelNotifier:
             await connection.close()
 
     async def _read_positions(self, connection: Connection) -> None:
+        if self._is_hurried:
+            self._is_hurried = False
+            await connection.execute(f"NOTIFY {HURRY_CHANNEL}")
         cursor = await connection.execute("SELECT projection, position FROM read.positions")
         self._reached = dict(await cursor.fetchall())
         self._wake_waiters()

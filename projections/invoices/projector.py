@@ -16,6 +16,7 @@ from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import (
     InvoiceEvent,
     InvoiceIssued,
+    InvoiceRequested,
     ProviderInvoiceCreated,
     ProviderStateConfirmed,
     StepStarted,
@@ -58,8 +59,9 @@ TOPICS: Final = (
     ProviderEventApplied.TOPIC,
     *TENANT_TOPICS,
 )
-# Events between a request and its outcome, and confirmations of what is known.
+# A request, the events until its outcome, and confirmations of what is known.
 DEFERRED: Final = (
+    InvoiceRequested.TOPIC,
     StepStarted.TOPIC,
     ProviderInvoiceCreated.TOPIC,
     InvoiceIssued.TOPIC,

@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from eventsourcing.persistence import StoredEvent
+
 from domain.core.aggregate import DomainEvent
 from domain.inbox import payment_hint as h
-from domain.inbox.provider_event import ProviderEventApplied, ProviderEventParked
+from domain.inbox.provider_event import (
+    ProviderEvent,
+    ProviderEventApplied,
+    ProviderEventParked,
+)
 from domain.tenants.events import (
     ProviderCustomerLinked,
     TenantChanged,
@@ -97,6 +103,15 @@ REACTIONS: Final[dict[type[DomainEvent], Callable[[Any], list[JobChange]]]] = {
 TOPICS: Final = tuple(event_class.TOPIC for event_class in REACTIONS)
 # They close rows only, which their job deletes itself as a rule.
 DEFERRED: Final = tuple(event_class.TOPIC for event_class in (*CLOSING, *_CLOSING))
+
+
+def is_without_row(recorded: StoredEvent) -> bool:
+    """Return whether an event shows that its provider event was applied without ever being parked.
+
+    Most are: there is no row to close.
+    """
+    is_second = recorded.originator_version == ProviderEvent.INITIAL_VERSION + 1
+    return is_second and recorded.topic == ProviderEventApplied.TOPIC
 
 
 def changes_for(event: DomainEvent) -> list[JobChange]:

@@ -17,7 +17,7 @@ from eventlog.reading import RecordedEvent
 from projections.work.table import WorkNotifier, WorkTable, apply_changes
 from workers.queue.broker import open_broker
 from workers.queue.dispatch import Dispatcher
-from workers.queue.reactions import DEFERRED, TOPICS, changes_for
+from workers.queue.reactions import DEFERRED, TOPICS, changes_for, is_without_row
 from workers.settings import Settings
 
 NAME: Final = "relay"
@@ -31,6 +31,8 @@ def relay_follower(dsn: str, *, group: FollowerGroup | None = None) -> Follower:
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         changes = []
         for recorded in batch:
+            if is_without_row(recorded):
+                continue
             event = codec.decode(recorded)
             assert isinstance(event, DomainEvent), "the relay follows domain events"  # noqa: S101 - TOPICS names domain events only
             changes += changes_for(event)
