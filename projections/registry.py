@@ -103,7 +103,7 @@ _ALL: Final = (
         webhooks.handler,
         (webhooks.HEALTH, webhooks.SOURCES),
         deferred=webhooks.TOPICS,
-        defer_s=0.25,
+        defer_s=1.0,
     ),
 )
 

@@ -11,7 +11,7 @@ import psycopg
 from eventlog.follow.detached import wait_until_attached
 from eventlog.follow.failing_event import retry_or_skip
 from eventlog.follow.feed import Feed
-from eventlog.follow.handler import Handle, OutsideHandler
+from eventlog.follow.handler import AnyHandler
 from eventlog.follow.leader import (
     HEARTBEAT_S,
     LeaderSession,
@@ -25,11 +25,11 @@ from eventlog.follow.listen import Listener
 from eventlog.follow.positions import (
     SteppedDown,
     failed_attempts,
-    forget_failure,
     move,
     stored_position,
 )
 from eventlog.follow.progress import Progress
+from eventlog.follow.write_batch import BatchWriting
 from eventlog.reading import RecordedEvent, read_on
 
 _log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ _BETWEEN_READS_S = 0.01
 # Deferred events of a busy log are handled once in so long, besides those that are not deferred.
 _BETWEEN_DEFERRED_S = 0.25
 _STEP_DOWN_PAUSE_S = 0.5
+# The other leaders of a shared session wait as long for its turn.
+_LOCK_TIMEOUT = "1s"
+_LOCKED_PAUSE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def follower_sessions(
         application_name=application_name,
         settings={
             "idle_in_transaction_session_timeout": f"{int(handle_timeout_s + 5)}s",
+            "lock_timeout": _LOCK_TIMEOUT,
             # What a crash of the server forgets, rows and position, is simply done again.
             "synchronous_commit": "off",
         },
@@ -86,7 +90,7 @@ class Follower:
         self,
         dsn: str,
         name: str,
-        handle: Handle | OutsideHandler,
+        handle: AnyHandler,
         *,
         topics: Collection[str] | None = None,
         batch: int = 500,
@@ -189,6 +193,9 @@ class Follower:
             await self._work(session, events, progress, through=through)
         except SteppedDown:
             raise
+        except psycopg.errors.LockNotAvailable:
+            _log.warning("follower %s tries again: its rows are locked", self._name)
+            await pause(_LOCKED_PAUSE_S, stop=stop)
         except Exception as error:  # whatever it is, the follower must not go past it
             if session.connection.closed:
                 raise psycopg.OperationalError("lost in the middle of a batch") from error
@@ -266,22 +273,8 @@ class Follower:
         *,
         through: int,
     ) -> None:
-        handle, connection, is_single = self._handle, session.connection, False
-        if isinstance(handle, OutsideHandler):
-            async with asyncio.timeout(self._handle_timeout_s):
-                await handle.run(events, session=session)
-            is_single = not progress.failures  # the position alone
-        async with (
-            session.turn,
-            nullcontext() if is_single else connection.transaction(),
-            connection.cursor() as cursor,
-        ):
-            if not isinstance(handle, OutsideHandler):
-                async with asyncio.timeout(self._handle_timeout_s):
-                    await handle(cursor, events)
-            await move(cursor, self._name, old=progress.stored, new=through)
-            if progress.failures:
-                await forget_failure(cursor, self._name)
+        writing = BatchWriting(self._name, self._handle, timeout_s=self._handle_timeout_s)
+        await writing.write(session, events, progress, through=through)
         progress.stored = progress.seen = through
         progress.handled_at_s = asyncio.get_running_loop().time()
         progress.failures = 0

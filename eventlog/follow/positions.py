@@ -7,10 +7,12 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from domain.core import ids
+from eventlog.database.statements import Statement
 from eventlog.follow.leader import Connection
 from eventlog.process.describe_error import describe
 
 _Cursor = psycopg.AsyncCursor[TupleRow]
+_MOVED = "BH001"
 
 _STATES = """
 SELECT follower.name, follower.position, log.head,
@@ -85,6 +87,16 @@ async def move(cursor: _Cursor, name: str, *, old: int, new: int) -> None:
     )
     if await cursor.fetchone() is None:
         raise SteppedDown(name)
+
+
+def moving(name: str, *, old: int, new: int, notify: str | None) -> Statement:
+    """Return the statement that moves the position, raises if it is not `old`, and notifies."""
+    return b"SELECT eventlog.move_follower(%s, %s, %s, %s)", [name, old, new, notify]
+
+
+def is_moved_by_another(error: psycopg.Error) -> bool:
+    """Return whether the statement of `moving` found another position."""
+    return error.sqlstate == _MOVED
 
 
 async def failed_attempts(connection: Connection, name: str) -> int:

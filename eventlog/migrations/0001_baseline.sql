@@ -60,6 +60,22 @@ CREATE TABLE eventlog.followers (
     updated_at timestamptz NOT NULL
 );
 
+-- Move a follower's position in the statement that writes its rows, and notify a channel. Raises if
+-- another leader moved it.
+CREATE FUNCTION eventlog.move_follower(follower text, old bigint, new bigint, channel text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE eventlog.followers SET position = new, updated_at = clock_timestamp()
+        WHERE name = follower AND position = old;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the position of follower % was moved', follower USING ERRCODE = 'BH001';
+    END IF;
+    IF channel IS NOT NULL THEN
+        PERFORM pg_notify(channel, '');
+    END IF;
+END
+$$;
+
 -- The event that a follower cannot get past, while it cannot.
 CREATE TABLE eventlog.follower_failures (
     name      text        PRIMARY KEY REFERENCES eventlog.followers ON DELETE CASCADE,

@@ -10,12 +10,12 @@ import orjson
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
+from eventlog.database.statements import Statement
 from eventlog.follow.handler import Cursor
 
 Row = Mapping[str, object]
 Key = tuple[UUID, ...]
 Rows = dict[Key, dict[str, Any]]
-Statement = tuple[bytes, list[Jsonb]]
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,6 @@ async def upsert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: s
     """Add rows, or put them in the place of those with the same key."""
     if rows:
         await cursor.execute(*upserting(table, rows, schema=schema))
-
-
-async def execute_together(cursor: Cursor, statements: Sequence[Statement]) -> None:
-    """Execute writes to different tables as one statement; a round trip costs more than a row."""
-    if statements:
-        queries = tuple(query for query, _ in statements)
-        parameters = [parameter for _, given in statements for parameter in given]
-        await cursor.execute(_together(queries), parameters)
-
-
-@lru_cache
-def _together(queries: tuple[bytes, ...]) -> bytes:
-    *others, last = queries
-    parts = [b"written_%d AS (%s)" % (number, query) for number, query in enumerate(others)]
-    return b"WITH " + b", ".join(parts) + b" " + last if parts else last
 
 
 def inserting(table: Table, rows: Sequence[Row], *, schema: str) -> Statement:

@@ -9,9 +9,10 @@ from domain.events import topics_of
 from domain.inbox.delivery_view import DeliveryView, fold
 from domain.inbox.provider_event import DeliveryEvent, ProviderEventReceived
 from eventlog.codec import Codec
-from eventlog.follow.handler import Cursor, Handle
+from eventlog.database.statements import Statement
+from eventlog.follow.handler import Cursor, RowsHandler, writing_together
 from eventlog.reading import RecordedEvent
-from projections.engine.tables import Table, load, upsert
+from projections.engine.tables import Table, load, upserting
 
 NAME: Final = "deliveries"
 TOPICS: Final = topics_of(DeliveryEvent)
@@ -20,11 +21,11 @@ _FIELDS: Final = tuple(known.name for known in fields(DeliveryView))
 DELIVERIES: Final = Table("deliveries", key=("id",), columns=(*_FIELDS, "position"))
 
 
-def handler(schema: str) -> Handle:
+def handler(schema: str) -> RowsHandler:
     """Return what folds batches into one generation's table."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
+    async def fold_batch(cursor: Cursor, batch: Sequence[RecordedEvent]) -> list[Statement]:
         events = [cast("DeliveryEvent", codec.decode(recorded)) for recorded in batch]
         made = {e.originator_id for e in events if isinstance(e, ProviderEventReceived)}
         known = {(e.originator_id,) for e in events if e.originator_id not in made}
@@ -42,6 +43,6 @@ def handler(schema: str) -> Handle:
             {field: getattr(views[name], field) for field in _FIELDS} | {"position": occurred_at}
             for name, occurred_at in positions.items()
         ]
-        await upsert(cursor, DELIVERIES, changed, schema=schema)
+        return [upserting(DELIVERIES, changed, schema=schema)]
 
-    return handle
+    return writing_together(fold_batch)

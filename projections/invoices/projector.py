@@ -26,13 +26,12 @@ from domain.tenants.events import (
     TenantEvent,
 )
 from eventlog.codec import Codec
+from eventlog.database.statements import Statement, execute_together
 from eventlog.follow.handler import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import (
     Row,
-    Statement,
     adding,
-    execute_together,
     inserting,
     inserting_new,
     upserting,

@@ -19,9 +19,10 @@ from domain.inbox.webhook_health import (
     WebhookHealthObserved,
 )
 from eventlog.codec import Codec
-from eventlog.follow.handler import Cursor, Handle
+from eventlog.database.statements import Statement
+from eventlog.follow.handler import Cursor, RowsHandler, writing_together
 from eventlog.reading import RecordedEvent
-from projections.engine.tables import Rows, Table, load, upsert
+from projections.engine.tables import Rows, Table, load, upserting
 
 NAME: Final = "webhooks"
 TOPICS: Final = (
@@ -64,11 +65,11 @@ SOURCES: Final = Table(
 Received = ProviderEventReceived | PaymentHintReceived | PaymentHintRepeated
 
 
-def handler(schema: str) -> Handle:
+def handler(schema: str) -> RowsHandler:
     """Return the function that folds batches into one generation's tables."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
+    async def fold(cursor: Cursor, batch: Sequence[RecordedEvent]) -> list[Statement]:
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         health = await load(cursor, HEALTH, _changed(events), schema=schema)
         sources = await load(cursor, SOURCES, _days(events), schema=schema)
@@ -78,10 +79,10 @@ def handler(schema: str) -> Handle:
                     _take_health(health, event, position=position)
                 case ProviderEventReceived() | PaymentHintReceived() | PaymentHintRepeated():
                     _count(sources, event, position=position)
-        await upsert(cursor, HEALTH, list(health.values()), schema=schema)
-        await upsert(cursor, SOURCES, list(sources.values()), schema=schema)
+        tables = (HEALTH, list(health.values())), (SOURCES, list(sources.values()))
+        return [upserting(table, rows, schema=schema) for table, rows in tables if rows]
 
-    return handle
+    return writing_together(fold)
 
 
 def _changed(events: Sequence[tuple[int, object]]) -> set[tuple[UUID]]:

@@ -18,6 +18,8 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from eventlog.database.connect import connect
+from eventlog.database.statements import Statement, execute_together
+from eventlog.follow.handler import Writes
 from projections.work.scheduling import TAKE_DUE
 from projections.work.sessions import SessionPool, WorkUnavailable
 
@@ -89,24 +91,18 @@ class Job:
 
 
 _JOB_COLUMNS: Final = "id key app queue actor args sends tries connection".split()
-_CLOSE: Final = "DELETE FROM work.jobs WHERE key = ANY(%s)"
-# The keys that are opened differ from those that are closed.
-_OPEN: Final = """
-    WITH closed AS (
-        DELETE FROM work.jobs WHERE key = ANY(%s)
-    ), opened AS (
-        INSERT INTO work.jobs (key, app, queue, actor, args, connection, due_at)
-        SELECT key, app, queue, actor, args, connection,
-            clock_timestamp() + make_interval(secs => delay_s)
-        FROM unnest(
-            %s::text[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::float8[]
-        ) AS job (key, app, queue, actor, args, connection, delay_s)
-        ON CONFLICT (key) DO UPDATE
-            SET due_at = excluded.due_at, args = excluded.args, sent_at = NULL, tries = 0,
-                last_error = NULL, gave_up_at = NULL,
-                connection = coalesce(excluded.connection, jobs.connection)
-    )
-    SELECT pg_notify('billhook_work', '')
+_CLOSE: Final = b"DELETE FROM work.jobs WHERE key = ANY(%s)"
+_OPEN: Final = b"""
+    INSERT INTO work.jobs (key, app, queue, actor, args, connection, due_at)
+    SELECT key, app, queue, actor, args, connection,
+        clock_timestamp() + make_interval(secs => delay_s)
+    FROM unnest(
+        %s::text[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::float8[]
+    ) AS job (key, app, queue, actor, args, connection, delay_s)
+    ON CONFLICT (key) DO UPDATE
+        SET due_at = excluded.due_at, args = excluded.args, sent_at = NULL, tries = 0,
+            last_error = NULL, gave_up_at = NULL,
+            connection = coalesce(excluded.connection, jobs.connection)
 """
 _GIVE_UP: Final = """
     UPDATE work.jobs SET gave_up_at = clock_timestamp(), sent_at = NULL, last_error = %s
@@ -118,31 +114,50 @@ _RESEND: Final = """
 """
 
 
+def writes_of(changes: Sequence[JobChange]) -> Writes | None:
+    """Return the statements that open and close jobs; None where changes must be made in order."""
+    ordered = _in_order(changes)
+    if not all(isinstance(change, OpenJob | CloseJob) for change in ordered):
+        return None
+    is_opening = any(isinstance(change, OpenJob) for change in ordered)
+    return Writes(_opening_and_closing(ordered), notify=CHANNEL if is_opening else None)
+
+
 async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[JobChange]) -> None:
     """Apply the changes in order, in the relay's transaction.
 
     A row that a batch opens and closes is never written.
     """
-    wanted: dict[str, list[JobChange]] = {}
-    for change in changes:
-        before = [] if isinstance(change, OpenJob | CloseJob) else wanted.get(change.key, [])
-        wanted[change.key] = [*before, change]
-    ordered = [change for of_key in wanted.values() for change in of_key]
-    closed = [change.key for change in ordered if isinstance(change, CloseJob)]
-    opened = [change for change in ordered if isinstance(change, OpenJob)]
-    if opened:
-        columns = [list(column) for column in zip(*map(_row, opened), strict=True)]
-        await cursor.execute(_OPEN, [closed, *columns])
-    elif closed:
-        await cursor.execute(_CLOSE, [closed])
+    ordered = _in_order(changes)
+    await execute_together(cursor, _opening_and_closing(ordered))
     for change in ordered:
         match change:
             case GiveUpJob():
                 await cursor.execute(_GIVE_UP, [change.reason, change.key])
             case ResendJob():
                 await cursor.execute(_RESEND, [change.key])
-    if any(isinstance(change, ResendJob) for change in ordered):
+    if any(isinstance(change, OpenJob | ResendJob) for change in ordered):
         await cursor.execute(f"NOTIFY {CHANNEL}")
+
+
+def _in_order(changes: Iterable[JobChange]) -> list[JobChange]:
+    """Return each job's changes from the last one on that opens or closes it."""
+    wanted: dict[str, list[JobChange]] = {}
+    for change in changes:
+        before = [] if isinstance(change, OpenJob | CloseJob) else wanted.get(change.key, [])
+        wanted[change.key] = [*before, change]
+    return [change for of_key in wanted.values() for change in of_key]
+
+
+def _opening_and_closing(changes: Sequence[JobChange]) -> list[Statement]:
+    """Return the statements for jobs that are opened, and for others that are closed."""
+    closed = [change.key for change in changes if isinstance(change, CloseJob)]
+    opened = [change for change in changes if isinstance(change, OpenJob)]
+    columns = [list(column) for column in zip(*map(_row, opened), strict=True)]
+    return [
+        *([(_CLOSE, [closed])] if closed else []),
+        *([(_OPEN, columns)] if opened else []),
+    ]
 
 
 def _row(job: OpenJob) -> tuple[object, ...]:

@@ -11,10 +11,16 @@ from typing import Final
 from domain.core.aggregate import DomainEvent
 from eventlog.codec import Codec
 from eventlog.follow.follower import Follower, FollowerGroup
-from eventlog.follow.handler import Cursor
+from eventlog.follow.handler import Cursor, RowsHandler, Writes
 from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent
-from projections.work.table import WorkNotifier, WorkTable, apply_changes
+from projections.work.table import (
+    JobChange,
+    WorkNotifier,
+    WorkTable,
+    apply_changes,
+    writes_of,
+)
 from workers.queue.broker import open_broker
 from workers.queue.dispatch import Dispatcher
 from workers.queue.reactions import DEFERRED, TOPICS, changes_for, is_without_row
@@ -28,18 +34,30 @@ def relay_follower(dsn: str, *, group: FollowerGroup | None = None) -> Follower:
     """Create the follower. Rows and position commit together: no job is lost or doubled."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
-        changes = []
+    def changes_of(batch: Sequence[RecordedEvent]) -> list[JobChange]:
+        changes: list[JobChange] = []
         for recorded in batch:
             if is_without_row(recorded):
                 continue
             event = codec.decode(recorded)
             assert isinstance(event, DomainEvent), "the relay follows domain events"  # noqa: S101 - TOPICS names domain events only
             changes += changes_for(event)
-        await apply_changes(cursor, changes)
+        return changes
+
+    async def fold(_: Cursor, batch: Sequence[RecordedEvent]) -> Writes | None:
+        return writes_of(changes_of(batch))
+
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
+        await apply_changes(cursor, changes_of(batch))
 
     return Follower(
-        dsn, NAME, handle, topics=TOPICS, group=group, deferred=DEFERRED, defer_s=_DEFER_S
+        dsn,
+        NAME,
+        RowsHandler(fold, handle),
+        topics=TOPICS,
+        group=group,
+        deferred=DEFERRED,
+        defer_s=_DEFER_S,
     )
 
 

@@ -86,7 +86,7 @@ _PARTS: Final[tuple[type[DomainEvent], ...]] = (
 # The first checks are due 50 minutes before an authorization ends, and when it has ended.
 _BEFORE_DEADLINE: Final = timedelta(hours=1)
 # Reconciliation reads the table once a minute.
-_DEFER_S: Final = 0.25
+_DEFER_S: Final = 1.0
 _KINDS: Final[tuple[type[DomainEvent], ...]] = (
     *_OPENING,
     *_CONFIRMING,
