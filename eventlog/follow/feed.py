@@ -50,7 +50,7 @@ class Feed:
         self._max_age_s = max_age_s
         self._read_at_s = 0.0
         self._head: int | None = None
-        self._hurry_to = 0
+        self._hurry_to: dict[str, int] = {}
         self._start = 0
         self._events: deque[RecordedEvent] = deque()
         self._bytes = 0
@@ -105,10 +105,9 @@ class Feed:
         finally:
             self._urgent.remove(topics)
 
-    @property
-    def hurry_to(self) -> int:
-        """The newest position for which a reader waits: deferred events up to it are due."""
-        return self._hurry_to
+    def hurry_to(self, read_model: str | None) -> int:
+        """Return the position for which a reader waits: deferred events up to it are due."""
+        return self._hurry_to.get(read_model or "", 0)
 
     def _is_urgent(self, payload: str) -> bool:
         topics = topics_in(payload)
@@ -133,12 +132,11 @@ class Feed:
             try:
                 while not stop.is_set():
                     read_at_s = asyncio.get_running_loop().time()
-                    is_hurried = listener.take_hurry()
+                    hurried = listener.take_hurried()
                     while await self._read_new(connection):
                         if stop.is_set():
                             return
-                    if is_hurried:
-                        self._hurry()
+                    self._hurry(hurried)
                     await listener.wait(
                         timeout_s=HEARTBEAT_S,
                         wanted=self._is_urgent,
@@ -150,10 +148,11 @@ class Feed:
                 stopping.cancel()
                 self._forget()
 
-    def _hurry(self) -> None:
+    def _hurry(self, read_models: Collection[str]) -> None:
         """Let followers handle at once what they have deferred until now."""
-        self._hurry_to = self._head or 0
-        self.wake()
+        if read_models:
+            self._hurry_to |= dict.fromkeys(read_models, self._head or 0)
+            self.wake()
 
     async def _read_new(self, connection: Connection) -> bool:
         """Keep new events and end the waits for them; True if there may be more."""
@@ -184,7 +183,8 @@ class Feed:
 
         It records other events at their positions.
         """
-        self._head, self._start, self._bytes, self._hurry_to = None, 0, 0, 0
+        self._head, self._start, self._bytes = None, 0, 0
+        self._hurry_to.clear()
         self._events.clear()
 
     def _wake_for(self, events: Sequence[RecordedEvent]) -> None:

@@ -83,7 +83,8 @@ class Follower:
     needs, and restarted, gets further each time, in the end event by event.
     Run it in as many processes as you like: one leads. `handle` may take `handle_timeout_s`, and
     must leave the loop free meanwhile. `group`: that of the process. Events of `deferred` topics
-    wait up to `defer_s` for others to be handled with, and a quarter of a second after a batch.
+    wait up to `defer_s` for others to be handled with, and a quarter of a second after a batch,
+    unless a reader waits for `read_model`.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Follower:
         group: FollowerGroup | None = None,
         deferred: Collection[str] = (),
         defer_s: float = 0.025,
+        read_model: str | None = None,
     ) -> None:
         self._sessions = (group.sessions if group else None) or follower_sessions(
             dsn, application_name=f"billhook follower {name}", handle_timeout_s=handle_timeout_s
@@ -109,6 +111,7 @@ class Follower:
         self._deferred = frozenset(deferred)
         self._urgent = None if self._topics is None else self._topics - self._deferred
         self._defer_s = defer_s
+        self._read_model = read_model
         self._batch = batch
         self._handle_timeout_s = handle_timeout_s
         self._progress: Progress | None = None
@@ -230,12 +233,16 @@ class Follower:
         if not events or not all(event.topic in self._deferred for event in events):
             return False
         is_behind = len(events) == limit and events[-1].position < progress.head
-        is_hurried = self._feed is not None and events[0].position <= self._feed.hurry_to
+        is_hurried = events[0].position <= self._hurry_to
         if is_behind or is_hurried or progress.seen < progress.careful_until:
             return False
         if progress.waiting_from_s is None:
             progress.waiting_from_s = progress.read_at_s
         return progress.read_at_s < self._deferred_until_s(progress)
+
+    @property
+    def _hurry_to(self) -> int:
+        return 0 if self._feed is None else self._feed.hurry_to(self._read_model)
 
     def _deferred_until_s(self, progress: Progress) -> float:
         return progress.deferred_until_s(defer_s=self._defer_s, between_s=_BETWEEN_DEFERRED_S)
@@ -283,9 +290,7 @@ class Follower:
     async def _store_what_was_passed(self, session: LeaderSession, progress: Progress) -> None:
         """Store a position past events of other topics once a second, or for a waiting reader."""
         now_s = asyncio.get_running_loop().time()
-        is_due = now_s - progress.stored_at_s >= HEARTBEAT_S or (
-            self._feed is not None and progress.stored < self._feed.hurry_to
-        )
+        is_due = now_s - progress.stored_at_s >= HEARTBEAT_S or progress.stored < self._hurry_to
         if progress.seen == progress.stored or not is_due:
             return
         async with session.turn, session.connection.cursor() as cursor:

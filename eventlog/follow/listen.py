@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 
 CHANNEL = "eventlog"
 HURRY_CHANNEL = "billhook_hurry"
-"""Channel of readers that wait for what followers may defer."""
+"""Channel of readers that wait for what followers may defer; the payload is the read model."""
 
 
 def topics_in(payload: str) -> list[str] | None:
@@ -31,7 +31,7 @@ class Listener:
         self._waiter: asyncio.Future[None] | None = None
         self.has_skipped = False
         """Whether notifications that were not wanted came since the last wait ended."""
-        self._is_hurried = False
+        self._hurried: set[str] = set()
         connection.add_notify_handler(lambda notify: self._take(notify.channel, notify.payload))
 
     async def start(self, *, hurry: bool = False) -> None:
@@ -40,10 +40,10 @@ class Listener:
         if hurry:
             await self._connection.execute(f"LISTEN {HURRY_CHANNEL}")
 
-    def take_hurry(self) -> bool:
-        """Return whether a reader has begun to wait since the last call."""
-        is_hurried, self._is_hurried = self._is_hurried, False
-        return is_hurried
+    def take_hurried(self) -> set[str]:
+        """Return the read models for which readers began to wait since the last call."""
+        hurried, self._hurried = self._hurried, set()
+        return hurried
 
     def wake(self) -> None:
         """End the wait that is on, or the next one."""
@@ -126,7 +126,8 @@ class Listener:
 
     def _take(self, channel: str, payload: str) -> None:
         if channel == HURRY_CHANNEL:
-            self._is_hurried = self._notified = True
+            self._hurried.add(payload)
+            self._notified = True
         else:
             self._payloads.append(payload)
 

@@ -27,6 +27,7 @@ _CHANGED: Final = (
     " WHERE EXISTS (SELECT FROM read.timeline AS entry"
     " WHERE entry.app_id = wanted.app_id AND entry.position > wanted.after_position)"
 )
+_HURRY: Final = "SELECT pg_notify(%s, projection) FROM unnest(%s::text[]) AS projection"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class ReadModelNotifier:
         self._waiters: set[_Waiter] = set()
         self._app_waiters: set[_AppWaiter] = set()
         self._listener: Listener | None = None
-        self._is_hurried = False
+        self._hurried: set[str] = set()
         self._is_current = False
         """Whether each notification is read as it comes, so that no position is missing."""
         self._stop = asyncio.Event()
@@ -76,7 +77,7 @@ class ReadModelNotifier:
             self._wake()
         loop = asyncio.get_running_loop()
         waiter = _Waiter(projection, position, loop.create_future())
-        hurry = loop.call_later(_HURRY_AFTER_S, self._hurry)
+        hurry = loop.call_later(_HURRY_AFTER_S, self._hurry, projection)
         try:
             return await _reached(waiter, self._waiters, timeout_s=timeout_s)
         finally:
@@ -96,9 +97,9 @@ class ReadModelNotifier:
         if self._listener is not None:
             self._listener.wake()
 
-    def _hurry(self) -> None:
-        """Ask followers to handle what they defer."""
-        self._is_hurried = True
+    def _hurry(self, projection: str) -> None:
+        """Ask a projection's follower to handle what it defers."""
+        self._hurried.add(projection)
         self._wake()
 
     def _listen_from_now_on(self) -> None:
@@ -144,9 +145,9 @@ class ReadModelNotifier:
             await connection.close()
 
     async def _read_positions(self, connection: Connection) -> None:
-        if self._is_hurried:
-            self._is_hurried = False
-            await connection.execute(f"NOTIFY {HURRY_CHANNEL}")
+        if self._hurried:
+            hurried, self._hurried = list(self._hurried), set()
+            await connection.execute(_HURRY, [HURRY_CHANNEL, hurried])
         cursor = await connection.execute("SELECT projection, position FROM read.positions")
         self._reached = dict(await cursor.fetchall())
         self._wake_waiters()

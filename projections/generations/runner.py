@@ -70,6 +70,7 @@ def follower_of(
         group=group,
         deferred=projection.deferred,
         defer_s=projection.defer_s,
+        read_model=projection.name,
     )
 
 

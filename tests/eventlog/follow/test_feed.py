@@ -3,10 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
+from domain.operations.skipped_event import SkipEvent, SkippedEvent
+from eventlog.async_store import pending_events
+from eventlog.codec import Codec
 from eventlog.follow.feed import Feed
 from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
 from eventlog.follow.handler import OutsideHandler
@@ -194,6 +198,57 @@ def test_deferred_events_are_handled_in_time_without_others(
             assert time.monotonic() - appended_s >= 0.3
             await append(log, *topics * 5)
             await until(lambda: len(rows.handled) == 6)
+
+    with_feed(Feed(database), scenario)
+
+
+def test_deferred_events_are_handled_at_once_for_a_reader_that_waits(
+    database: str, log: Log
+) -> None:
+    async def scenario(feed: Feed) -> None:
+        rows, group = Rows(), FollowerGroup(feed)
+        topics = ["Deferred"]
+        follower = Follower(
+            database,
+            "rows",
+            rows,
+            topics=topics,
+            group=group,
+            deferred=topics,
+            defer_s=3600,
+            read_model="books",
+        )
+        async with Running(follower):
+            await until(lambda: feed.read(0, limit=1, topics=None) is not None)
+            await append(log, "Deferred", "Other")
+            await until(lambda: bool((feed.read(0, limit=1, topics=topics) or (0, []))[1]))
+            assert rows.handled == []
+            with psycopg.connect(database, autocommit=True) as reader:
+                reader.execute("NOTIFY billhook_hurry, 'books'")
+                await until(lambda: rows.handled == [1])
+                query = "SELECT position FROM eventlog.followers"
+                await until(lambda: reader.execute(query).fetchone() == (2,))
+
+    with_feed(Feed(database), scenario)
+
+
+def test_followers_of_a_feed_decode_an_event_once(database: str, log: Log) -> None:
+    skip = SkipEvent(follower="rows", position=1, reason="test", actor="test")
+    skipped = SkippedEvent.create(skip, occurred_at=datetime.now(UTC))
+
+    async def scenario(feed: Feed) -> None:
+        await until(lambda: feed.read(0, limit=1, topics=None) is not None)
+        events = [Codec().encode(event) for event in pending_events(skipped)]
+        await asyncio.to_thread(log.append, events)
+        await until(lambda: bool((feed.read(0, limit=1, topics=None) or (0, []))[1]))
+        known = feed.read(0, limit=1, topics=None)
+        assert known is not None
+        first, second = (Codec().decode(known[1][0]) for _ in range(2))
+        assert first is second
+        known[1][0].forget_decoded()
+        third = Codec().decode(known[1][0])
+        assert third is not first
+        assert third == first
 
     with_feed(Feed(database), scenario)
 
