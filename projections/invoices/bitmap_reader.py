@@ -18,6 +18,8 @@ _DEEPEST: Final = 500
 _PASSED: Final = 4_000
 """At most so many invoices are passed in the order of totals."""
 _MOST_FIT: Final = 4
+_MOST_DAYS: Final = 8
+"""Days and months of payment that are read one by one, of each a page."""
 _GROUPS: Final = 12
 _ALWAYS: Final = Period()
 _MORE: Final = 4
@@ -133,6 +135,8 @@ def _is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:
     """Return whether an index has the invoices of a list in its order, and most of them fit."""
     (first, *others) = plan.sources
     is_alone = not others and first.name != "amount" and filters.sort.endswith("createdAt")
+    if first.name == "paid" and bitmap_values.payment_ranges(plan.sizes) > _MOST_DAYS:
+        return False
     return is_alone and _MOST_FIT * plan.facets.items >= plan.facets.of_app
 
 

@@ -31,11 +31,13 @@ _COMMON: Final = SQL(
 class Filters:
     """What a list is filtered by: of each filter the values, any of which an invoice may have.
 
-    `is_complete`: every id and term of the list has bitmaps.
+    `is_complete`: every id and term of the list has bitmaps. `exact_words`: words of the search,
+    counted from 0, that every numbered invoice with their bits has.
     """
 
     values: list[list[str]]
     is_complete: bool = True
+    exact_words: frozenset[int] = frozenset()
 
 
 def common_query(
@@ -67,14 +69,24 @@ def usable(
 ) -> Filters | None:
     """Return the values of a list's filters that have bitmaps; None without two of them."""
     found = [*_of_row(filters), *_of_amounts(filters), *_of_payments(sizes)]
-    missing = 0
-    for choices in [*_of_terms(filters, sizes, by_email), *([[one]] for one in _of_ids(filters))]:
-        chosen = next((one for one in choices if one and common.issuperset(one)), None)
+    words = query_terms(filters.q or "")
+    exact, missing = set[int](), 0
+    choices = [*_of_terms(filters, sizes, by_email), *([[one]] for one in _of_ids(filters))]
+    for number, values in enumerate(choices):
+        chosen = next((one for one in values if one and common.issuperset(one)), None)
         if chosen is None:
             missing += 1
-        else:
-            found.append(chosen)
-    return Filters([_NUMBERED, *found], is_complete=not missing) if len(found) > 1 else None
+            continue
+        found.append(chosen)
+        if number < len(words) and _have_word(chosen, words[number]):
+            exact.add(number)
+    several = Filters([_NUMBERED, *found], is_complete=not missing, exact_words=frozenset(exact))
+    return several if len(found) > 1 else None
+
+
+def _have_word(values: Collection[str], word: str) -> bool:
+    """Return whether each term, or beginning of terms, begins with a word of the search."""
+    return all(value.partition("=")[2].startswith(word) for value in values)
 
 
 def _of_row(filters: InvoiceFilter) -> Iterator[list[str]]:
@@ -113,6 +125,11 @@ def amount_group(total_minor: int) -> int:
     """Return the group of a total, as the function `read.amount_group` of the database."""
     fraction, power = math.frexp(max(total_minor, 1))
     return 8 * power + math.floor(16 * fraction) - 16
+
+
+def payment_ranges(sizes: Mapping[str, Size]) -> int:
+    """Return how many days and months a period of payments is divided into."""
+    return sum(map(len, _of_payments(sizes)))
 
 
 def _of_payments(sizes: Mapping[str, Size]) -> Iterator[list[str]]:

@@ -4,11 +4,12 @@ A bitmap has a bit for each invoice of a block, and is kept of each value of a f
 payments and group of amounts, and each term and id that many invoices have (see `ordinals`). All
 filters of a list are intersected block by block, which first gives numbers, then the invoices of as
 many blocks as a page needs. Bits only exclude: each invoice found is checked by its row, so that a
-bitmap of more than the filter's invoices (a beginning, a month) serves as well.
+bitmap of more than the filter's invoices (a beginning, a month) serves as well. Words alone are not
+looked up again where their bits are exact.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,6 +22,7 @@ from projections.invoices import list_sql as sql
 from projections.invoices.bitmap_values import Filters, amount_group
 from projections.invoices.list_plan import Source
 from projections.invoices.list_sql import InvoiceFilter
+from projections.invoices.search_terms import query_terms
 
 _SPARSE: Final = 300
 """Invoices of a block that are found one by one."""
@@ -198,16 +200,24 @@ def source(
         side = SQL("<=" if _is_down(filters) else ">=")
         created.append(SQL("known.created_at {} %(after)s").format(side))
     if groups is not None:
-        of = Filters([*of.values, [f"amount={group}" for group in groups]])
+        of = replace(of, values=[*of.values, [f"amount={group}" for group in groups]])
     found = _FOUND.format(
         hits=_hits(filters, of, blocks),
         period=_AND.join(created),
-        unnumbered=SQL("true") if groups is None else _OF_GROUPS,
+        unnumbered=_AND.join(_unnumbered(filters, of, is_of_groups=groups is not None)),
         direction=_direction(filters),
         sparse=Literal(_SPARSE),
     )
     more = {"most_found": most, "groups": None if groups is None else list(groups)}
-    return Source("bitmaps", found), _parameters(of) | given | more
+    found_by = Source("bitmaps", found, known_words=of.exact_words)
+    return found_by, _parameters(of) | given | more
+
+
+def _unnumbered(filters: InvoiceFilter, of: Filters, *, is_of_groups: bool) -> Iterator[Composable]:
+    """Write what the bits tell of numbered invoices and no row is checked for later."""
+    yield _OF_GROUPS if is_of_groups else SQL("true")
+    others = set(range(len(query_terms(filters.q or "")))) - of.exact_words
+    yield from sql.term_conditions(filters, (), table="known", but=others)
 
 
 def _hits(filters: InvoiceFilter, of: Filters, conditions: Sequence[Composable]) -> Composed:

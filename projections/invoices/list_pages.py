@@ -122,7 +122,7 @@ def few_query(
     query = _FEW.format(
         rows=rows,
         key=_key(filters),
-        conditions=_AND.join(_conditions(filters, emails, but=source.term)),
+        conditions=_AND.join(_conditions(filters, emails, but=_known_words(source))),
         after=after,
         direction=_direction(filters),
         total=SQL(", total.total" if export is None else ""),
@@ -226,12 +226,16 @@ def _conditions(
     emails: Collection[str],
     *,
     facet_is_known: bool = False,
-    but: int | None = None,
+    but: Collection[int] = (),
 ) -> Iterator[Composable]:
     yield from sql.column_conditions(filters)
     if not facet_is_known and sql.has_facet(filters):
         yield SQL("facet = ANY(%(facets)s::bigint[])")
-    yield from sql.term_conditions(filters, emails, but=[] if but is None else [but])
+    yield from sql.term_conditions(filters, emails, but=but)
+
+
+def _known_words(source: Source) -> Collection[int]:
+    return source.known_words if source.term is None else [source.term]
 
 
 def _selected(

@@ -81,7 +81,8 @@ class Facets:
 class Source:
     """A filter with an index: its invoices, and whether it is the whole filter of a list.
 
-    `conditions`: of its rows, where it is not a term.
+    `conditions`: of its rows, where it is not a term. `known_words`: words of the search that all
+    its invoices have, counted from 0.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Source:
     is_whole: bool = False
     term: int | None = None
     conditions: tuple[Composable, ...] = ()
+    known_words: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -85,15 +85,15 @@ AMOUNT: Final = {
     "amount_max": SQL("coalesce(total_minor, 0) <= %(amount_max)s"),
 }
 _BY_TERM: Final = SQL(
-    "EXISTS (SELECT FROM read.invoice_search_terms AS known WHERE known.app_id = %(app_id)s"
-    " AND known.invoice_id = {invoice}.invoice_id AND known.term >= {first}"
-    " AND known.term < {after})"
+    "EXISTS (SELECT FROM read.invoice_search_terms AS one WHERE one.app_id = %(app_id)s"
+    " AND one.invoice_id = {invoice}.invoice_id AND one.term >= {first}"
+    " AND one.term < {after})"
 )
 # A scalar subquery is never made a join: one probe by the row's id, whatever the planner expects.
 _PROBE: Final = SQL(
-    "(SELECT true FROM read.invoice_search_terms AS known"
-    " WHERE known.invoice_id = {invoice}.invoice_id AND known.term >= {first}"
-    " AND known.term < {after} LIMIT 1)"
+    "(SELECT true FROM read.invoice_search_terms AS one"
+    " WHERE one.invoice_id = {invoice}.invoice_id AND one.term >= {first}"
+    " AND one.term < {after} LIMIT 1)"
 )
 _BY_EMAIL: Final = SQL(
     "tenant_id IN (SELECT known.tenant_id FROM read.tenant_email_terms AS known"
