@@ -59,7 +59,7 @@ class Impatient(StripeGateway):
     """The real gateway with a short time-out."""
 
     def __init__(self, api_key: str, *, api_base: str) -> None:
-        self._client = open_client(api_key, api_base=api_base, read_timeout_s=_PATIENCE_S)
+        self._client = open_client(api_key, api_base=api_base, timeout_s=_PATIENCE_S)
 
 
 def play(stand: Stand, row: Row) -> str:

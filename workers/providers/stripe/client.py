@@ -14,23 +14,19 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import orjson
-import requests
 import stripe
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_environ_proxies
 
 from domain.core.providers import Mode
 from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable, ProviderObjectUnreadable
 from workers.providers import call_results
 from workers.providers.stripe.errors import raise_port_error
+from workers.providers.stripe.transport import CurlClient, Response
 
 API_VERSION: Final = "2026-10-28.endive"
 CONNECT_TIMEOUT_S: Final = 3.05
-READ_TIMEOUT_S: Final = 20.0
+TIMEOUT_S: Final = 20.0
 NETWORK_RETRIES: Final = 1
-_MOST_CONNECTIONS: Final = 64
-"""Open connections that are kept; more threads than these open one for each call."""
 _AN_ID: Final = re.compile(r"[A-Z0-9]")
 _KEY_MODE: Final = re.compile(r"[a-z]+_(live|test)_")
 
@@ -52,7 +48,7 @@ def open_client(
     api_base: str,
     mode: Mode | None = None,
     await_rate_limit: AwaitRateLimit | None = None,
-    read_timeout_s: float = READ_TIMEOUT_S,
+    timeout_s: float = TIMEOUT_S,
     builds_objects: bool = True,
 ) -> stripe.StripeClient:
     """Create a client with our API version, time-outs, retries and rate limit.
@@ -75,7 +71,7 @@ def open_client(
             api_base=api_base,
             mode=mode,
             await_rate_limit=await_rate_limit,
-            read_timeout_s=read_timeout_s,
+            timeout_s=timeout_s,
             builds_objects=builds_objects,
         ),
     )
@@ -96,22 +92,7 @@ class _AnswerHeaders(CaseInsensitiveDict[str]):
         self.parsed = parsed
 
 
-def _session(api_base: str) -> requests.Session:
-    """Open a session for all threads: each call takes one of its open connections.
-
-    The environment's proxies are looked up here: doing so for each call takes as long as the rest
-    of the call. Certificate authorities are those of the SDK, as always.
-    """
-    session = requests.Session()
-    session.proxies.update(get_environ_proxies(api_base))
-    session.trust_env = False
-    adapter = HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-class _HttpClient(stripe.RequestsClient):
+class _HttpClient(CurlClient):
     """The SDK's HTTP client; each try first waits for the rate limit, each answer is checked."""
 
     def __init__(
@@ -120,31 +101,30 @@ class _HttpClient(stripe.RequestsClient):
         api_base: str,
         mode: Mode | None,
         await_rate_limit: AwaitRateLimit | None,
-        read_timeout_s: float,
+        timeout_s: float,
         builds_objects: bool,
     ) -> None:
-        super().__init__(timeout=(CONNECT_TIMEOUT_S, read_timeout_s), session=_session(api_base))
+        super().__init__(
+            api_base=api_base, connect_timeout_s=CONNECT_TIMEOUT_S, timeout_s=timeout_s
+        )
         self._mode = mode
         self._turn = await_rate_limit
         self._builds_objects = builds_objects
 
-    def request(  # type: ignore[override]  # as the SDK's own does
+    def request(  # type: ignore[override]  # as the SDK's own clients do
         self,
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
         post_data: Any = None,  # noqa: ANN401 - as the SDK has it
-    ) -> tuple[bytes, int, Mapping[str, str]]:
+    ) -> Response:
         """Send one request; raises the errors of the SDK's client and of the port."""
         if self._turn is not None:
             self._turn(endpoint_of(method, url))
         try:
             content, status, answered = super().request(method, url, headers, post_data)
-        except stripe.APIConnectionError as error:
+        except stripe.APIConnectionError:
             call_results.record(answered=False)
-            # A second full wait in the thread would exceed the work table's time-out.
-            if isinstance(error.__cause__, requests.ReadTimeout):
-                error.should_retry = False
             raise
         call_results.record(answered=True)
         parsed = self._check_response(content, status)

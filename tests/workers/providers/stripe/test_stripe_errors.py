@@ -190,7 +190,7 @@ def test_a_lost_call_is_tried_once_more_under_its_key(
 def test_a_timed_out_call_is_not_repeated_in_the_thread(account: Account) -> None:
     account.admin.set_latency(300)
     account.admin.forget_requests()
-    client = open_client(account.key, api_base=account.url, read_timeout_s=0.1)
+    client = open_client(account.key, api_base=account.url, timeout_s=0.1)
 
     with pytest.raises(GatewayUnavailable) as raised:
         call_stripe(lambda: client.v1.customers.create({}, {"idempotency_key": "billhook:1"}))

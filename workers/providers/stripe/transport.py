@@ -1,0 +1,146 @@
+"""Send the SDK's requests by libcurl, which takes a thirtieth of the time of the SDK's default.
+
+The SDK builds, signs, repeats and interprets requests; this module carries bytes. Connections are
+kept open and shared by all threads. libcurl itself repeats a request on a new connection where the
+provider closed a kept one before it answered; the key of the request is the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pycurl
+import stripe
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies, select_proxy
+
+_MOST_CONNECTIONS: Final = 64
+"""Open connections that are kept; more threads than these open one for each call."""
+_MAYBE_NOT_SENT: Final = frozenset(
+    {
+        pycurl.E_COULDNT_RESOLVE_PROXY,
+        pycurl.E_COULDNT_RESOLVE_HOST,
+        pycurl.E_COULDNT_CONNECT,
+        pycurl.E_SEND_ERROR,
+        pycurl.E_RECV_ERROR,
+        pycurl.E_GOT_NOTHING,
+    }
+)
+"""Errors after which the SDK sends a request again in the thread, under its key."""
+
+Response = tuple[bytes, int, CaseInsensitiveDict[str]]
+
+
+class CurlClient(stripe.HTTPClient):
+    """HTTP client of the SDK.
+
+    `timeout_s` bounds a whole request, with its connection; `connect_timeout_s` the connection
+    alone. Proxies are those of the environment, looked up once; certificate authorities are those
+    of the SDK. Redirects are not followed.
+    """
+
+    name = "pycurl"
+
+    def __init__(self, *, api_base: str, connect_timeout_s: float, timeout_s: float) -> None:
+        super().__init__()
+        self._proxy_url = select_proxy(api_base, get_environ_proxies(api_base)) or ""
+        self._connect_timeout_ms = int(connect_timeout_s * 1000)
+        self._timeout_ms = int(timeout_s * 1000)
+        self._idle: deque[pycurl.Curl] = deque(maxlen=_MOST_CONNECTIONS)
+
+    def request(  # type: ignore[override]  # as the SDK's own clients do
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,  # noqa: ANN401 - as the SDK has it
+    ) -> Response:
+        """Send one request. Raises the SDK's APIConnectionError.
+
+        `should_retry` of the error is False after a time-out: another full wait in the thread would
+        exceed the time after which the work table sends the job again.
+        """
+        try:
+            curl = self._idle.pop()
+        except IndexError:
+            curl = pycurl.Curl()
+        body: list[bytes] = []
+        head: list[bytes] = []
+        try:
+            self._prepare(curl, method, url, headers or {}, post_data)
+            curl.setopt(pycurl.WRITEFUNCTION, body.append)
+            curl.setopt(pycurl.HEADERFUNCTION, head.append)
+            curl.perform()
+        except pycurl.error as error:
+            raise _connection_error(error, curl) from error
+        except ValueError as error:
+            # A header has a line break, or is not ASCII; the cause's text may quote a key.
+            raise _error("a header cannot be sent", should_retry=False) from error
+        status = curl.getinfo(pycurl.RESPONSE_CODE)
+        curl.reset()  # options alone: its connection stays
+        self._idle.append(curl)
+        return b"".join(body), status, _headers(head)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._idle.clear()
+
+    def _prepare(
+        self,
+        curl: pycurl.Curl,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        post_data: str | None,
+    ) -> None:
+        set_option: Callable[[int, object], None] = curl.setopt
+        set_option(pycurl.URL, url)
+        if method == "post":
+            set_option(pycurl.POST, 1)
+            set_option(pycurl.POSTFIELDS, post_data or "")
+        elif method != "get":
+            set_option(pycurl.CUSTOMREQUEST, method.upper())
+        # Without `Expect`, for whose answer libcurl would wait before it sends a large body.
+        set_option(pycurl.HTTPHEADER, [*map(_header, headers, headers.values()), "Expect:"])
+        set_option(pycurl.ACCEPT_ENCODING, "gzip, deflate")
+        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        set_option(pycurl.PROXY, self._proxy_url)
+        set_option(pycurl.CAINFO, stripe.ca_bundle_path)
+        set_option(pycurl.CONNECTTIMEOUT_MS, self._connect_timeout_ms)
+        set_option(pycurl.TIMEOUT_MS, self._timeout_ms)
+        set_option(pycurl.NOSIGNAL, 1)
+
+
+def _header(name: str, value: str) -> str:
+    if "\n" in value or "\r" in value:
+        raise ValueError(name)
+    return f"{name}: {value}"
+
+
+def _headers(lines: list[bytes]) -> CaseInsensitiveDict[str]:
+    """Read the headers of the last answer: a proxy's comes before the provider's."""
+    found: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    for line in lines:
+        if line.startswith(b"HTTP/"):
+            found.clear()
+            continue
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon:
+            continue
+        text = value.strip()
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def _connection_error(failure: pycurl.error, curl: pycurl.Curl) -> stripe.APIConnectionError:
+    code = failure.args[0]
+    is_sent = curl.getinfo(pycurl.PRETRANSFER_TIME) > 0
+    is_connect_timeout = code == pycurl.E_OPERATION_TIMEDOUT and not is_sent
+    should_retry = is_connect_timeout or code in _MAYBE_NOT_SENT
+    return _error(f"libcurl: {failure}", should_retry=should_retry)
+
+
+def _error(message: str, *, should_retry: bool) -> stripe.APIConnectionError:
+    return stripe.APIConnectionError(message, should_retry=should_retry)  # type: ignore[no-untyped-call]
