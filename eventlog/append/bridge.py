@@ -29,9 +29,11 @@ class Bridge:
 
     def wait(self, work: Coroutine[object, object, T]) -> T:
         """Block the thread until the work is done. Raises LogClosed."""
-        if _running_loop() is self._loop:
+        try:
+            self.check_thread()
+        except RuntimeError:
             work.close()
-            raise RuntimeError("on the log's own loop, await the method's _async twin")
+            raise
         with self._submitting:
             if self._closed:
                 work.close()
@@ -41,6 +43,11 @@ class Bridge:
             return waiting.result()
         except concurrent.futures.CancelledError:
             raise LogClosed("the event log is closed") from None
+
+    def check_thread(self) -> None:
+        """Raise RuntimeError on the loop itself, which waiting would block."""
+        if _running_loop() is self._loop:
+            raise RuntimeError("on the log's own loop, await the method's _async twin")
 
     def close(self) -> bool:
         """Reject further work; return False if it was closed already."""

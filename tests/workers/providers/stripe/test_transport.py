@@ -51,13 +51,26 @@ def new_client(api_base: str) -> CurlClient:
     return CurlClient(api_base=api_base, connect_timeout_s=3, timeout_s=20)
 
 
-def test_a_connection_is_kept_and_replaced_once_it_was_closed() -> None:
-    with serve_connections([OK, OK], [OK]) as (url, counts):
+def test_a_connection_is_kept() -> None:
+    with serve_connections([OK, OK, OK]) as (url, counts):
         client = new_client(url)
         answers = [client.request("post", f"{url}/v1/a", {"A": "b"}, "c=d") for _ in range(3)]
     assert [(body, status) for body, status, _ in answers] == [(b"{}", 200)] * 3
     assert answers[0][2]["Vary"] == "A, B"
-    assert counts == [2, 1]
+    assert counts == [3]
+
+
+def test_a_get_is_repeated_where_a_kept_connection_ends_and_a_post_is_left_to_the_sdk() -> None:
+    with serve_connections([OK, b""], [OK, b""], [OK]) as (url, counts):
+        client = new_client(url)
+        client.request("post", f"{url}/v1/a", {}, "c=d")
+        with pytest.raises(stripe.APIConnectionError) as raised:
+            client.request("post", f"{url}/v1/a", {}, "c=d")
+        assert raised.value.should_retry
+        assert counts == [2]
+        client.request("get", f"{url}/v1/a", {})
+        client.request("get", f"{url}/v1/a", {})
+    assert counts == [2, 2, 1]
 
 
 def test_an_answer_that_breaks_off_is_not_requested_again() -> None:
