@@ -41,8 +41,8 @@ class Store(Application[UUID]):
 
         For a job that works on its aggregates alone, as a rule: another writer's event makes the
         next append conflict, and the aggregate is then read again, as it is before a decision that
-        nothing is to be recorded. `get` returns the kept aggregate itself, which later changes go on
-        from: read what a change may alter before it, or from the aggregate that it returns.
+        nothing is to be recorded. `get` returns the kept aggregate itself, which later changes
+        alter: read what a change may alter before it, or from the aggregate that it returns.
         """
         self._states.start(kinds)
         try:
