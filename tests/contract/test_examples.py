@@ -56,6 +56,7 @@ def test_every_example_is_answered_with_success(system: System, tools: Path) -> 
     assert '"count":' in output
 
 
+@pytest.mark.extended
 def test_the_stand_ins_send_what_the_tools_send(system: System, tools: Path) -> None:
     """So that a machine without node or curl proves the same."""
     output = run(system, tools, "sh", str(EXAMPLES / "run"), first=True)

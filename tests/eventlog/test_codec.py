@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import DecimalAsStr, JSONTranscoder, Mapper, StoredEvent
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.core.aggregate import DomainEvent
@@ -33,6 +33,7 @@ _PLAIN = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(_TEXT, _PLAIN))
 @example({"id": uuid4(), "name": "Ä \x00\x1f\x7f\u2028", "lines": [{"amount_minor": 2**64}]})
 def test_events_come_back_as_they_were_from_eventsourcing_s_own_format(

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 
 from domain.invoices import events as e
 from projections.engine.view_codec import from_json, to_json
@@ -9,6 +9,7 @@ from tests.projections.harness import folds, issue, pay, requested
 from tests.projections.random_events import streams
 
 
+@settings(max_examples=40)
 @given(stream=streams())
 def test_a_view_comes_back_as_it_was(stream: list[e.InvoiceEvent]) -> None:
     view = folds(stream)[stream[0].originator_id]

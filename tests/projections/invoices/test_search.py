@@ -3,7 +3,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import orjson
-import pytest
 
 from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
@@ -50,30 +49,28 @@ async def stock(books: Reading) -> None:
     await books.append_and_project(requested(OTHER_APP, metadata={"order": "blue chair"}))
 
 
-@pytest.mark.parametrize(
-    ("q", "numbers"),
-    [
-        ("a-1", {"A-1"}),
-        ("A", {"A-1", "A-2"}),
-        ("b-2", {"B-22"}),
-        ("in_3", {"B-22"}),
-        ("cus_a-2", {"A-2"}),
-        ("chai BLUE", {"A-1", "A-2", "B-1", "B-22"}),
-        ("blue 2", {"A-2", "B-1", "B-22"}),
-        ("blue 2 a", {"A-2"}),
-        ("hair", set()),
-        ("red chair", set()),
-        ("in_3%", set()),
-        ("in.3", set()),
-    ],
-)
-def test_every_search_term_is_a_prefix_of_an_indexed_term(
-    database: str, q: str, numbers: set[str]
-) -> None:
+SEARCHES: dict[str, set[str]] = {
+    "a-1": {"A-1"},
+    "A": {"A-1", "A-2"},
+    "b-2": {"B-22"},
+    "in_3": {"B-22"},
+    "cus_a-2": {"A-2"},
+    "chai BLUE": {"A-1", "A-2", "B-1", "B-22"},
+    "blue 2": {"A-2", "B-1", "B-22"},
+    "blue 2 a": {"A-2"},
+    "hair": set(),
+    "red chair": set(),
+    "in_3%": set(),
+    "in.3": set(),
+}
+
+
+def test_every_search_term_is_a_prefix_of_an_indexed_term(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             await stock(books)
-            assert await found(books, q) == numbers
+            for q, numbers in SEARCHES.items():
+                assert await found(books, q) == numbers, q
 
     asyncio.run(scenario())
 

@@ -108,6 +108,7 @@ def test_rows_and_sums_equal_the_fold_for_any_batches_and_crashes(
     assert differing == []
 
 
+@settings(max_examples=40)
 @given(stream=streams())
 def test_a_view_comes_back_as_it_was(stream: list[SubscriptionEvent]) -> None:
     view = folds(stream)[stream[0].originator_id]

@@ -22,8 +22,9 @@ def test_a_get_by_id_is_never_behind_the_log_while_the_projections_are_stopped(
         shop = Shop(service)
         invoice = shop.post("requires_action").json()["items"][0]["id"]
         made = subscribe(service.context, shop.app_id, shop.connection_id, tenant_id=shop.tenant_id)
-        for projection in ("invoices", "subscriptions", "access"):
-            service.wait_for_projection(projection)
+        for projection in ("invoices", "subscriptions", "access", "tenants"):
+            wait = service.context.recording.read_model.wait_for(projection, service.head(), 60)
+            assert service.call(wait)
     with Service(database, projections=False, **PATIENCE) as stopped:
         shop.service = stopped
         stopped.call(stopped.context.auth.access.look())
