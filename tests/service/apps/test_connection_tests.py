@@ -49,8 +49,8 @@ def test_the_answer_says_whether_the_provider_accepts_the_key_and_why_not(
         assert gateway.reads == reads
 
 
-def test_without_an_answer_in_time_the_result_says_so(service_database: str) -> None:
-    with Service(service_database, projections=True, lookup_timeout_s=0.05) as service:
+def test_without_an_answer_in_time_the_result_says_so(database: str) -> None:
+    with Service(database, projections=True, lookup_timeout_s=0.05) as service:
         shown = item(admin(Shop(service), "POST", TEST))
     assert (shown["accepted"], shown["reason"]) == (False, "unanswered")
     assert "within 0.05 s" in shown["message"]
