@@ -18,8 +18,8 @@ _DEEPEST: Final = 500
 _PASSED: Final = 4_000
 """At most so many invoices are passed in the order of totals."""
 _MOST_FIT: Final = 4
-_MOST_DAYS: Final = 8
-"""Days and months of payment that are read one by one, of each a page."""
+_MOST_READ: Final = 1_500
+"""Invoices of days and months of payment that are read in the list's order, at most."""
 _GROUPS: Final = 12
 _ALWAYS: Final = Period()
 _MORE: Final = 4
@@ -135,9 +135,13 @@ def _is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:
     """Return whether an index has the invoices of a list in its order, and most of them fit."""
     (first, *others) = plan.sources
     is_alone = not others and first.name != "amount" and filters.sort.endswith("createdAt")
-    if first.name == "paid" and bitmap_values.payment_ranges(plan.sizes) > _MOST_DAYS:
+    if not is_alone or _MOST_FIT * plan.facets.items < plan.facets.of_app:
         return False
-    return is_alone and _MOST_FIT * plan.facets.items >= plan.facets.of_app
+    if first.name != "paid":
+        return True
+    # Of each day and month a page is read, until enough of its invoices fit.
+    read = bitmap_values.payment_ranges(plan.sizes) * _needed(filters) * plan.facets.of_app
+    return read <= _MOST_READ * plan.facets.items
 
 
 def _present(rows: Sequence[DictRow]) -> list[DictRow]:
