@@ -33,7 +33,7 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         if not _needs_care(raw):
             return _shallow_object(orjson.loads(raw), raw), raw
-        safe = without_secrets(_shallow_object(json.loads(raw), raw))
+        safe = _safe(_shallow_object(json.loads(raw), raw))
         return safe, _dumped(safe)
     except (ValueError, RecursionError) as error:
         raise Unreadable(type(error).__name__) from None
@@ -45,7 +45,13 @@ def cleaned(text: str) -> str:
 
 
 def without_secrets(value: dict[str, Any]) -> dict[str, Any]:
-    """Return JSON cleaned and without secrets."""
+    """Return JSON cleaned and without secrets: the value itself where there is nothing to do."""
+    try:
+        # Writing it takes a twentieth of the time of walking it.
+        if not _needs_care(orjson.dumps(value)):
+            return value
+    except TypeError:
+        pass  # what orjson does not write, as halves of surrogate pairs, is walked
     safe: dict[str, Any] = _safe(value)
     return safe
 

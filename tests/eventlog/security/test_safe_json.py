@@ -64,6 +64,16 @@ def test_secrets_within_a_text_are_cut(text: str, kept: str) -> None:
     assert without_secrets({"value": text}) == {"value": kept}
 
 
+@pytest.mark.parametrize("unsafe", ["\0", "\t", "\n", "\r", "\x1f", "\x7f", "\x85", "\ud83d"])
+def test_a_parsed_value_is_itself_unless_it_has_something_to_clean(unsafe: str) -> None:
+    plain = {"a": ["b", {"c": 'd"\\/é\U0001f600'}], "e": 2**70, "f": 1.5, "g": None}
+    small = plain | {"e": 1}
+    assert without_secrets(small) is small
+    assert without_secrets(plain) == plain
+    for dirty in ({"a": [f"b{unsafe}"]}, {"a": {f"b{unsafe}": 1}}, {"a": 2**70, "b": unsafe}):
+        assert without_secrets(dirty) != dirty
+
+
 @pytest.mark.parametrize(
     "raw",
     [
