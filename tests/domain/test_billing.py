@@ -18,9 +18,10 @@ from domain.tenants.commands import SetTenant
 from domain.tenants.events import TenantCreated
 from domain.tenants.tenant import Tenant
 from tests.domain.core.conflicting_store import ContendedRecorder, contended_billing
-from tests.domain.event_examples import EXAMPLES, KEY_ID, TOTAL
+from tests.domain.event_examples import EXAMPLES, TOTAL
 from tests.domain.given import START, moment
 from tests.domain.invoices.provider_updates import paid_answer, request_command, snapshot
+from tests.domain.other_event_examples import KEY_ID
 from tests.domain.subscription_examples import APP_ID, CONNECTION_ID, INVOICE_ID, TENANT_ID
 
 CREATE = CreateApp(app_id=APP_ID, name="Shop", slug="shop", actor="cli")

@@ -7,8 +7,9 @@ import pytest
 from domain.apps.app import ApiKeyCreated, ApiKeyRevoked, App, AppChanged, AppCreated
 from domain.apps.commands import ChangeApp, CreateApp, CreateKey, RevokeKey
 from domain.core.errors import NotFound
-from tests.domain.event_examples import EXAMPLES, KEY_ID
+from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Decided, Given, happened, moment
+from tests.domain.other_event_examples import KEY_ID
 from tests.domain.subscription_examples import APP_ID, TENANT_ID
 
 CREATED = happened(AppCreated)

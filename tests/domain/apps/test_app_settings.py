@@ -21,8 +21,9 @@ from domain.core.idempotency import (
     IdempotencyRecord,
     IdempotencyRecordCreated,
 )
-from tests.domain.event_examples import EXAMPLES, KEY_ID, NEW_KEY_ID
+from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Decided, Given, happened, moment
+from tests.domain.other_event_examples import KEY_ID, NEW_KEY_ID
 from tests.domain.subscription_examples import APP_ID, TENANT_ID
 
 CREATED = happened(AppCreated, slug="shop")
