@@ -17,7 +17,7 @@ _UNHEARD_PAUSE_S: Final = 0.25
 # While projections are busy, they are read once in so long, not at each commit.
 _BETWEEN_READS_S: Final = 0.005
 # Who has waited so long waits for events that followers defer: they are asked to hurry.
-_HURRY_AFTER_S: Final = 0.05
+_HURRY_AFTER_S: Final = 0.1
 
 
 # One probe of an index for each app that is waited for, however many events there were.

@@ -43,6 +43,8 @@ NAME: Final = "apply"
 _TRIES: Final = 5
 # A provider reports one change by several events, which are applied together.
 _DEFER_S: Final = 0.05
+# Decided without a pause, in which no other role of the process goes on.
+_BATCH: Final = 200
 
 _log = structlog.get_logger("billhook.apply")
 
@@ -218,6 +220,7 @@ def apply_follower(
         NAME,
         OutsideHandler(applier.handle),
         topics=topics,
+        batch=_BATCH,
         group=group,
         deferred=topics,
         defer_s=_DEFER_S,
