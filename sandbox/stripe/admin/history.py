@@ -48,7 +48,7 @@ class History(StrictModel):
 class SilentCall(Call):
     """A Call that emits no events."""
 
-    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> None:
+    def emit(self, kind: str, body: Json, *, previous: Json | None = None) -> None:
         """Stores and sends nothing."""
 
     def change(self, body: Json, changes: Json, event: str | None = None) -> Json:

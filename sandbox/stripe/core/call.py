@@ -68,15 +68,18 @@ class Call(AccountObjects):
         before = dict(body)  # fields are replaced, never changed in place
         body.update(changes)
         self.put(body)
-        if event and difference(before, body):
-            self.emit(event, body, before=before)
+        if event and (previous := difference(before, body)):
+            self.emit(event, body, previous=previous)
         return body
 
-    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> None:
-        """Appends an event with the object as it is now, and schedules its deliveries."""
+    def emit(self, kind: str, body: Json, *, previous: Json | None = None) -> None:
+        """Appends an event with the object as it is now, and schedules its deliveries.
+
+        ``previous``: the previous values of changed fields.
+        """
         data: Json = {"object": views.view(self, body)}
-        if before is not None:
-            data["previous_attributes"] = difference(before, body)
+        if previous is not None:
+            data["previous_attributes"] = previous
         event: Json = {
             "id": ids.fresh("evt_"),
             "object": "event",
@@ -97,7 +100,7 @@ def difference(before: Json, after: Json) -> Json:
     changed: Json = {}
     for key in before.keys() | after.keys():
         old, new = before.get(key), after.get(key)
-        if key.startswith("_") or old == new:
+        if old is new or key[:1] == "_" or old == new:
             continue
         if isinstance(old, dict) and isinstance(new, dict):
             changed[key] = difference(old, new)

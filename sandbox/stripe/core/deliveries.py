@@ -136,17 +136,16 @@ def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> bool
 
 
 def _count_pending(store: Store, account: str, event_id: str) -> None:
-    event = store.get(account, "event", event_id)
-    if event is None:
-        return
-    rows = store.rows(
-        "SELECT endpoint, max(state='delivered') AS done FROM deliveries"
-        " WHERE account=? AND event=? GROUP BY endpoint",
+    store.execute(
+        "UPDATE objects SET body=json_set(body, '$.pending_webhooks', (SELECT count(*) FROM"
+        " (SELECT 1 FROM deliveries WHERE account=? AND event=?"
+        " GROUP BY endpoint HAVING NOT max(state='delivered'))))"
+        " WHERE account=? AND kind='event' AND id=?",
+        account,
+        event_id,
         account,
         event_id,
     )
-    event["pending_webhooks"] = sum(not row["done"] for row in rows)
-    store.put(account, event, owner=None)
 
 
 def shown(store: Store, account: str) -> list[Json]:

@@ -11,7 +11,10 @@ ITEMS_IN_SUBSCRIPTION = 10
 
 def view(call: AccountObjects, body: Json) -> Json:
     """Returns the object in Stripe's format, nothing expanded."""
-    shown = {key: value for key, value in body.items() if not key.startswith("_")}
+    shown = dict(body)
+    for key in body:
+        if key[0] == "_":
+            del shown[key]
     if body["object"] == "subscription_item" and shown["quantity"] is None:
         del shown["quantity"]
     if body["object"] == "subscription":

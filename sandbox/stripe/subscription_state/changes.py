@@ -33,8 +33,8 @@ def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
     after = view(call, subscription)
     for event in also:
         call.emit(event, after)
-    if difference(before, after):
-        call.emit("customer.subscription.updated", after, before=before)
+    if previous := difference(before, after):
+        call.emit("customer.subscription.updated", after, previous=previous)
 
 
 def created(call: Call, subscription: Json) -> None:
