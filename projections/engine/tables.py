@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from eventlog.database.statements import Statement
 from eventlog.follow.handler import Cursor
+from projections.engine.binary_values import array
 
 Row = Mapping[str, object]
 Key = tuple[UUID, ...]
@@ -20,11 +21,16 @@ Rows = dict[Key, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a generation: its name, its key and its columns, the key's among them."""
+    """A table of a generation: its name, its key and its columns, the key's among them.
+
+    `types`: of the columns, where rows come in their order. The database is then given each column
+    as an array, which it reads in less time than JSON.
+    """
 
     name: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
+    types: tuple[str, ...] = ()
 
     def within(self, schema: str) -> Identifier:
         """Name the table of one generation."""
@@ -66,17 +72,17 @@ async def upsert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: s
 
 def inserting(table: Table, rows: Sequence[Row], *, schema: str) -> Statement:
     """Write the statement that adds rows that cannot be there yet."""
-    return _insert_query(table, schema), [_json(rows)]
+    return _insert_query(table, schema), _parameters(table, rows)
 
 
 def upserting(table: Table, rows: Sequence[Row], *, schema: str) -> Statement:
     """Write the statement that adds rows, or puts them in the place of those with the same key."""
-    return _upsert_query(table, schema), [_json(rows)]
+    return _upsert_query(table, schema), _parameters(table, rows)
 
 
 def inserting_new(table: Table, rows: Sequence[Row], *, schema: str) -> Statement:
     """Write the statement that adds rows; those that are there already stay as they are."""
-    return _insert_new_query(table, schema), [_json(rows)]
+    return _insert_new_query(table, schema), _parameters(table, rows)
 
 
 @lru_cache
@@ -102,7 +108,7 @@ def adding(table: Table, rows: Sequence[Row], *, summed: Sequence[str], schema: 
 
     Of two positions the later one stays.
     """
-    return _adding_query(table, tuple(summed), schema), [_json(rows)]
+    return _adding_query(table, tuple(summed), schema), _parameters(table, rows)
 
 
 @lru_cache
@@ -126,20 +132,29 @@ def _insert_new_query(table: Table, schema: str) -> bytes:
 
 
 def _insert(table: Table, schema: str, *, alias: str | None = None) -> Composed:
-    """Build an INSERT with one JSON parameter for all rows; the table gives the columns' types."""
-    return SQL(
-        "INSERT INTO {table} {alias} ({columns}) SELECT {columns}"
-        " FROM jsonb_populate_recordset(NULL::{table}, {rows})"
-    ).format(
-        table=table.within(schema),
+    """Build an INSERT of the rows that `_parameters` writes."""
+    name = table.within(schema)
+    source = (
+        SQL("unnest({}) AS given ({})").format(
+            SQL(", ").join(Placeholder() for _ in table.types), _names(table.columns)
+        )
+        if table.types
+        else SQL("jsonb_populate_recordset(NULL::{}, {})").format(name, Placeholder())
+    )
+    return SQL("INSERT INTO {table} {alias} ({columns}) SELECT {columns} FROM {source}").format(
+        table=name,
         alias=SQL("") if alias is None else SQL("AS {}").format(Identifier(alias)),
         columns=_names(table.columns),
-        rows=Placeholder(),
+        source=source,
     )
 
 
-def _json(rows: Sequence[Row]) -> Jsonb:
-    return Jsonb(rows, dumps=partial(orjson.dumps, default=orjson.Fragment))
+def _parameters(table: Table, rows: Sequence[Row]) -> Sequence[object]:
+    """Write all rows as an array for each column, or as one JSON: the table has the types then."""
+    if table.types:
+        columns = zip(*[row.values() for row in rows], strict=True)
+        return [array(kind, column) for kind, column in zip(table.types, columns, strict=True)]
+    return [Jsonb(rows, dumps=partial(orjson.dumps, default=orjson.Fragment))]
 
 
 def _names(columns: Sequence[str]) -> Composed:

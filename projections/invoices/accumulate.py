@@ -52,6 +52,7 @@ SEARCH_TERMS: Final = Table(
     "invoice_search_terms",
     key=("invoice_id", "term"),
     columns=("app_id", "term", "created_at", "invoice_id", "position"),
+    types=("uuid", "text", "timestamptz", "uuid", "bigint"),
 )
 DAYS: Final = Table(
     "invoice_days",

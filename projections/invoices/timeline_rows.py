@@ -26,6 +26,7 @@ TIMELINE: Final = Table(
     "timeline",
     key=("subject_id", "position"),
     columns=("subject_id", "position", "app_id", "kind", "type", "occurred_at", "actor", "data"),
+    types=("uuid", "bigint", "uuid", "text", "text", "timestamptz", "text", "jsonb"),
 )
 _TENANT_ENTRIES: Final = (
     TenantCreated,
