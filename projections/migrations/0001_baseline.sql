@@ -597,9 +597,9 @@ BEGIN
         ), common AS MATERIALIZED (
             SELECT value FROM %1$I.invoice_common_values WHERE app_id = $1
         ), found AS (
-            SELECT ordinal, value, is_common
-            FROM added JOIN %1$I.invoices AS invoice USING (invoice_id), unnest(
-                ARRAY[
+            -- Set-returning functions of the select list: a join would call each anew for each row.
+            SELECT ordinal,
+                unnest(ARRAY[
                     'numbered', 'provider=' || provider, 'connection=' || connection, 'mode=' || mode,
                     'type=' || type, 'origin=' || origin, 'status=' || status,
                     'currency=' || currency,
@@ -611,16 +611,16 @@ BEGIN
                     'amounts=' || read.amount_group(coalesce(total_minor, 0)) / 4,
                     'tenant_id=' || tenant_id, 'user_id=' || user_id,
                     'customer=' || customer, 'subscription_id=' || subscription_id
-                ],
-                array_fill(true, ARRAY[14])
-            ) AS of_row (value, is_common)
+                ]) AS value,
+                unnest(array_fill(true, ARRAY[14])) AS is_common
+            FROM added JOIN %1$I.invoices AS invoice USING (invoice_id)
             UNION ALL
-            SELECT ordinal, value, NULL
-            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id),
+            SELECT ordinal,
                 unnest(ARRAY[
                     'term=' || term, 'beginning=' || substr(term, 1, 4),
                     CASE WHEN length(term) > 6 THEN 'beginning=' || substr(term, 1, 6) END
-                ]) AS value
+                ]), NULL
+            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
         )
         INSERT INTO %1$I.invoice_bitmaps AS known (app_id, value, block, bits)
         SELECT $1, value, $2,
@@ -655,28 +655,33 @@ BEGIN
         WITH added AS MATERIALIZED (
             SELECT invoice_id FROM %1$I.invoice_ordinals AS known
             WHERE known.app_id = $1 AND known.block = $2 AND known.ordinal >= $3
+        ), terms AS MATERIALIZED (
+            SELECT term FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
+        ), ids AS MATERIALIZED (
+            SELECT tenant_id, user_id, customer, subscription_id
+            FROM added JOIN %1$I.invoices USING (invoice_id)
         )
         SELECT name, text FROM (
-            SELECT 'term' AS name, term AS text
-            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
+            SELECT 'term' AS name, term AS text, count(*) AS items FROM terms GROUP BY term
             UNION ALL
-            SELECT 'beginning', substr(term, 1, length)
-            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id),
-                unnest(ARRAY[4, 6]) AS length
-            WHERE length = 4 OR length(term) > length
+            SELECT 'beginning', substr(term, 1, 4), count(*) FROM terms GROUP BY 2
             UNION ALL
-            SELECT name, text FROM added JOIN %1$I.invoices USING (invoice_id),
-                unnest(
-                    ARRAY['tenant_id', 'user_id', 'customer', 'subscription_id'],
-                    ARRAY[tenant_id::text, user_id, customer, subscription_id]
-                ) AS id (name, text)
+            SELECT 'beginning', substr(term, 1, 6), count(*) FROM terms
+            WHERE length(term) > 6 GROUP BY 2
+            UNION ALL
+            SELECT 'tenant_id', tenant_id::text, count(*) FROM ids GROUP BY tenant_id
+            UNION ALL
+            SELECT 'user_id', user_id, count(*) FROM ids GROUP BY user_id
+            UNION ALL
+            SELECT 'customer', customer, count(*) FROM ids GROUP BY customer
+            UNION ALL
+            SELECT 'subscription_id', subscription_id, count(*) FROM ids GROUP BY subscription_id
         ) AS several
-        WHERE text IS NOT NULL AND NOT EXISTS (
-            SELECT FROM %1$I.invoice_common_values AS known
-            WHERE known.app_id = $1 AND known.value = name || '=' || text
-        )
-        GROUP BY name, text
-        HAVING count(*) > greatest(2, (SELECT count(*) FROM added) / 128)
+        WHERE text IS NOT NULL AND items > greatest(2, (SELECT count(*) FROM added) / 128)
+          AND NOT EXISTS (
+              SELECT FROM %1$I.invoice_common_values AS known
+              WHERE known.app_id = $1 AND known.value = name || '=' || text
+          )
         $$,
         schema
     ) USING app, block, from_ordinal LOOP
