@@ -845,8 +845,6 @@ BEGIN
         FROM numbered GROUP BY app_id, period, block;
 
         ANALYZE %1$I.invoice_ordinals;
-        ANALYZE %1$I.invoices;
-        ANALYZE %1$I.invoice_search_terms;
         $$,
         schema
     );
