@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
+import requests
 from mollie.api.client import Client
 from mollie.api.objects.customer import Customer
 from mollie.api.objects.payment import Payment
@@ -36,14 +37,17 @@ class MollieAccount:
         self.admin = MollieAdmin(self.url, self.key)
         self.client = Client(api_endpoint=self.url, timeout=(3, self.timeout_s), retry=0)
         self.client.set_api_key(self.key)
+        # The SDK uses the session that it has. One of its own would look for the environment's
+        # proxies at each call.
+        self.client._client = session = requests.Session()  # noqa: SLF001 - it takes none
+        session.trust_env = False
         self._browser = plain_http.client(timeout=60)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if hasattr(self.client, "_client"):
-            self.client._client.close()  # noqa: SLF001 - the SDK has no way to close its session
+        self.client._client.close()  # noqa: SLF001 - the SDK has no way to close its session
         self.admin.close()
         self._browser.close()
 
