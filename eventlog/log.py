@@ -11,8 +11,6 @@ from eventsourcing.persistence import StoredEvent
 
 from eventlog import reading
 from eventlog.append.bridge import Bridge
-from eventlog.append.checks import check_events
-from eventlog.append.direct import DirectAppends, Unanswered
 from eventlog.append.group_commit import GroupCommit
 from eventlog.append.limits import DEFAULT_LIMITS, CommitLimits
 from eventlog.append.session import AppendSession
@@ -49,11 +47,6 @@ class Log:
         self._thread = thread
         self._bridge = Bridge(loop)
         self._commits = GroupCommit(self._open_append_session, limits=limits)
-        self._direct = DirectAppends(
-            dsn,
-            application_name=f"{application_name} append",
-            answer_timeout_s=limits.answer_timeout_s,
-        )
         self._reads = ReadSessions(
             dsn,
             application_name=f"{application_name} read",
@@ -189,26 +182,15 @@ class Log:
     async def close_async(self) -> None:
         """Write queued appends, then close the connections. Closing twice changes nothing."""
         if self._bridge.close():
-            self._direct.close()
             await self._commits.close()
             await self._reads.close()
             await self._bridge.finish()
 
     def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()) -> list[int]:
-        """Do what `append_async` does in this thread, or on the loop where that is not possible."""
-        self._bridge.check_thread()
+        """Run `append_async` from a synchronous caller."""
         for body in bodies:
             body.pack()  # here, not on the loop that all callers share
-        before: Unanswered | None = None
-        if events:
-            check_events(events)
-            outcome = self._direct.append(events, bodies)
-            if not isinstance(outcome, Unanswered):
-                return outcome
-            before = outcome
-        positions = self._bridge.wait(self._commits.append(events, bodies, before=before))
-        self._direct.is_usable = True
-        return positions
+        return self._bridge.wait(self.append_async(events, bodies))
 
     def stream(
         self,

@@ -29,11 +29,9 @@ class Bridge:
 
     def wait(self, work: Coroutine[object, object, T]) -> T:
         """Block the thread until the work is done. Raises LogClosed."""
-        try:
-            self.check_thread()
-        except RuntimeError:
+        if _running_loop() is self._loop:
             work.close()
-            raise
+            raise RuntimeError("on the log's own loop, await the method's _async twin")
         with self._submitting:
             if self._closed:
                 work.close()
@@ -43,11 +41,6 @@ class Bridge:
             return waiting.result()
         except concurrent.futures.CancelledError:
             raise LogClosed("the event log is closed") from None
-
-    def check_thread(self) -> None:
-        """Raise RuntimeError on the loop itself, which waiting would block."""
-        if _running_loop() is self._loop:
-            raise RuntimeError("on the log's own loop, await the method's _async twin")
 
     def close(self) -> bool:
         """Reject further work; return False if it was closed already."""

@@ -11,7 +11,6 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from eventlog.append.checks import check_events, no_positions, refusal_of
-from eventlog.append.direct import Unanswered
 from eventlog.append.gathering import Gathering
 from eventlog.append.limits import CommitLimits
 from eventlog.append.session import Append, AppendSession, stream_of
@@ -58,16 +57,9 @@ class GroupCommit:
             self._write(), name="group commit", is_expected=lambda: self._closed
         )
 
-    async def append(
-        self,
-        events: Sequence[StoredEvent],
-        bodies: Sequence[Body],
-        *,
-        before: Unanswered | None = None,
-    ) -> list[int]:
+    async def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body]) -> list[int]:
         """Record all of it or nothing; the positions, in the order of the events.
 
-        `before`: a try that a thread made by itself, which may have recorded it.
         Raises Conflict, LogUnavailable, LogClosed, DataError. A caller that is cancelled while
         its commit is in flight does not stop the commit.
         """
@@ -75,8 +67,6 @@ class GroupCommit:
             return no_positions(bodies)
         check_events(events)
         deadline_s = self._loop.time() + self._limits.deadline_s
-        if before is not None:
-            deadline_s -= before.waited_s
         if self._unanswered >= self._limits.queued_appends:
             await self._wait_for_room(deadline_s)
         self._unanswered += 1
@@ -84,7 +74,6 @@ class GroupCommit:
             if self._closed:
                 raise LogClosed("the event log is closed")
             append = Append(events, bodies, deadline_s, self._loop.create_future())
-            append.attempts = int(before is not None and before.maybe_sent)
             self._queue.append(append)
             self._work.set()
             self._gathering.arrived(len(self._queue))

@@ -46,17 +46,11 @@ _StreamVersion = tuple[UUID, int]
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
-    """Events that one caller appends atomically, and their bodies."""
+class Append:
+    """Events that one caller appends atomically, and the future of their positions."""
 
     events: Sequence[StoredEvent]
     bodies: Sequence[Body]
-
-
-@dataclass(slots=True, eq=False)
-class Append(Entry):
-    """An entry in the queue, and the future of its positions."""
-
     deadline_s: float
     done: asyncio.Future[list[int]]
     attempts: int = 0
@@ -92,27 +86,6 @@ class Append(Entry):
 Outcome = list[int] | Conflict
 
 
-class AppendStatement:
-    """The statement of appends on one connection, which the first one prepares.
-
-    By the driver's steps below its cursors, whose bookkeeping for any query and any types takes as
-    long as the rest of a small append.
-    """
-
-    def __init__(self, pgconn: PGconn) -> None:
-        self._pgconn = pgconn
-        self._is_prepared = False
-
-    def call(self, arguments: Sequence[bytes]) -> PQGen[PGresult]:
-        """Run the statement. Raises the server's errors."""
-        if not self._is_prepared:
-            self._pgconn.send_prepare(_PREPARED, _APPEND)
-            yield from _result(self._pgconn)
-            self._is_prepared = True
-        self._pgconn.send_query_prepared(_PREPARED, arguments, _BINARY, result_format=Format.BINARY)
-        return (yield from _result(self._pgconn))
-
-
 class AppendSession:
     """A connection that appends; when an answer does not come in time, it breaks."""
 
@@ -121,15 +94,16 @@ class AppendSession:
     ) -> None:
         self._connection = connection
         self._answer_timeout_s = answer_timeout_s
-        self._append = AppendStatement(connection.pgconn)
+        self._is_prepared = False
 
     @classmethod
     async def open(cls, dsn: str, *, application_name: str, answer_timeout_s: float) -> Self:
-        """Connect."""
+        """Connect; the server gives up a statement shortly before we would."""
+        limit_ms = int(answer_timeout_s * 800)
         connection = await connect_async(
             dsn,
             application_name=application_name,
-            settings=session_settings(answer_timeout_s),
+            settings={"statement_timeout": str(limit_ms)},
         )
         return cls(connection, answer_timeout_s=answer_timeout_s)
 
@@ -144,10 +118,26 @@ class AppendSession:
 
     async def append(self, batch: Sequence[Append]) -> list[Outcome]:
         """Append the batch in one commit: the positions or the conflict of each."""
-        arguments = append_arguments(batch)
+        arguments = _append_arguments(batch)
         with self._watched():
-            result = await self._connection.wait(self._append.call(arguments))
-        return outcomes_of(batch, result)
+            result = await self._connection.wait(self._call(arguments))
+        positions = read_int8s(_value(result, 0))
+        refused = read_int4s(_value(result, 1))
+        conflicts: dict[int | None, tuple[UUID, int]] = {}
+        if refused:
+            streams, versions = read_uuids(_value(result, 2)), read_int8s(_value(result, 3))
+            clashes = cast("Iterator[tuple[UUID, int]]", zip(streams, versions, strict=True))
+            conflicts = dict(zip(refused, clashes, strict=True))
+        outcomes: list[Outcome] = []
+        start = 0
+        for owner, append in enumerate(batch, start=1):
+            end = start + len(append.events)
+            if owner in conflicts:
+                outcomes.append(_conflict(append, *conflicts[owner]))
+            else:
+                outcomes.append(cast("list[int]", positions[start:end]))
+            start = end
+        return outcomes
 
     async def recall(self, appends: Sequence[Append]) -> list[list[int] | None]:
         """Return the positions of each append that is in the log, byte by byte, else None."""
@@ -162,6 +152,20 @@ class AppendSession:
             for stream, version, position, topic, state in rows
         }
         return [_positions_in(found, append.events) for append in appends]
+
+    def _call(self, arguments: Sequence[bytes]) -> PQGen[PGresult]:
+        """Run the statement of an append, which the first one prepares.
+
+        By the driver's steps below its cursors, whose bookkeeping for any query and any types
+        takes as long as the rest of a small append.
+        """
+        pgconn = self._connection.pgconn
+        if not self._is_prepared:
+            pgconn.send_prepare(_PREPARED, _APPEND)
+            yield from _result(pgconn)
+            self._is_prepared = True
+        pgconn.send_query_prepared(_PREPARED, arguments, _BINARY, result_format=Format.BINARY)
+        return (yield from _result(pgconn))
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -178,11 +182,6 @@ class AppendSession:
         """
         with socket.socket(fileno=os.dup(self._connection.fileno())) as twin:
             twin.shutdown(socket.SHUT_RDWR)
-
-
-def session_settings(answer_timeout_s: float) -> dict[str, str]:
-    """Return settings by which the server gives up a statement shortly before we would."""
-    return {"statement_timeout": str(int(answer_timeout_s * 800))}
 
 
 def stream_of(event: StoredEvent) -> UUID:
@@ -208,29 +207,7 @@ def _value(result: PGresult, column: int) -> bytes:
     return value
 
 
-def outcomes_of(batch: Sequence[Entry], result: PGresult) -> list[Outcome]:
-    """Read the answer to an append: the positions or the conflict of each entry."""
-    positions = read_int8s(_value(result, 0))
-    refused = read_int4s(_value(result, 1))
-    conflicts: dict[int | None, tuple[UUID, int]] = {}
-    if refused:
-        streams, versions = read_uuids(_value(result, 2)), read_int8s(_value(result, 3))
-        clashes = cast("Iterator[tuple[UUID, int]]", zip(streams, versions, strict=True))
-        conflicts = dict(zip(refused, clashes, strict=True))
-    outcomes: list[Outcome] = []
-    start = 0
-    for owner, entry in enumerate(batch, start=1):
-        end = start + len(entry.events)
-        if owner in conflicts:
-            outcomes.append(_conflict(entry, *conflicts[owner]))
-        else:
-            outcomes.append(cast("list[int]", positions[start:end]))
-        start = end
-    return outcomes
-
-
-def append_arguments(batch: Sequence[Entry]) -> list[bytes]:
-    """Return the arguments of an append, entry by entry."""
+def _append_arguments(batch: Sequence[Append]) -> list[bytes]:
     events = [(owner, event) for owner, a in enumerate(batch, start=1) for event in a.events]
     bodies = [(owner, body) for owner, a in enumerate(batch, start=1) for body in a.bodies]
     return [
@@ -246,7 +223,7 @@ def append_arguments(batch: Sequence[Entry]) -> list[bytes]:
     ]
 
 
-def _conflict(append: Entry, stream: UUID, recorded: int) -> Conflict:
+def _conflict(append: Append, stream: UUID, recorded: int) -> Conflict:
     offered = next(e.originator_version for e in append.events if e.originator_id == stream)
     return Conflict(stream, offered=offered, recorded=recorded)
 
