@@ -584,6 +584,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- Add the bits of a block's invoices from an ordinal on: all of each value, or of one common value.
+-- A term of six characters is a beginning as well: a search for it reads that of all longer ones.
 CREATE FUNCTION read.add_invoice_bits(schema text, app uuid, block int, from_ordinal int)
 RETURNS void LANGUAGE plpgsql
 -- By the keys of the block's invoices, whatever the statistics are.
@@ -618,7 +619,7 @@ BEGIN
             SELECT ordinal,
                 unnest(ARRAY[
                     'term=' || term, 'beginning=' || substr(term, 1, 4),
-                    CASE WHEN length(term) > 6 THEN 'beginning=' || substr(term, 1, 6) END
+                    CASE WHEN length(term) >= 6 THEN 'beginning=' || substr(term, 1, 6) END
                 ]), NULL
             FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
         )
@@ -667,7 +668,7 @@ BEGIN
             SELECT 'beginning', substr(term, 1, 4), count(*) FROM terms GROUP BY 2
             UNION ALL
             SELECT 'beginning', substr(term, 1, 6), count(*) FROM terms
-            WHERE length(term) > 6 GROUP BY 2
+            WHERE length(term) >= 6 GROUP BY 2
             UNION ALL
             SELECT 'tenant_id', tenant_id::text, count(*) FROM ids GROUP BY tenant_id
             UNION ALL
@@ -858,7 +859,7 @@ BEGIN
         SELECT app_id, value FROM (
             SELECT app_id, unnest(ARRAY[
                 'term=' || term, 'beginning=' || substr(term, 1, 4),
-                CASE WHEN length(term) > 6 THEN 'beginning=' || substr(term, 1, 6) END
+                CASE WHEN length(term) >= 6 THEN 'beginning=' || substr(term, 1, 6) END
             ]) AS value
             FROM %1$I.invoice_search_terms TABLESAMPLE SYSTEM ($1)
             UNION ALL

@@ -64,8 +64,9 @@ _TERMS = """
 INSERT INTO read.invoice_search_terms (app_id, term, created_at, invoice_id, position)
 SELECT app_id, word, created_at, invoice_id, position FROM read.invoices, unnest(ARRAY[
     (ARRAY['blue', 'red', 'green'])[position % 3 + 1],
-    (ARRAY['chair', 'table', 'lamp', 'desk'])[position % 4 + 1], 'number-' || position
-]) AS word
+    (ARRAY['chair', 'table', 'lamp', 'desk'])[position % 4 + 1], 'number-' || position,
+    CASE WHEN position % 40 = 0 THEN 'orange' WHEN position % 5 = 0 THEN 'oranges' END
+]) AS word WHERE word IS NOT NULL
 """
 _TRACKED = """
 INSERT INTO read.invoice_ordinals (invoice_id, app_id, created_at)
@@ -144,6 +145,7 @@ def _filters(chance: Random) -> dict[str, Any]:
     known: list[dict[str, Any]] = [
         {"q": " ".join(chance.sample(["blue", "red", "chair", "lamp", "gre", "number"], 2))},
         {"q": "number-1 table"},
+        {"q": "orange"},
         {"status": chance.choice([("open",), ("paid",), ("void", "open")])},
         {"type": chance.choice(["payment", "subscription"])},
         {"currency": chance.choice(["usd", "eur"])},
