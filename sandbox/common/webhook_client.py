@@ -8,6 +8,7 @@ so that records of attempts have the names that its users know.
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from base64 import b64encode
 from collections import defaultdict
@@ -84,7 +85,8 @@ class WebhookClient:
                 )
         except TimeoutError as fault:
             raise httpx.ConnectTimeout("") from fault
-        except OSError as fault:
+        # A host name that cannot be encoded and a port beyond 65535 are no errors of the system.
+        except (OSError, UnicodeError, OverflowError) as fault:
             raise httpx.ConnectError(str(fault)) from fault
         return connection
 
@@ -102,9 +104,16 @@ class _Connection(asyncio.Protocol):
         self._has_head = self._has_length = False
 
     def is_free(self, *, since_s: float) -> bool:
-        """Returns whether the connection is open, and was not idle for longer."""
+        """Returns whether the connection is open, and was not idle for longer.
+
+        One that has something to read has ended, which a busy loop has not seen yet, or is broken.
+        """
         transport = self._transport
-        return transport is not None and not transport.is_closing() and self._free_since_s > since_s
+        if transport is None or transport.is_closing() or self._free_since_s <= since_s:
+            return False
+        poll = select.poll()
+        poll.register(transport.get_extra_info("socket"), select.POLLIN)
+        return not poll.poll(0)
 
     def close(self) -> None:
         """Closes the connection."""

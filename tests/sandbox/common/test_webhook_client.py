@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -129,6 +131,32 @@ def test_a_broken_response_is_an_error_and_its_connection_is_not_used_again(
     run(server, use)
 
 
+def test_a_kept_connection_that_was_closed_is_not_used_before_the_loop_has_seen_its_end() -> None:
+    closed = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(OK)
+                closed.set()
+
+        async def use() -> None:
+            client = WebhookClient(timeout_s=10)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            assert await client.post(url, content=b"", headers={}) == 200
+            assert closed.wait(10)  # the loop is blocked meanwhile, as by a long request
+            assert await client.post(url, content=b"", headers={}) == 200
+            client.close()
+
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
+        asyncio.run(use())
+        server.join(10)
+
+
 def test_a_server_that_never_answers_is_a_time_out() -> None:
     server = Server(b"")
 
@@ -141,8 +169,9 @@ def test_a_server_that_never_answers_is_a_time_out() -> None:
 
 def test_a_closed_port_and_a_wrong_address_are_errors() -> None:
     async def use(client: WebhookClient) -> None:
-        with pytest.raises(httpx.ConnectError):
-            await client.post("http://127.0.0.1:9/", content=b"", headers={})
+        for url in ("http://127.0.0.1:9/", "http://127.0.0.1:99999/", "http://a..b/"):
+            with pytest.raises(httpx.ConnectError):
+                await client.post(url, content=b"", headers={})
         for url in ("ftp://127.0.0.1/", "http:///none"):
             with pytest.raises(httpx.UnsupportedProtocol):
                 await client.post(url, content=b"", headers={})
