@@ -15,14 +15,20 @@ _WRITTEN: Final = re.compile(r"([0-9]{1,3}) (day|week|month)s?")
 _MONTHS: Final[dict[Interval, int]] = {"month": 1, "year": 12}
 
 
-def after(day: date, interval: str, count: int) -> date:
-    """Return the day one interval later; a month's last day stands for those that it lacks."""
+def after(day: date, interval: str, count: int, *, billing_day: int = 1) -> date:
+    """Return the day one interval later; a month's last day stands for those that it lacks.
+
+    `billing_day`: the day of the month for which `day` stands where it is its month's last one:
+    of the 31st, March 31st is a month after February 28th.
+    """
     step = cast("Interval", interval)
     if step not in _MONTHS:
         return day + timedelta(days=count * (7 if step == "week" else 1))
     years, month = divmod(day.month - 1 + count * _MONTHS[step], 12)
     year, month = day.year + years, month + 1
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
+    is_last = day.day == monthrange(day.year, day.month)[1]
+    of_month = max(day.day, billing_day) if is_last else day.day
+    return date(year, month, min(of_month, monthrange(year, month)[1]))
 
 
 def to_mollie(interval: str, count: int) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from domain.core import calendar
@@ -139,8 +139,19 @@ def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> Provider
         lines=_whole(seen) if charge is None else provider_lines(charge),
         tax_minor=seen.tax_minor if charge is None else charge.tax_minor,
         period_start=midnight(began),
-        period_end=None if every is None else midnight(calendar.after(began, *every)),
+        period_end=None if every is None else midnight(_period_end(began, every, view)),
     )
+
+
+def _period_end(began: date, every: tuple[str, int], view: SubscriptionView | None) -> date:
+    """Return the end of the period that a payment began.
+
+    After a month without the day of the charges they return to it, which is the later day of the
+    subscription's present period: two such months do not follow each other.
+    """
+    ends = () if view is None else (view.period_start, view.period_end)
+    billing_day = max((end.day for end in ends if end is not None), default=1)
+    return calendar.after(began, *every, billing_day=billing_day)
 
 
 def _terms_for(seen: ProviderInvoice, view: SubscriptionView) -> Iterator[Terms]:

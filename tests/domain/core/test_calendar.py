@@ -16,6 +16,20 @@ def test_the_next_day_of_an_interval_is_so_many_units_later() -> None:
         assert calendar.after(date(2026, 1, 31), interval, count) == expected, interval
 
 
+def test_the_billing_day_returns_after_a_shorter_month() -> None:
+    for day, count, billing_day, expected in (
+        (date(2026, 2, 28), 1, 31, date(2026, 3, 31)),
+        (date(2026, 2, 28), 1, 29, date(2026, 3, 29)),
+        (date(2026, 4, 30), -1, 31, date(2026, 3, 31)),
+        (date(2026, 3, 30), -1, 30, date(2026, 2, 28)),
+        (date(2028, 2, 29), 12, 31, date(2029, 2, 28)),
+        (date(2026, 2, 27), 1, 31, date(2026, 3, 27)),
+        (date(2026, 3, 31), 1, 28, date(2026, 4, 30)),
+    ):
+        assert calendar.after(day, "month", count, billing_day=billing_day) == expected, day
+    assert calendar.after(date(2026, 2, 28), "week", 1, billing_day=31) == date(2026, 3, 7)
+
+
 def test_intervals_are_written_as_mollie_reads_them() -> None:
     for interval, count, written in (
         ("year", 1, "12 months"),

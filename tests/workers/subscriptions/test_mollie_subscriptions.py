@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import isleap
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -38,6 +39,27 @@ def test_a_request_creates_a_first_payment_and_the_subscriptions_stream(
     ]
     assert view.monthly_minor == 3998
     assert recurring.there() == []
+
+
+@pytest.mark.parametrize("day", [29, 30, 31])
+def test_periods_join_where_months_lack_the_day_of_the_charges(
+    recurring: Recurring, day: int
+) -> None:
+    today = recurring.bench.clock()
+    year = next(year for year in (today.year + 1, today.year + 2) if not isleap(year + 1))
+    recurring.pass_time(datetime(year, 12, day, 12, tzinfo=UTC) - today)
+    view = recurring.started()
+    for _ in range(4):
+        recurring.pass_time(MONTH)
+        recurring.receive_all_webhooks()
+
+    renewals = [recurring.imported(one["id"]).view for one in recurring.renewals(view)]
+    begins = [one.period_start for one in renewals]
+    ends = [one.period_end for one in renewals]
+    assert [begin.day for begin in begins if begin is not None][:3] == [day, 28, day]
+    after = recurring.view(view.id)
+    assert ends == [*begins[1:], after.period_end]
+    assert begins[-1] == after.period_start
 
 
 def test_a_paid_first_payment_starts_the_subscription_one_interval_on(

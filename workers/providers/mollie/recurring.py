@@ -216,12 +216,23 @@ def _period_of(
         return None, None
     try:
         upcoming = date.fromisoformat(subscription.next_payment_date)
-        start, end = _midnight(calendar.after(upcoming, interval, -count)), _midnight(upcoming)
+        began = calendar.after(upcoming, interval, -count, billing_day=_billing_day(subscription))
+        start, end = _midnight(began), _midnight(upcoming)
     except (ValueError, OverflowError):
         raise ProviderObjectUnreadable("subscription.nextPaymentDate") from None
     if start < 0:
         raise ProviderObjectUnreadable("subscription.nextPaymentDate")
     return start, end
+
+
+def _billing_day(subscription: MollieSubscription) -> int:
+    """Return the first charge's day of the month; shorter months have their last day for it."""
+    if subscription.start_date is None:
+        return 1
+    try:
+        return date.fromisoformat(subscription.start_date).day
+    except ValueError:
+        raise ProviderObjectUnreadable("subscription.startDate") from None
 
 
 def _customer_of(subscription: MollieSubscription) -> str | None:

@@ -195,6 +195,7 @@ class MollieSubscription(MollieObject):
     mode: Literal["live", "test"]
     amount: MollieAmount
     interval: Token
+    start_date: Token | None = None
     next_payment_date: Token | None = None
     created_at: MollieTime
     canceled_at: MollieTime | None = None
