@@ -1,6 +1,6 @@
 """Write the parts of list statements that read search terms in the order of creation."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ from projections.engine import keyset
 from projections.invoices import list_sql as sql
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.ordered_ranges import Ranges
+from projections.invoices.search_terms import query_terms
 
 _AND: Final = SQL(" AND ")
 # An invoice can have several terms with a prefix. The scalar subquery is never made a join, which
@@ -64,7 +65,7 @@ def of_term(
     page: Page,
 ) -> Composed:
     """Write a statement that reads one term; other terms are looked up invoice by invoice."""
-    others = sql.term_conditions(filters, emails, table="posting", but=[ranges.term or 0])
+    others, conditions = _other_terms(filters, emails, known=[ranges.term or 0])
     return _OF_TERMS.format(
         values=values,
         kind=ranges.kind,
@@ -72,8 +73,24 @@ def of_term(
         fits=_fits(filters, ranges),
         after=page.after,
         others=_AND.join([SQL("true"), *others]),
-        conditions=page.conditions,
+        conditions=_AND.join([page.conditions, *conditions]),
         direction=page.direction,
+    )
+
+
+def _other_terms(
+    filters: InvoiceFilter, emails: Collection[str], *, known: Collection[int]
+) -> tuple[Iterable[Composable], Iterable[Composable]]:
+    """Write the conditions of terms that are not known: of a posting, and of its invoice's row.
+
+    A term that a tenant's e-mail has is looked up by the row, which alone has the tenant.
+    """
+    words = query_terms(filters.q or "")
+    of_row = {number for number, word in enumerate(words) if word in emails}
+    of_posting = {*range(len(words))} - of_row
+    return (
+        sql.term_conditions(filters, emails, table="posting", but={*known, *of_row}),
+        sql.term_conditions(filters, emails, but={*known, *of_posting}),
     )
 
 
@@ -106,13 +123,13 @@ def of_all_terms(
         for number, ranges in enumerate(several)
         for value in ranges.values
     ]
-    others = sql.term_conditions(
-        filters, emails, table="posting", but=[ranges.term or 0 for ranges in several]
+    others, conditions = _other_terms(
+        filters, emails, known=[ranges.term or 0 for ranges in several]
     )
     return _OF_ALL_TERMS.format(
         lists=SQL(" UNION ALL ").join(lists),
         every=Literal((1 << len(several)) - 1),
         others=_AND.join([SQL("true"), *others]),
-        conditions=page.conditions,
+        conditions=_AND.join([page.conditions, *conditions]),
         direction=page.direction,
     )

@@ -68,6 +68,11 @@ SELECT app_id, word, created_at, invoice_id, position FROM read.invoices, unnest
     CASE WHEN position % 40 = 0 THEN 'orange' WHEN position % 5 = 0 THEN 'oranges' END
 ]) AS word WHERE word IS NOT NULL
 """
+_EMAILS = """
+INSERT INTO read.tenant_email_terms (app_id, tenant_id, term, position)
+SELECT DISTINCT app_id, tenant_id, 'ada', 1 FROM read.invoices WHERE tenant_id IS NOT NULL
+    AND right(tenant_id::text, 1) < '7'
+"""
 _TRACKED = """
 INSERT INTO read.invoice_ordinals (invoice_id, app_id, created_at)
 SELECT invoice_id, app_id, created_at FROM read.invoices WHERE position >= %s AND position < %s
@@ -78,8 +83,11 @@ WHERE own.invoice_id = known.invoice_id AND own.position %% %s = 1
 """
 _NUMBER = f"SELECT read.number_invoices('{SCHEMA}', %s)"
 _EXPECTED = """
-SELECT own.*, ARRAY(SELECT term FROM read.invoice_search_terms AS known
-    WHERE known.invoice_id = own.invoice_id) AS terms
+SELECT own.*, ARRAY(
+    SELECT term FROM read.invoice_search_terms AS known WHERE known.invoice_id = own.invoice_id
+    UNION ALL
+    SELECT term FROM read.tenant_email_terms AS known WHERE known.tenant_id = own.tenant_id
+) AS terms
 FROM read.invoices AS own
 """
 
@@ -113,6 +121,7 @@ def numbered(postgres_server: Server) -> Iterator[psycopg.Connection[DictRow]]:
     with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
         connection.execute(_FILL, {"app": APP, "at": AT, "rows": ROWS, "view": view})
         connection.execute(_TERMS)
+        connection.execute(_EMAILS)
         for first, after in ((14_000, 31_000), (31_000, ROWS + 1), (1, 14_000)):
             connection.execute(_TRACKED, [first, after])
             connection.execute(_NUMBER, [APP])
@@ -146,6 +155,7 @@ def _filters(chance: Random) -> dict[str, Any]:
         {"q": " ".join(chance.sample(["blue", "red", "chair", "lamp", "gre", "number"], 2))},
         {"q": "number-1 table"},
         {"q": "orange"},
+        {"q": "ada orange"},
         {"status": chance.choice([("open",), ("paid",), ("void", "open")])},
         {"type": chance.choice(["payment", "subscription"])},
         {"currency": chance.choice(["usd", "eur"])},
@@ -233,6 +243,16 @@ def test_a_total_of_few_invoices_of_several_filters_is_exact(
     assert (page.total, page.total_is_exact) == (expected - changed, True)
     page = asyncio.run(reader.page(InvoiceFilter(APP, q="blue green")))
     assert (page.rows, page.total, page.total_is_exact) == ([], 0, True)
+
+
+def test_a_word_of_an_email_beside_another_common_word_is_looked_up_by_the_invoice(
+    numbered: psycopg.Connection[DictRow],
+) -> None:
+    filters = InvoiceFilter(APP, q="ada orange", limit=60)
+    found = [row for row in numbered.execute(_EXPECTED).fetchall() if _fits(row, filters)]
+    expected = sorted(found, key=lambda row: row["created_at"], reverse=True)[:180]
+    pages = _pages(ListReader(Session(numbered), few=60), filters, most=3)
+    assert pages == [row["invoice_id"] for row in expected]
 
 
 def test_a_cursor_at_the_last_moment_has_no_end_behind_it() -> None:
