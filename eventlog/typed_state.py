@@ -50,11 +50,12 @@ def state_reader(topic: str) -> Callable[[bytes], State | None] | None:
     kind = resolve_topic(topic)
     if getattr(kind, "class_version", 1) != 1:
         return None
-    hints = field_hints(kind) | {
+    # In the order in which eventsourcing writes them.
+    hints = {
         name: hint
         for name, hint in get_type_hints(kind).items()
         if name in ("timestamp", "originator_topic")
-    }
+    } | field_hints(kind)
     try:
         decoder = msgspec.json.Decoder(_struct_of(kind, hints))
     except TypeError:  # a type that msgspec does not know

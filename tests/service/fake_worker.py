@@ -1,6 +1,7 @@
 """Answer requests in these tests with the events that a worker would append."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -67,6 +68,14 @@ _THEN: Final = {
     ae.CaptureRequested.TOPIC: "paid",
     RefundRequested.TOPIC: "succeeded",
 }
+_WORKED_ON: Final = {
+    *(e.InvoiceRequested.TOPIC, SetupRequested.TOPIC),
+    *subscription_fixtures.REQUEST_TOPICS,
+    *_THEN,
+}
+# Several services of this process may have one database: one of their workers does the work.
+_claimed: Final[set[tuple[UUID, int]]] = set()
+_claiming: Final = threading.Lock()
 _INSISTENCE: Final = 50
 _REFUND_STATES: Final[dict[str, RefundState]] = {"succeeded": "succeeded", "pending": "pending"}
 
@@ -117,6 +126,10 @@ class Worker:
         await asyncio.gather(*self._tasks)
 
     def _on_event(self, event: EventHeader) -> None:
+        if event.topic in _WORKED_ON and _claim(event):
+            self._work_on(event)
+
+    def _work_on(self, event: EventHeader) -> None:
         if event.topic == e.InvoiceRequested.TOPIC:
             self._start(asyncio.to_thread(self._complete, event.originator_id))
         elif event.topic in subscription_fixtures.REQUEST_TOPICS:
@@ -151,6 +164,16 @@ class Worker:
         outcome = view.metadata.get("outcome", "never")
         if outcome != "never":
             complete_invoice(self._context, invoice_id, outcome)
+
+
+def _claim(event: EventHeader) -> bool:
+    """Return whether this is the first worker that has seen the event."""
+    claim = event.originator_id, event.position
+    with _claiming:
+        if claim in _claimed:
+            return False
+        _claimed.add(claim)
+        return True
 
 
 def set_up(context: Context, setup_id: UUID) -> None:
