@@ -16,7 +16,6 @@ from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import (
     InvoiceEvent,
     InvoiceIssued,
-    InvoiceRequested,
     ProviderInvoiceCreated,
     ProviderStateConfirmed,
     StepStarted,
@@ -58,9 +57,8 @@ TOPICS: Final = (
     ProviderEventApplied.TOPIC,
     *TENANT_TOPICS,
 )
-# A request, the events until its outcome, and confirmations of what is known.
+# Events between a request and its outcome, and confirmations of what is known.
 DEFERRED: Final = (
-    InvoiceRequested.TOPIC,
     StepStarted.TOPIC,
     ProviderInvoiceCreated.TOPIC,
     InvoiceIssued.TOPIC,
