@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, cast
 
 import httpx
@@ -13,8 +14,16 @@ from tests.support.system import Caller, Json, eventually
 
 
 def send(caller: Caller, method: str, path: str, body: Json) -> httpx.Response:
+    """Send a request, and again where it was refused because others changed the object."""
     headers = caller.headers("write") | {"prefer": "wait=30"}
-    return caller.http.request(method, caller.app_path + path, json=body, headers=headers)
+
+    def answered() -> httpx.Response | None:
+        answer = caller.http.request(method, caller.app_path + path, json=body, headers=headers)
+        return None if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE else answer
+
+    found = eventually(answered)
+    assert found is not None
+    return found
 
 
 def done(answer: httpx.Response) -> Json:
