@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
+from uuid import uuid4
 
 import httpx
 
@@ -14,8 +15,9 @@ from tests.support.system import Caller, Json, eventually
 
 
 def send(caller: Caller, method: str, path: str, body: Json) -> httpx.Response:
-    """Send a request, and again where it was refused because others changed the object."""
-    headers = caller.headers("write") | {"prefer": "wait=30"}
+    """Send a request, and again under its key while the service is unavailable."""
+    key = {"prefer": "wait=30", "idempotency-key": uuid4().hex}
+    headers = caller.headers("write") | key
 
     def answered() -> httpx.Response | None:
         answer = caller.http.request(method, caller.app_path + path, json=body, headers=headers)
