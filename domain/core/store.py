@@ -19,7 +19,8 @@ from domain.core.snapshots import Snapshots
 AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 Bodies = Sequence[Any]
 
-_TRIES = 3
+# Each conflict is another writer's success: webhooks of an invoice come in bursts of some seven.
+_TRIES = 8
 
 
 class Store(Application[UUID]):
@@ -99,7 +100,7 @@ class Store(Application[UUID]):
         bodies: Bodies = (),
         also_save: Callable[[], Sequence[AggregateRoot]] = tuple,
     ) -> AnyAggregate:
-        """Load, decide and save; after a conflicting write decide again, up to three times.
+        """Load, decide and save; after a conflicting write decide again, up to eight times.
 
         `also_save` creates the aggregates to save in the same append. Raises NotFound, StaleWrite.
         """

@@ -134,6 +134,6 @@ def test_a_new_tenant_that_others_keep_overtaking_is_a_stale_write(
         billing.set_tenant(_tenant(OTHER_ID, main=customer), occurred_at=NOW)
         billing.set_tenant(_tenant(OTHER_ID, main="cus_elsewhere"), occurred_at=NOW)
 
-    recorder.others = [come_and_go] * 3
+    recorder.others = [come_and_go] * 8
     with pytest.raises(StaleWrite):
         billing.set_tenant(_tenant(main="cus_1"), occurred_at=NOW)
