@@ -26,6 +26,7 @@ from domain.gateway.errors import (
     ProviderObjectUnreadable,
 )
 from workers.providers import call_results
+from workers.providers.answer_size import bound_body
 from workers.providers.mollie.errors import raise_port_error
 
 CONNECT_TIMEOUT_S: Final = 3
@@ -63,6 +64,8 @@ class MollieClient(Client):
             api_endpoint=api_base, timeout=(CONNECT_TIMEOUT_S, read_timeout_s), retry=0
         )
         self.set_api_key(api_key)
+        self._client = requests.Session()  # the SDK would make the same one at its first call
+        self._client.hooks["response"].append(bound_body)
         self.answered_at = 0
         self._mode = mode
         self._turn = await_rate_limit

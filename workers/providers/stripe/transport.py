@@ -17,6 +17,8 @@ import stripe
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies, select_proxy
 
+from workers.providers.answer_size import TOO_LONG, BoundedBody
+
 _MOST_CONNECTIONS: Final = 64
 """Open connections that are kept; more threads than these open one for each call."""
 _MAYBE_NOT_SENT: Final = frozenset(
@@ -68,14 +70,16 @@ class CurlClient(stripe.HTTPClient):
             curl = self._idle.pop()
         except IndexError:
             curl = pycurl.Curl()
-        body: list[bytes] = []
+        body = BoundedBody()
         head: list[bytes] = []
         try:
             self._prepare(curl, method, url, headers or {}, post_data)
-            curl.setopt(pycurl.WRITEFUNCTION, body.append)
+            curl.setopt(pycurl.WRITEFUNCTION, body.take)
             curl.setopt(pycurl.HEADERFUNCTION, head.append)
             curl.perform()
         except pycurl.error as error:
+            if body.is_too_long:
+                raise _error(TOO_LONG, should_retry=False) from error
             raise _connection_error(error, curl) from error
         except ValueError as error:
             # A header has a line break, or is not ASCII; the cause's text may quote a key.

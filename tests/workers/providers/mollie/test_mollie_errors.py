@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import platform
 import threading
@@ -20,6 +21,7 @@ from domain.gateway.errors import (
 )
 from tests.support.canned_server import Canned, serve_canned
 from tests.workers.mollie_harness import MollieBench
+from workers.providers.answer_size import LONGEST_ANSWER_BYTES
 from workers.providers.mollie.client import MollieClients, endpoint_of
 from workers.providers.mollie.gateway import MollieGateway
 
@@ -132,6 +134,18 @@ def test_the_machines_name_is_not_sent(canned: Canned) -> None:
     (headers,) = canned.seen
     assert headers["x-mollie-client-info"] == "billhook"
     assert platform.node() not in " ".join(headers.values())
+
+
+def test_an_answer_that_is_too_long_is_given_up_packed_or_not(canned: Canned) -> None:
+    text = b'{"id": "tr_1"' + b" " * LONGEST_ANSWER_BYTES + b"}"
+    client = MollieClients(KEY, api_base=canned.url).for_thread()
+    for body, headers in ((text, {}), (gzip.compress(text, 1), {"Content-Encoding": "gzip"})):
+        canned.answer(200, body, headers)
+        with pytest.raises(GatewayUnavailable):
+            client.perform_http_call("GET", "payments/tr_1")
+        assert len(canned.seen) == 1
+    canned.answer(200, b'{"id": "tr_1"}')
+    assert client.perform_http_call("GET", "payments/tr_1").json() == {"id": "tr_1"}
 
 
 @pytest.mark.parametrize("named", ["tr_1/../../customers", "tr_1?x=1", "", "TR"])

@@ -14,6 +14,7 @@ import stripe
 
 from domain.gateway.errors import GatewayUnavailable
 from tests.support.canned_server import serve_canned
+from workers.providers.answer_size import LONGEST_ANSWER_BYTES
 from workers.providers.stripe.client import call_stripe, json_of, open_client
 from workers.providers.stripe.transport import CurlClient
 
@@ -102,6 +103,22 @@ def test_redirects_are_not_followed_and_compressed_answers_are_read() -> None:
         canned.answer(
             200, gzip.compress(json.dumps({"id": "p"}).encode()), {"Content-Encoding": "gzip"}
         )
+        assert json_of(call_stripe(lambda: client.v1.prices.retrieve("price_1"))) == {"id": "p"}
+
+
+def test_an_answer_that_is_too_long_is_given_up_packed_or_not() -> None:
+    text = b'{"id": "p"' + b" " * LONGEST_ANSWER_BYTES + b"}"
+    with serve_canned() as canned:
+        client = open_client(KEY, api_base=canned.url)
+        for body, headers in (
+            (text, {}),
+            (gzip.compress(text, 1), {"Content-Encoding": "gzip"}),
+        ):
+            canned.answer(200, body, headers)
+            with pytest.raises(GatewayUnavailable):
+                call_stripe(lambda: client.v1.prices.retrieve("price_1"))
+            assert len(canned.seen) == 1
+        canned.answer(200, b'{"id": "p"}')
         assert json_of(call_stripe(lambda: client.v1.prices.retrieve("price_1"))) == {"id": "p"}
 
 
