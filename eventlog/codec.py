@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 from uuid import UUID
 
 import orjson
@@ -223,6 +223,22 @@ class EventMapper(Mapper[UUID]):
         return event
 
 
+class StoredFields(Protocol):
+    """Fields of a stored event, in whatever a reader of very many of them makes of rows."""
+
+    @property
+    def originator_id(self) -> UUID: ...  # noqa: D102
+
+    @property
+    def originator_version(self) -> int: ...  # noqa: D102
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+
+    @property
+    def state(self) -> bytes: ...  # noqa: D102
+
+
 class Codec:
     """eventsourcing's mapper for use outside an Application, with the very same bytes."""
 
@@ -238,3 +254,7 @@ class Codec:
         if isinstance(stored, RecordedEvent):
             return stored.decoded(self._mapper.to_domain_event)
         return self._mapper.to_domain_event(stored)
+
+    def decode_row(self, row: StoredFields) -> DomainEventProtocol[UUID]:
+        """Return the event of a row with the fields of a stored event, as `decode` does."""
+        return self._mapper.to_domain_event(cast("StoredEvent", row))

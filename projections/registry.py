@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from eventlog.follow.handler import Handle
+from eventlog.follow.handler import Handle, RowsHandler
 from projections.access import projector as access_projector
 from projections.catalogue import projector as catalogue_projector
 from projections.engine.errors import UnknownProjection
@@ -25,7 +25,7 @@ class Projection:
 
     name: str
     topics: tuple[str, ...]
-    handler: Callable[[str], Handle]
+    handler: Callable[[str], Handle | RowsHandler]
     tables: tuple[Table, ...]
     fill: Fill | None = None
     """Fills empty tables from a part of the log, faster than the handler would."""

@@ -5,8 +5,9 @@ Pure: it has no clock, calls no provider and never raises on an old event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final, cast
 
 from domain.core.calendar import from_unix
@@ -33,6 +34,7 @@ from domain.invoices.view import (
     RequestedLine,
 )
 
+Apply = Callable[[InvoiceView, Any], None]
 # An authorization ends with them; they may come without the payment that had it.
 _NOTHING_IS_HELD: Final = frozenset({status.PAID, status.CANCELED, status.EXPIRED, status.VOID})
 
@@ -42,32 +44,15 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
     if view is None:
         return _first_view(event)
     view.updated_at = event.timestamp
-    match event:
-        case pe.PaymentEvent():
-            apply_payment(view, event)
-        case e.InvoiceIssued() | e.InvoiceDrafted() | e.CheckoutOpened():
-            _apply_issue(view, event)
-        case m.RefundEvent():
-            refunds.apply_refund(view, event)
-        case pe.AmountDueChanged():
-            apply_amount_due(view, event)
-        case pe.AuthorizationChanged():
-            apply_authorization(view, event)
-        case m.DisputeEvent():
-            refunds.apply_dispute(view, event)
-        case m.CreditNoteEvent() | m.CreditNoteRefused():
-            refunds.apply_credit_note(view, event)
-        case e.InvoiceVoided() | e.MarkedUncollectible():
-            apply_provider_state(view, event)
-            void = isinstance(event, e.InvoiceVoided)
-            view.status = status.VOID if void else status.UNCOLLECTIBLE
-            view.amount_due_minor = 0 if void else view.amount_due_minor
-            # The reason of an earlier refusal does not apply any more.
-            view.next_action, view.failure, view.in_progress = None, None, False
-        case _:
-            _apply_progress(view, event)
+    _apply_of(type(event))(view, event)
     _clear_ended(view)
     return view
+
+
+@cache
+def _apply_of(kind: type[e.InvoiceEvent]) -> Apply:
+    """Choose the function that applies events of a kind, once for all of them."""
+    return next(apply for kinds, apply in _APPLIED_BY if issubclass(kind, kinds))
 
 
 def _clear_ended(view: InvoiceView) -> None:
@@ -185,14 +170,25 @@ def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
                 provider_code=event.provider_code,
             )
             view.in_progress = False
-        case e.ProviderStateConfirmed():
-            view.as_of = max(view.as_of, event.as_of)
-            if event.source != "webhook":  # webhooks do not carry the payment
-                view.payment_as_of = max(view.payment_as_of, event.as_of)
         case pe.UnexpectedPayment() | pe.InvoiceOverpaid() | pe.OverpaymentReturned():
             apply_overpayment(view, event)
         case _:
             _apply_step(view, event)
+
+
+def _apply_confirmation(view: InvoiceView, event: e.ProviderStateConfirmed) -> None:
+    view.as_of = max(view.as_of, event.as_of)
+    if event.source != "webhook":  # webhooks do not carry the payment
+        view.payment_as_of = max(view.payment_as_of, event.as_of)
+
+
+def _apply_end(view: InvoiceView, event: e.InvoiceVoided | e.MarkedUncollectible) -> None:
+    apply_provider_state(view, event)
+    void = isinstance(event, e.InvoiceVoided)
+    view.status = status.VOID if void else status.UNCOLLECTIBLE
+    view.amount_due_minor = 0 if void else view.amount_due_minor
+    # The reason of an earlier refusal does not apply any more.
+    view.next_action, view.failure, view.in_progress = None, None, False
 
 
 def _apply_link(view: InvoiceView, event: e.InvoiceAssigned | e.InvoiceRevised) -> None:
@@ -291,3 +287,17 @@ def _apply_gave_up(view: InvoiceView, event: e.StepGaveUp | e.StepResent) -> Non
         view.gave_up = gave_up
     else:
         view.refunds[view.refunds.index(refund)] = replace(refund, gave_up=gave_up is not None)
+
+
+_APPLIED_BY: Final[tuple[tuple[type | tuple[type, ...], Apply], ...]] = (
+    (pe.PaymentEvent, apply_payment),
+    ((e.InvoiceIssued, e.InvoiceDrafted, e.CheckoutOpened), _apply_issue),
+    (m.RefundEvent, refunds.apply_refund),
+    (pe.AmountDueChanged, apply_amount_due),
+    (pe.AuthorizationChanged, apply_authorization),
+    (m.DisputeEvent, refunds.apply_dispute),
+    ((m.CreditNoteEvent, m.CreditNoteRefused), refunds.apply_credit_note),
+    ((e.InvoiceVoided, e.MarkedUncollectible), _apply_end),
+    (e.ProviderStateConfirmed, _apply_confirmation),
+    (e.InvoiceEvent, _apply_progress),
+)

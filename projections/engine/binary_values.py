@@ -20,6 +20,10 @@ _int8: Final = struct.Struct("!iq").pack
 _five_int4: Final = struct.Struct("!5i").pack
 
 
+def _json(value: bytes) -> bytes:
+    return _length(len(value) + 1) + b"\1" + value
+
+
 def _text(value: str) -> bytes:
     encoded = value.encode()
     return _length(len(encoded)) + encoded
@@ -39,7 +43,7 @@ _FALSE: Final = _length(1) + b"\0"
 WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
     type(None): lambda _: _NULL,
     bool: lambda value: _TRUE if value else _FALSE,
-    bytes: lambda value: _length(len(value) + 1) + b"\1" + value,
+    bytes: _json,
     date: lambda value: _int4(4, (value - _DAY_0).days),
     datetime: _moment,
     int: lambda value: _int8(8, value),

@@ -1,7 +1,7 @@
 """Add rows to a table by COPY, in its binary format."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -16,7 +16,8 @@ from projections.engine.tables import Row, Table
 _ROWS_AT_ONCE: Final = 500
 _BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = struct.pack("!h", -1)
-_columns: Final = struct.Struct("!h").pack
+columns: Final = struct.Struct("!h").pack
+"""Writes the number of columns, with which each row begins."""
 
 
 def copy(
@@ -26,11 +27,18 @@ def copy(
 
     Their types are those of the columns: an `int` is a bigint, `bytes` are JSON of a jsonb.
     """
+    copy_packed(connection, table, map(packed, rows), schema=schema)
+
+
+def copy_packed(
+    connection: psycopg.Connection[TupleRow], table: Table, rows: Iterable[bytes], *, schema: str
+) -> None:
+    """Add rows that are written in the format already, as by `packed`."""
     remaining = iter(rows)
     with connection.cursor() as cursor, cursor.copy(_query(table, schema)) as copying:
         copying.write(_BEGIN)
-        while some := list(islice(remaining, _ROWS_AT_ONCE)):
-            copying.write(_packed(some))
+        while some := b"".join(islice(remaining, _ROWS_AT_ONCE)):
+            copying.write(some)
         copying.write(_END)
 
 
@@ -42,11 +50,8 @@ def _query(table: Table, schema: str) -> bytes:
     return query.as_bytes()
 
 
-def _packed(rows: Sequence[Row]) -> bytes:
-    """Write rows in the binary format of COPY."""
-    parts = []
+def packed(row: Row) -> bytes:
+    """Write a row in the binary format of COPY."""
     writers = WRITERS
-    for row in rows:
-        parts.append(_columns(len(row)))
-        parts += [writers[type(value)](value) for value in row.values()]
-    return b"".join(parts)
+    values = [writers[type(value)](value) for value in row.values()]
+    return b"".join([columns(len(row)), *values])

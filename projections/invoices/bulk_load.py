@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, LiteralString, cast
+from typing import Final, LiteralString, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
@@ -17,8 +17,7 @@ from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
 from domain.tenants.events import TenantEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
-from eventlog.reading import RecordedEvent
-from projections.engine.copy_rows import copy
+from projections.engine.copy_rows import copy, copy_packed, packed
 from projections.engine.fill import OnEvents, Part
 from projections.engine.tables import Row
 from projections.invoices.accumulate import (
@@ -30,7 +29,12 @@ from projections.invoices.accumulate import (
 from projections.invoices.invoice_rows import INVOICES, rows_of
 from projections.invoices.projector import additions
 from projections.invoices.timeline import TENANT_TOPICS
-from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
+from projections.invoices.timeline_rows import (
+    TIMELINE,
+    entries_of,
+    packed_entry_of,
+    tenant_entry_of,
+)
 
 _CHUNK_ROWS: Final = 10_000
 _MOST_TALLIES: Final = 20_000
@@ -56,7 +60,7 @@ class _Chunk:
     writer: psycopg.Connection[TupleRow]
     schema: str
     invoices: list[Row] = field(default_factory=list)
-    timeline: list[Row] = field(default_factory=list)
+    timeline: list[bytes] = field(default_factory=list)
     terms: list[Row] = field(default_factory=list)
     deltas: SumDeltas = field(default_factory=SumDeltas)
 
@@ -65,6 +69,10 @@ class _Chunk:
         self.terms.extend(search_term_rows([invoice]))
         self.deltas.take(invoice)
 
+    def add_entry(self, entry: bytes) -> None:
+        if entry:
+            self.timeline.append(entry)
+
     def write_if_full(self) -> None:
         if len(self.timeline) >= _CHUNK_ROWS:
             self.write_rows()
@@ -72,12 +80,10 @@ class _Chunk:
             self.write_tallies()
 
     def write_rows(self) -> None:
-        for table, rows in (
-            (INVOICES, self.invoices),
-            (TIMELINE, self.timeline),
-            (SEARCH_TERMS, self.terms),
-        ):
-            copy(self.writer, table, rows, schema=self.schema)
+        copy(self.writer, INVOICES, self.invoices, schema=self.schema)
+        copy_packed(self.writer, TIMELINE, self.timeline, schema=self.schema)
+        copy(self.writer, SEARCH_TERMS, self.terms, schema=self.schema)
+        for rows in (self.invoices, self.timeline, self.terms):
             rows.clear()
 
     def write_tallies(self) -> None:
@@ -105,6 +111,16 @@ def fill(part: Part, on_events: OnEvents) -> None:
         chunk.write_tallies()
 
 
+class _Stored(NamedTuple):
+    """A stored event with its position, made in less time than a RecordedEvent."""
+
+    originator_id: UUID
+    originator_version: int
+    topic: str
+    state: bytes
+    position: int
+
+
 @dataclass
 class _Reader:
     """Reads the events of a part through a cursor of the server: the log need not fit in memory."""
@@ -113,12 +129,12 @@ class _Reader:
     part: Part
     on_events: OnEvents
 
-    def read(self, query: LiteralString, *, topics: Collection[str]) -> Iterator[RecordedEvent]:
+    def read(self, query: LiteralString, *, topics: Collection[str]) -> Iterator[_Stored]:
         """Yield the events of these topics; report them by the thousand."""
         part = self.part
         with (
             self.connection.transaction(),
-            self.connection.cursor("events", row_factory=args_row(RecordedEvent)) as cursor,
+            self.connection.cursor("events", row_factory=args_row(_Stored)) as cursor,
         ):
             cursor.itersize = _READ_AT_ONCE
             values = [part.up_to_position, list(topics), part.first, part.last]
@@ -134,23 +150,24 @@ def _fill_invoices(log: _Reader, chunk: _Chunk) -> None:
     for _, stream in groupby(events, key=attrgetter("originator_id")):
         invoice = InvoiceAccumulator()
         for recorded in stream:
-            event = cast("InvoiceEvent", codec.decode(recorded))  # its topic says so
+            event = cast("InvoiceEvent", codec.decode_row(recorded))  # its topic says so
             invoice.take(event, position=recorded.position)
-            entry = entry_of(event, app_id=invoice.app_id, position=recorded.position)
-            chunk.timeline.extend(entry)
-            chunk.write_if_full()
+            chunk.add_entry(
+                packed_entry_of(event, app_id=invoice.app_id, position=recorded.position)
+            )
         chunk.take(invoice)
+        chunk.write_if_full()
 
 
 def _fill_subscriptions(log: _Reader, chunk: _Chunk) -> None:
     codec = Codec()
     apps: dict[UUID, UUID] = {}
     for recorded in log.read(_BY_STREAM, topics=SUBSCRIPTION_TOPICS):
-        event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
+        event = cast("SubscriptionEvent", codec.decode_row(recorded))  # its topic says so
         if isinstance(event, SubscriptionStarted):
             apps = {event.originator_id: event.app_id}  # the streams come one after the other
         app_id = apps[event.originator_id]
-        chunk.timeline.extend(entry_of(event, app_id=app_id, position=recorded.position))
+        chunk.add_entry(packed_entry_of(event, app_id=app_id, position=recorded.position))
         chunk.write_if_full()
 
 
@@ -158,9 +175,9 @@ def _fill_other_events(log: _Reader, chunk: _Chunk) -> None:
     codec = Codec()
     topics = [ProviderEventApplied.TOPIC, *TENANT_TOPICS]
     for recorded in log.read(_EVENTS, topics=topics):
-        match codec.decode(recorded):
+        match codec.decode_row(recorded):
             case ProviderEventApplied() as event:
-                chunk.timeline.extend(entries_of(event, position=recorded.position))
+                chunk.timeline += map(packed, entries_of(event, position=recorded.position))
             case TenantEvent() as event:
-                chunk.timeline.extend(tenant_entry_of(event, position=recorded.position))
+                chunk.timeline += map(packed, tenant_entry_of(event, position=recorded.position))
         chunk.write_if_full()

@@ -4,12 +4,15 @@ The newest invoices of an app have no place yet, and one that is filtered anew l
 check their rows. When there are `UNNUMBERED`, the database sets their bits, all in one statement.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, LiteralString
+from uuid import UUID
 
 from psycopg.sql import SQL, Identifier, Literal
 
+from eventlog.database.statements import Statement
 from eventlog.follow.handler import Cursor
 from projections.invoices.accumulate import InvoiceAccumulator
 
@@ -18,62 +21,95 @@ UNNUMBERED: Final = 256
 TABLES: Final = ("invoice_ordinals", "invoice_blocks", "invoice_bitmaps", "invoice_common_values")
 """Tables that are made of those of the invoices; a rebuild fills them when it indexes the first."""
 
-_TRACK: Final = SQL(
-    """
-WITH given AS (
-    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])
-        AS given (invoice_id, app_id, created_at)
-), numbered AS MATERIALIZED (
-    SELECT known.* FROM given JOIN {ordinals} AS known USING (invoice_id)
-    WHERE known.block IS NOT NULL
-), changed AS (
-    UPDATE {ordinals} AS known SET block = NULL, ordinal = NULL
-    FROM numbered WHERE known.invoice_id = numbered.invoice_id
-), cleared AS (
-    UPDATE {bitmaps} AS known SET bits = known.bits & ~ old.bits
-    FROM (
-        SELECT app_id, block, bit_or(set_bit(repeat('0', 16384)::bit(16384), ordinal, 1)) AS bits
-        FROM numbered GROUP BY app_id, block
-    ) AS old
-    WHERE known.app_id = old.app_id AND known.block = old.block AND known.value = 'numbered'
-), added AS (
-    INSERT INTO {ordinals} (invoice_id, app_id, created_at) SELECT * FROM given
-    ON CONFLICT (invoice_id) DO NOTHING
+_ADD: Final[LiteralString] = (
+    "INSERT INTO {ordinals} (invoice_id, app_id, created_at)"
+    " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])"
+    " ON CONFLICT (invoice_id) DO NOTHING"
 )
-SELECT app_id FROM given GROUP BY app_id HAVING count(*) + (
+_FREE: Final[LiteralString] = (
+    "UPDATE {ordinals} SET block = NULL, ordinal = NULL"
+    " WHERE invoice_id = ANY(%s) AND block IS NOT NULL"
+)
+# One statement with the one before sees the places that it takes away.
+_CLEAR: Final[LiteralString] = """
+UPDATE {bitmaps} AS known SET bits = known.bits & ~ old.bits
+FROM (
+    SELECT app_id, block, bit_or(set_bit(repeat('0', 16384)::bit(16384), ordinal, 1)) AS bits
+    FROM {ordinals} WHERE invoice_id = ANY(%s) AND block IS NOT NULL GROUP BY app_id, block
+) AS old
+WHERE known.app_id = old.app_id AND known.block = old.block AND known.value = 'numbered'
+"""
+_COUNT: Final[LiteralString] = """
+SELECT given.app_id, (
     SELECT count(*) FROM (
         SELECT FROM {ordinals} AS known
         WHERE known.app_id = given.app_id AND known.block IS NULL LIMIT {most}
     ) AS waiting
-) >= {most}
+) FROM unnest(%s::uuid[]) AS given (app_id)
 """
-)
 _NUMBER: Final = "SELECT read.number_invoices(%s, %s)"
 
 
-async def track(cursor: Cursor, invoices: Iterable[InvoiceAccumulator], *, schema: str) -> None:
-    """Record which invoices a batch made or filters anew, after their rows and terms are written.
+class Waiting:
+    """Counts the invoices of each app that wait for their bits: as many as wait, or more."""
+
+    def __init__(self) -> None:
+        self._most: dict[UUID, int] = {}
+
+    def add(self, changed: Iterable[InvoiceAccumulator]) -> bool:
+        """Add invoices that a batch made or filters anew.
+
+        Return False where their app was not counted yet, or may have enough to be numbered.
+        """
+        found = True
+        for app_id, items in Counter(one.app_id for one in changed).items():
+            known = self._most.get(app_id, UNNUMBERED) + items
+            self._most[app_id] = known
+            found = found and known < UNNUMBERED
+        return found
+
+    async def number(self, cursor: Cursor, apps: Collection[UUID], *, schema: str) -> None:
+        """Count anew, after the rows and terms of a batch; number what is enough."""
+        if not apps:
+            return
+        await cursor.execute(_written(_COUNT, schema), [list(apps)])
+        for app_id, items in await cursor.fetchall():
+            self._most[app_id] = items
+            if items >= UNNUMBERED:
+                await cursor.execute(_NUMBER, [schema, app_id])
+                self._most[app_id] = 0
+
+
+def filtered_anew(invoices: Iterable[InvoiceAccumulator]) -> list[InvoiceAccumulator]:
+    """Return the invoices that a batch made, or that lists may have or leave out since."""
+    return [one for one in invoices if one.view is not None and one.is_filtered_anew]
+
+
+def tracking(changed: Collection[InvoiceAccumulator], *, schema: str) -> list[Statement]:
+    """Return the statements that let invoices wait, all to be executed as one.
 
     A changed invoice's bits stay where they were, but for the one of all numbered invoices.
     """
-    given = [
-        (one.view.id, one.view.app_id, one.view.created_at)
-        for one in invoices
-        if one.view is not None and one.is_filtered_anew
-    ]
+    given = [(one.view.id, one.app_id, one.view.created_at) for one in changed if one.view]
     if not given:
-        return
-    await cursor.execute(
-        _track_query(schema), [list(column) for column in zip(*given, strict=True)]
-    )
-    for (app_id,) in await cursor.fetchall():
-        await cursor.execute(_NUMBER, [schema, app_id])
+        return []
+    columns = [list(column) for column in zip(*given, strict=True)]
+    invoice_ids = columns[0]
+    return [
+        (_written(_ADD, schema), columns),
+        (_written(_FREE, schema), [invoice_ids]),
+        (_written(_CLEAR, schema), [invoice_ids]),
+    ]
 
 
 @lru_cache
-def _track_query(schema: str) -> bytes:
-    return _TRACK.format(
-        ordinals=Identifier(schema, "invoice_ordinals"),
-        bitmaps=Identifier(schema, "invoice_bitmaps"),
-        most=Literal(UNNUMBERED),
-    ).as_bytes()
+def _written(query: LiteralString, schema: str) -> bytes:
+    return (
+        SQL(query)
+        .format(
+            ordinals=Identifier(schema, "invoice_ordinals"),
+            bitmaps=Identifier(schema, "invoice_bitmaps"),
+            most=Literal(UNNUMBERED),
+        )
+        .as_bytes()
+    )

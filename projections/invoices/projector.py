@@ -3,7 +3,7 @@
 The timeline has what happened to the app's invoices, subscriptions and tenants.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Final
@@ -26,7 +26,7 @@ from domain.tenants.events import (
 )
 from eventlog.codec import Codec
 from eventlog.database.statements import Statement, execute_together
-from eventlog.follow.handler import Cursor, Handle
+from eventlog.follow.handler import Cursor, RowsHandler, Writes
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import (
     Row,
@@ -72,33 +72,71 @@ BATCH: Final = 2_000
 TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, FACETS, DAYS, SUMS, TOTALS, SHARES)
 
 
-def handler(schema: str, *, slice_events: int = 250) -> Handle:
+def handler(schema: str, *, slice_events: int = 250) -> RowsHandler:
     """Return what folds batches into one generation's tables, larger ones in slices."""
-    codec = Codec()
+    projecting = _Projecting(schema, slice_events)
+    return RowsHandler(projecting.fold, projecting.handle)
 
-    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
+
+class _Projecting:
+    """Folds batches, and writes their rows."""
+
+    def __init__(self, schema: str, slice_events: int) -> None:
+        self._schema = schema
+        self._slice_events = slice_events
+        self._codec = Codec()
+        self._waiting = ordinals.Waiting()
+
+    async def fold(self, cursor: Cursor, batch: Sequence[RecordedEvent]) -> Writes | None:
+        """Return what a small batch writes; None where invoices may have to be numbered as well.
+
+        To number them is a statement of its own, which sees the rows of the others.
+        """
+        if len(batch) > self._slice_events:
+            return None
+        folding = await self._loaded(cursor, batch)
+        changed = folding.fold(batch, self._codec)
+        if not self._waiting.add(changed):
+            return None
+        deltas = SumDeltas()
+        folding.add_to(deltas)
+        return Writes(self._writes(folding, changed, deltas))
+
+    async def handle(self, cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Load the concerned rows, fold in memory, write all tables by one statement.
 
         A large batch is written in slices: the database writes one while the next is folded.
         """
-        accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
-        apps = await _apps_of(cursor, _subscriptions_that_go_on(batch), schema=schema)
-        deltas, changed = SumDeltas(), list[InvoiceAccumulator]()
-        *slices, last = _slices(batch, size=slice_events)
+        known = await self._loaded(cursor, batch)
+        deltas, apps = SumDeltas(), set[UUID]()
+        *slices, last = _slices(batch, size=self._slice_events)
         async with cursor.connection.pipeline() if slices else nullcontext():
             for events in (*slices, last):
-                folding = _Folding(accumulated, apps)
-                for recorded in events:
-                    folding.take(codec.decode(recorded), position=recorded.position)
+                folding = known.next_slice()
+                changed = folding.fold(events, self._codec)
                 folding.add_to(deltas)
-                changed += folding.invoices
-                writes = folding.writes(schema=schema)
-                if events is last:
-                    writes += additions(deltas, schema=schema)
-                await execute_together(cursor, writes)
-        await ordinals.track(cursor, changed, schema=schema)
+                apps |= {invoice.app_id for invoice in changed}
+                summed = deltas if events is last else None
+                await execute_together(cursor, self._writes(folding, changed, summed))
+        await self._waiting.number(cursor, apps, schema=self._schema)
 
-    return handle
+    async def _loaded(self, cursor: Cursor, batch: Sequence[RecordedEvent]) -> "_Folding":
+        accumulated = await _load(cursor, _streams_that_go_on(batch), schema=self._schema)
+        apps = await _apps_of(cursor, _subscriptions_that_go_on(batch), schema=self._schema)
+        return _Folding(accumulated, apps)
+
+    def _writes(
+        self,
+        folding: "_Folding",
+        changed: Collection[InvoiceAccumulator],
+        summed: SumDeltas | None,
+    ) -> list[Statement]:
+        schema = self._schema
+        return [
+            *folding.writes(schema=schema),
+            *ordinals.tracking(changed, schema=schema),
+            *([] if summed is None else additions(summed, schema=schema)),
+        ]
 
 
 def _slices(batch: Sequence[RecordedEvent], *, size: int) -> list[Sequence[RecordedEvent]]:
@@ -128,8 +166,17 @@ class _Folding:
         self._timeline: list[Row] = []
         self._invoices: dict[UUID, InvoiceAccumulator] = {}
 
-    def take(self, event: object, *, position: int) -> None:
-        """Apply one event."""
+    def next_slice(self) -> "_Folding":
+        """Go on with other streams."""
+        return _Folding(self._known, self._apps)
+
+    def fold(self, events: Iterable[RecordedEvent], codec: Codec) -> list[InvoiceAccumulator]:
+        """Apply events; return the invoices that are new or filtered anew."""
+        for recorded in events:
+            self._take(codec.decode(recorded), position=recorded.position)
+        return ordinals.filtered_anew(self._invoices.values())
+
+    def _take(self, event: object, *, position: int) -> None:
         match event:
             case InvoiceEvent():
                 invoice = self._invoice(event.originator_id)
@@ -154,19 +201,15 @@ class _Folding:
             self._invoices[invoice_id] = invoice
         return invoice
 
-    @property
-    def invoices(self) -> Collection[InvoiceAccumulator]:
-        """Return the invoices that the events changed."""
-        return self._invoices.values()
-
     def add_to(self, deltas: SumDeltas) -> None:
         """Add what the events changed in counts and sums."""
-        for invoice in self.invoices:
+        for invoice in self._invoices.values():
             deltas.take(invoice)
 
     def writes(self, *, schema: str) -> list[Statement]:
         """Return the statements that write invoices, and add what happened to them."""
-        rows, terms = rows_of(self.invoices), search_term_rows(self.invoices)
+        invoices = self._invoices.values()
+        rows, terms = rows_of(invoices), search_term_rows(invoices)
         return [
             *([upserting(INVOICES, rows, schema=schema)] if rows else []),
             *([inserting(TIMELINE, self._timeline, schema=schema)] if self._timeline else []),

@@ -1,6 +1,8 @@
 """Build the rows of the timeline: one entry for each thing that an event is about."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +21,8 @@ from domain.tenants.events import (
     TenantCreated,
     TenantEvent,
 )
+from projections.engine.binary_values import WRITERS
+from projections.engine.copy_rows import columns
 from projections.engine.tables import Row, Table
 from projections.invoices.timeline import Kind, effects_of, event_data, is_hidden
 
@@ -37,6 +41,12 @@ _TENANT_ENTRIES: Final = (
     ProviderCustomerDeleted,
 )
 Subject = tuple[Kind, UUID]
+_KIND_OF_INVOICE: Final[Kind] = "invoice"
+_KIND_OF_SUBSCRIPTION: Final[Kind] = "subscription"
+_COLUMNS: Final = columns(len(TIMELINE.columns))
+_id, _bigint, _text = WRITERS[UUID], WRITERS[int], WRITERS[str]
+_moment, _json = WRITERS[datetime], WRITERS[bytes]
+_actor: Final = lru_cache(maxsize=1024)(_text)
 
 
 def entry_of(event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position: int) -> list[Row]:
@@ -45,6 +55,32 @@ def entry_of(event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position:
         return []
     subject = _kind_of(event), event.originator_id
     return [_entry(event, subject, position, app_id=app_id, data=event_data(event))]
+
+
+def packed_entry_of(
+    event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position: int
+) -> bytes:
+    """Return the row of `entry_of` in the binary format of COPY; empty if there is none."""
+    if is_hidden(event):
+        return b""
+    return b"".join(
+        (
+            _COLUMNS,
+            _id(event.originator_id),
+            _bigint(position),
+            _of_topic(app_id, type(event)),
+            _moment(event.timestamp),
+            _actor(event.actor),
+            _json(orjson.dumps(event_data(event))),
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def _of_topic(app_id: UUID, kind: type[InvoiceEvent | SubscriptionEvent]) -> bytes:
+    """Write the columns that all entries of an app's events of a kind have the same."""
+    of = _KIND_OF_SUBSCRIPTION if issubclass(kind, SubscriptionEvent) else _KIND_OF_INVOICE
+    return _id(app_id) + _text(of) + _text(kind.TOPIC)
 
 
 def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
@@ -75,7 +111,7 @@ def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
 
 
 def _kind_of(event: InvoiceEvent | SubscriptionEvent) -> Kind:
-    return "subscription" if isinstance(event, SubscriptionEvent) else "invoice"
+    return _KIND_OF_SUBSCRIPTION if isinstance(event, SubscriptionEvent) else _KIND_OF_INVOICE
 
 
 def _entry(

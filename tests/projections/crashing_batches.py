@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from eventlog.database.connect import connect_async
-from eventlog.follow.handler import Cursor
+from eventlog.database.statements import execute_together
+from eventlog.follow.handler import Cursor, RowsHandler
 from eventlog.reading import RecordedEvent
 
 Batches = Sequence[tuple[Sequence[RecordedEvent], bool]]
@@ -18,14 +19,25 @@ async def project(database: str, batches: Batches, *, handler: Callable[[], Hand
     """Fold batches, each in its transaction; those marked crash once before they are committed."""
     connection = await connect_async(database, application_name="test")
     async with connection:
+        handle = handler()
         for batch, crashes in batches:
             for dies in (True, False) if crashes else (False,):
-                handle = handler()  # a restart remembers nothing
                 async with (
                     connection.transaction(force_rollback=dies),
                     connection.cursor() as cursor,
                 ):
-                    await handle(cursor, batch)
+                    await _write(cursor, batch, handle)
+                if dies:
+                    handle = handler()  # a restart remembers nothing
+
+
+async def _write(cursor: Cursor, batch: Sequence[RecordedEvent], handle: Handler) -> None:
+    """Write rows as a follower does: by one statement where the handler needs no more."""
+    writes = await handle.fold(cursor, batch) if isinstance(handle, RowsHandler) else None
+    if writes is None:
+        await handle(cursor, batch)
+    else:
+        await execute_together(cursor, writes.statements)
 
 
 def split(log: list[RecordedEvent], boundaries: random.Random) -> Batches:

@@ -17,9 +17,11 @@ from domain.invoices.events import InvoiceEvent
 from domain.invoices.fold import fold
 from domain.invoices.view import InvoiceView
 from eventlog.codec import Codec
-from eventlog.database.connect import connect
+from eventlog.database.connect import connect, connect_async
+from eventlog.database.statements import execute_together
 from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
+from projections.invoices import ordinals
 from projections.invoices import projector as invoices_projector
 from projections.invoices.facets import exists_at_provider, facet_of
 from projections.invoices.search_terms import index_terms, term_sources
@@ -221,3 +223,33 @@ def test_an_invoice_is_followed_from_request_to_confirmation(database: str) -> N
             assert seen == ["requested", "open", "paid", "paid"]
 
     asyncio.run(scenario())
+
+
+def test_a_small_batch_is_one_statement_until_invoices_are_to_be_numbered(database: str) -> None:
+    codec = Codec()
+    stored = [
+        codec.encode(event)
+        for invoice in [requested() for _ in range(ordinals.UNNUMBERED)]
+        for event in invoice.collect_events()
+    ]
+    log = [
+        RecordedEvent(one.originator_id, one.originator_version, one.topic, one.state, position)
+        for position, one in enumerate(stored, 1)
+    ]
+    handler = HANDLER(slice_events=ordinals.UNNUMBERED)
+
+    async def scenario() -> None:
+        connection = await connect_async(database, application_name="test")
+        async with connection, connection.cursor() as cursor:
+            assert await handler.fold(cursor, log[:1]) is None  # nothing was counted yet
+            await handler(cursor, log[:1])
+            writes = await handler.fold(cursor, log[1:-1])
+            assert writes is not None
+            await execute_together(cursor, writes.statements)
+            assert await handler.fold(cursor, log[-1:]) is None
+            await handler(cursor, log[-1:])
+
+    asyncio.run(scenario())
+    with connect(database, application_name="test") as connection:
+        numbered = connection.execute("SELECT count(block) FROM read.invoice_ordinals").fetchone()
+    assert numbered == (ordinals.UNNUMBERED,)
