@@ -19,7 +19,8 @@ _POLL_S = 0.1
 _HOUSEKEEP_ROUNDS = 10
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
-_SETTLED_AFTER_S = 60.0
+# A process that ran for so long does not fail at its start: its next end is a new fault.
+_SETTLED_AFTER_S = 10.0
 _OWNER_MARK = "BILLHOOK_UP_CHILD_OF"
 
 
@@ -140,7 +141,8 @@ class Supervisor:
     """Start units stage by stage, restart failed ones, stop the stages in reverse order.
 
     `stopping` returns True once the operator requested a stop; `report` prints a message;
-    `housekeep` is called about once a second.
+    `housekeep` is called about once a second. A unit that ended is restarted after half a second;
+    the pause doubles up to 30 s while it ends again within `settled_after_s`.
     """
 
     def __init__(
@@ -149,10 +151,12 @@ class Supervisor:
         report: Callable[[str], None],
         stopping: Callable[[], bool],
         housekeep: Callable[[], None] = lambda: None,
+        settled_after_s: float = _SETTLED_AFTER_S,
     ) -> None:
         self._report = report
         self._housekeep = housekeep
         self._stopping = stopping
+        self._settled_after_s = settled_after_s
         self._stages: list[list[_Watched]] = []
 
     def start(self, *units: Unit, timeout_s: float = 60) -> None:
@@ -215,7 +219,7 @@ class Supervisor:
             self._report(f"{unit.name} hangs; it is killed")
             unit.stop(timeout_s=0)
         if unit.is_running():
-            if watched.failures and now - watched.launched_at > _SETTLED_AFTER_S:
+            if watched.failures and now - watched.launched_at > self._settled_after_s:
                 watched.failures = 0
             return
         if watched.due_at is None:

@@ -41,11 +41,15 @@ signal.pause()
 class Watch:
     """A supervisor in a thread of its own, and what it reported."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, settled_after_s: float = 60) -> None:
         self.folder = folder
         self.reports: list[str] = []
         self._ended = threading.Event()
-        self.supervisor = Supervisor(report=self.reports.append, stopping=self._ended.is_set)
+        self.supervisor = Supervisor(
+            report=self.reports.append,
+            stopping=self._ended.is_set,
+            settled_after_s=settled_after_s,
+        )
         self._thread = threading.Thread(target=self.supervisor.run)
 
     def child(self, name: str, code: str) -> ChildProcess:
@@ -67,6 +71,41 @@ class Watch:
         if self._thread.ident is not None:
             self._thread.join()
         self.supervisor.stop(stage_timeout_s=1)
+
+
+class ScriptedUnit:
+    """A unit that runs until `end`, and counts how often it was seen running since its start."""
+
+    name = "one"
+
+    def __init__(self) -> None:
+        self._runs = False
+        self.seen_running = 0
+
+    def launch(self) -> None:
+        self._runs, self.seen_running = True, 0
+
+    def end(self) -> None:
+        self._runs, self.seen_running = False, 0
+
+    def is_running(self) -> bool:
+        self.seen_running += self._runs
+        return self._runs
+
+    def is_ready(self) -> bool:
+        return self._runs
+
+    def is_hung(self) -> bool:
+        return False
+
+    def request_stop(self) -> None:
+        self.end()
+
+    def stop(self, *, timeout_s: float) -> None:
+        self.end()
+
+    def log_end(self) -> str:
+        return ""
 
 
 @pytest.fixture
@@ -107,6 +146,23 @@ def test_a_child_that_dies_is_logged_and_restarted(watch: Watch) -> None:
         timeout_s=60,
     )
     assert watch.reports[0].startswith("one ended; restarting in 0.5 s")
+
+
+@pytest.mark.parametrize(("settled_after_s", "pauses"), [(60, ["0.5", "1"]), (0, ["0.5", "0.5"])])
+def test_a_unit_that_ends_soon_again_is_restarted_after_a_longer_pause(
+    tmp_path: Path, settled_after_s: float, pauses: list[str]
+) -> None:
+    watch, unit = Watch(tmp_path, settled_after_s=settled_after_s), ScriptedUnit()
+    try:
+        watch.supervisor.start(unit)
+        watch.run()
+        for ends in (1, 2):
+            assert wait_until(lambda: unit.seen_running > 1, timeout_s=20)
+            unit.end()
+            assert wait_until(lambda ends=ends: len(watch.reports) == ends, timeout_s=20)
+    finally:
+        watch.end()
+    assert watch.reports == [f"one ended; restarting in {pause} s\n" for pause in pauses]
 
 
 def test_stages_end_in_reverse_order(watch: Watch) -> None:
