@@ -1,8 +1,11 @@
 """Every projection there is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import psycopg
+from psycopg.rows import TupleRow
 
 from eventlog.follow.handler import Handle, RowsHandler
 from projections.access import projector as access_projector
@@ -18,6 +21,21 @@ from projections.reconciliation import webhooks
 from projections.subscriptions import projector as subscriptions_projector
 from projections.tenants import projector as tenants_projector
 
+Connection = psycopg.Connection[TupleRow]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Tables that a rebuild makes of others (`of`) once these have indexes, the first one first.
+
+    `parts` returns what is to be done next, each by any session, before the rest of them are
+    indexed.
+    """
+
+    tables: tuple[str, ...]
+    of: tuple[str, ...]
+    parts: Callable[[Connection, str], Sequence[Callable[[Connection], None]]]
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -29,8 +47,7 @@ class Projection:
     tables: tuple[Table, ...]
     fill: Fill | None = None
     """Fills empty tables from a part of the log, faster than the handler would."""
-    derived: tuple[str, ...] = ()
-    """Tables that are filled and indexed once the others, of which they are made, have indexes."""
+    derived: Derived | None = None
     deferred: tuple[str, ...] = ()
     """Topics that no reader waits for: they are folded together with the events after them."""
     defer_s: float = 0.05
@@ -79,7 +96,7 @@ _ALL: Final = (
         invoices_projector.handler,
         invoices_projector.TABLES,
         bulk_load.fill,
-        derived=ordinals.TABLES,
+        derived=Derived(ordinals.TABLES, of=ordinals.MADE_OF, parts=ordinals.bits_of_blocks),
         deferred=invoices_projector.DEFERRED,
         defer_s=0.2,
         batch=invoices_projector.BATCH,

@@ -1,10 +1,8 @@
 """Fill a projection anew beside the one that answers, and change over without a gap."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +16,7 @@ from eventlog.gaps import refuse_detached
 from projections.engine import fill
 from projections.engine.errors import RebuildRunning
 from projections.generations.cutover import Cutover, Report
+from projections.generations.indexing import index_tables
 from projections.registry import Projection, find
 
 Connection = psycopg.Connection[TupleRow]
@@ -25,7 +24,6 @@ Connection = psycopg.Connection[TupleRow]
 _log = structlog.get_logger("billhook.projections")
 
 KEEP_OLD_FOR_S: Final = 600.0
-_SORT_MEMORY_MB: Final = 256
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,8 @@ class _Filling:
         if self._projection.fill is None:
             connection.execute("SELECT read.index_generation(%s, %s)", [name, self._number])
         else:
-            self._index_tables(connection, sessions=self._processes_for(events))
+            sessions = self._processes_for(events)
+            index_tables(self._dsn, self._projection, self._number, sessions=sessions)
         with connection.transaction():
             self._begin_to_follow(connection, head)
         _log.info("filled", generation=f"{name}_g{self._number}", events=events)
@@ -155,32 +154,6 @@ class _Filling:
 
     def _processes_for(self, events: int) -> int:
         return self._processes or fill.processes_for(events)
-
-    def _index_tables(self, connection: Connection, *, sessions: int) -> None:
-        """Index and analyze each table, as many at once as there were processes to fill them."""
-        remaining = iter(self._projection.tables)
-        lock = threading.Lock()
-
-        def index() -> None:
-            with connect(self._dsn, application_name="billhook rebuild index") as session:
-                session.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY_MB // sessions}MB'")
-                while True:
-                    with lock:
-                        table = next(remaining, None)
-                    if table is None:
-                        return
-                    self._index_table(session, table.name)
-
-        with ThreadPoolExecutor(sessions) as pool:
-            for indexing in [pool.submit(index) for _ in range(sessions)]:
-                indexing.result()
-        for name in self._projection.derived:
-            self._index_table(connection, name)
-
-    def _index_table(self, connection: Connection, table: str) -> None:
-        connection.execute(
-            "SELECT read.index_table(%s, %s, %s)", [self._projection.name, self._number, table]
-        )
 
     def _begin_to_follow(self, connection: Connection, head: int) -> None:
         values = [self._projection.name, self._number]

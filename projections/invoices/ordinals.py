@@ -5,21 +5,25 @@ check their rows. When there are `UNNUMBERED`, the database sets their bits, all
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache, partial
 from typing import Final, LiteralString
 from uuid import UUID
 
+import psycopg
+from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier, Literal
 
 from eventlog.database.statements import Statement
 from eventlog.follow.handler import Cursor
-from projections.invoices.accumulate import InvoiceAccumulator
+from projections.invoices.accumulate import SEARCH_TERMS, InvoiceAccumulator
+from projections.invoices.invoice_rows import INVOICES
 
 UNNUMBERED: Final = 256
 """Invoices of an app that wait for their bits, at most."""
 TABLES: Final = ("invoice_ordinals", "invoice_blocks", "invoice_bitmaps", "invoice_common_values")
-"""Tables that are made of those of the invoices; a rebuild fills them when it indexes the first."""
+"""Tables made of those of the invoices; a rebuild numbers all when it indexes the first."""
+MADE_OF: Final = (INVOICES.name, SEARCH_TERMS.name)
 
 _ADD: Final[LiteralString] = (
     "INSERT INTO {ordinals} (invoice_id, app_id, created_at)"
@@ -46,6 +50,9 @@ SELECT given.app_id, (
         WHERE known.app_id = given.app_id AND known.block IS NULL LIMIT {most}
     ) AS waiting
 ) FROM unnest(%s::uuid[]) AS given (app_id)
+"""
+_BLOCKS: Final[LiteralString] = """
+SELECT app_id, block, part FROM {blocks}, unnest(ARRAY['rows', 'terms']) AS part ORDER BY items DESC
 """
 _NUMBER: Final = "SELECT read.number_invoices(%s, %s)"
 
@@ -102,6 +109,18 @@ def tracking(changed: Collection[InvoiceAccumulator], *, schema: str) -> list[St
     ]
 
 
+def bits_of_blocks(
+    connection: psycopg.Connection[TupleRow], schema: str
+) -> list[Callable[[psycopg.Connection[TupleRow]], None]]:
+    """Return what sets the bits of a rebuild's numbered invoices, to be called in any order."""
+    found = connection.execute(_written(_BLOCKS, schema)).fetchall()
+    return [partial(_add_bits, [schema, app_id, block, part]) for app_id, block, part in found]
+
+
+def _add_bits(values: list[object], connection: psycopg.Connection[TupleRow]) -> None:
+    connection.execute("SELECT read.add_invoice_bits(%s, %s, %s, 0, %s)", values)
+
+
 @lru_cache
 def _written(query: LiteralString, schema: str) -> bytes:
     return (
@@ -109,6 +128,7 @@ def _written(query: LiteralString, schema: str) -> bytes:
         .format(
             ordinals=Identifier(schema, "invoice_ordinals"),
             bitmaps=Identifier(schema, "invoice_bitmaps"),
+            blocks=Identifier(schema, "invoice_blocks"),
             most=Literal(UNNUMBERED),
         )
         .as_bytes()

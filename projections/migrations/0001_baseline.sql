@@ -547,10 +547,11 @@ BEGIN
 END
 $body$;
 
--- Bitmaps, which are made of the indexed invoices and their terms.
+-- Bitmaps, which are made of the indexed invoices and their terms. A rebuild adds the bits next.
 CREATE FUNCTION read.index_invoices_invoice_ordinals(schema text) RETURNS void
 LANGUAGE plpgsql AS $body$
 BEGIN
+    PERFORM read.number_filled_invoices(schema);
     EXECUTE format(
         $$
         -- Of a block by ordinal, or in the order of creation, which those without a block have too.
@@ -567,7 +568,6 @@ BEGIN
         $$,
         schema
     );
-    PERFORM read.fill_invoice_bitmaps(schema);
 END
 $body$;
 
@@ -585,10 +585,48 @@ $$;
 
 -- Add the bits of a block's invoices from an ordinal on: all of each value, or of one common value.
 -- A term of six characters is a beginning as well: a search for it reads that of all longer ones.
-CREATE FUNCTION read.add_invoice_bits(schema text, app uuid, block int, from_ordinal int)
+-- `part`: only bits of columns ('rows') or of search terms ('terms'), which two sessions may add at once.
+CREATE FUNCTION read.add_invoice_bits(
+    schema text, app uuid, block int, from_ordinal int, part text DEFAULT NULL
+)
 RETURNS void LANGUAGE plpgsql
 -- By the keys of the block's invoices, whatever the statistics are.
 SET enable_seqscan = off SET enable_mergejoin = off AS $body$
+DECLARE
+    -- Set-returning functions of the select list: a join would call each anew for each row.
+    of_rows text := format(
+        $$
+        SELECT ordinal,
+            unnest(ARRAY[
+                'numbered', 'provider=' || provider, 'connection=' || connection, 'mode=' || mode,
+                'type=' || type, 'origin=' || origin, 'status=' || status,
+                'currency=' || currency,
+                CASE WHEN at_provider THEN 'at_provider' END,
+                CASE WHEN tenant_id IS NULL THEN 'unassigned' END,
+                'paid=' || to_char(paid_at AT TIME ZONE 'UTC', 'YYYY-MM'),
+                'paid=' || (paid_at AT TIME ZONE 'UTC')::date,
+                'amount=' || read.amount_group(coalesce(total_minor, 0)),
+                'amounts=' || read.amount_group(coalesce(total_minor, 0)) / 4,
+                'tenant_id=' || tenant_id, 'user_id=' || user_id,
+                'customer=' || customer, 'subscription_id=' || subscription_id
+            ]) AS value,
+            unnest(array_fill(true, ARRAY[14])) AS is_common
+        FROM added JOIN %1$I.invoices AS invoice USING (invoice_id)
+        $$,
+        schema
+    );
+    of_terms text := format(
+        $$
+        SELECT ordinal,
+            unnest(ARRAY[
+                'term=' || term, 'beginning=' || substr(term, 1, 4),
+                CASE WHEN length(term) >= 6 THEN 'beginning=' || substr(term, 1, 6) END
+            ]) AS value,
+            NULL::boolean AS is_common
+        FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
+        $$,
+        schema
+    );
 BEGIN
     EXECUTE format(
         $$
@@ -598,30 +636,7 @@ BEGIN
         ), common AS MATERIALIZED (
             SELECT value FROM %1$I.invoice_common_values WHERE app_id = $1
         ), found AS (
-            -- Set-returning functions of the select list: a join would call each anew for each row.
-            SELECT ordinal,
-                unnest(ARRAY[
-                    'numbered', 'provider=' || provider, 'connection=' || connection, 'mode=' || mode,
-                    'type=' || type, 'origin=' || origin, 'status=' || status,
-                    'currency=' || currency,
-                    CASE WHEN at_provider THEN 'at_provider' END,
-                    CASE WHEN tenant_id IS NULL THEN 'unassigned' END,
-                    'paid=' || to_char(paid_at AT TIME ZONE 'UTC', 'YYYY-MM'),
-                    'paid=' || (paid_at AT TIME ZONE 'UTC')::date,
-                    'amount=' || read.amount_group(coalesce(total_minor, 0)),
-                    'amounts=' || read.amount_group(coalesce(total_minor, 0)) / 4,
-                    'tenant_id=' || tenant_id, 'user_id=' || user_id,
-                    'customer=' || customer, 'subscription_id=' || subscription_id
-                ]) AS value,
-                unnest(array_fill(true, ARRAY[14])) AS is_common
-            FROM added JOIN %1$I.invoices AS invoice USING (invoice_id)
-            UNION ALL
-            SELECT ordinal,
-                unnest(ARRAY[
-                    'term=' || term, 'beginning=' || substr(term, 1, 4),
-                    CASE WHEN length(term) >= 6 THEN 'beginning=' || substr(term, 1, 6) END
-                ]), NULL
-            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
+            %2$s
         )
         INSERT INTO %1$I.invoice_bitmaps AS known (app_id, value, block, bits)
         SELECT $1, value, $2,
@@ -636,7 +651,12 @@ BEGIN
         ) AS parts GROUP BY value
         ON CONFLICT (app_id, block, value) DO UPDATE SET bits = known.bits | excluded.bits
         $$,
-        schema
+        schema,
+        CASE part
+            WHEN 'rows' THEN of_rows
+            WHEN 'terms' THEN of_terms
+            ELSE concat(of_rows, ' UNION ALL ', of_terms)
+        END
     ) USING app, block, from_ordinal;
 END
 $body$;
@@ -812,10 +832,10 @@ BEGIN
 END
 $body$;
 
--- Number all invoices of a filled generation, block by block in the order of creation.
-CREATE FUNCTION read.fill_invoice_bitmaps(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+-- Number all invoices of a filled generation, block by block in the order of creation, and choose the
+-- terms and ids that have bitmaps.
+CREATE FUNCTION read.number_filled_invoices(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
-    part record;
     percent float8;
 BEGIN
     -- Invoices of the same moment are in blocks of the same time.
@@ -843,9 +863,7 @@ BEGIN
             CASE WHEN period = 0 THEN '-infinity'
                 ELSE min(min(created_at)) OVER (PARTITION BY app_id, period) END,
             count(*), min(created_at), max(created_at)
-        FROM numbered GROUP BY app_id, period, block;
-
-        ANALYZE %1$I.invoice_ordinals;
+        FROM numbered GROUP BY app_id, period, block
         $$,
         schema
     );
@@ -857,22 +875,37 @@ BEGIN
         $$
         INSERT INTO %1$I.invoice_common_values (app_id, value)
         SELECT app_id, value FROM (
-            SELECT app_id, unnest(ARRAY[
-                'term=' || term, 'beginning=' || substr(term, 1, 4),
+            -- Equal terms first: their texts are made once.
+            SELECT app_id, items, unnest(ARRAY[
+                CASE WHEN items > 1000 * $1 / 100 THEN 'term=' || term END,
+                'beginning=' || substr(term, 1, 4),
                 CASE WHEN length(term) >= 6 THEN 'beginning=' || substr(term, 1, 6) END
             ]) AS value
-            FROM %1$I.invoice_search_terms TABLESAMPLE SYSTEM ($1)
+            FROM (
+                SELECT app_id, term, count(*) AS items
+                FROM %1$I.invoice_search_terms TABLESAMPLE SYSTEM ($1) GROUP BY app_id, term
+            ) AS terms
             UNION ALL
-            SELECT app_id, unnest(ARRAY[
+            SELECT app_id, 1, unnest(ARRAY[
                 'tenant_id=' || tenant_id, 'user_id=' || user_id,
                 'customer=' || customer, 'subscription_id=' || subscription_id
             ])
             FROM %1$I.invoices TABLESAMPLE SYSTEM ($1)
         ) AS found
-        WHERE value IS NOT NULL GROUP BY app_id, value HAVING count(*) > 1000 * $1 / 100
+        WHERE value IS NOT NULL GROUP BY app_id, value HAVING sum(items) > 1000 * $1 / 100
         $$,
         schema
     ) USING percent;
+END
+$body$;
+
+-- Number all invoices, and add the bits of all blocks one after the other.
+CREATE FUNCTION read.fill_invoice_bitmaps(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+DECLARE
+    part record;
+BEGIN
+    PERFORM read.number_filled_invoices(schema);
+    EXECUTE format('ANALYZE %I.invoice_ordinals', schema);
     FOR part IN EXECUTE format('SELECT app_id, block FROM %I.invoice_blocks', schema) LOOP
         PERFORM read.add_invoice_bits(schema, part.app_id, part.block, 0);
     END LOOP;
