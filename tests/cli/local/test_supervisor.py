@@ -101,7 +101,7 @@ class ScriptedUnit:
     def request_stop(self) -> None:
         self.end()
 
-    def stop(self, *, timeout_s: float) -> None:
+    def stop(self, *, timeout_s: float) -> None:  # noqa: ARG002 - as a unit has it
         self.end()
 
     def log_end(self) -> str:
@@ -159,7 +159,7 @@ def test_a_unit_that_ends_soon_again_is_restarted_after_a_longer_pause(
         for ends in (1, 2):
             assert wait_until(lambda: unit.seen_running > 1, timeout_s=20)
             unit.end()
-            assert wait_until(lambda ends=ends: len(watch.reports) == ends, timeout_s=20)
+            assert wait_until(lambda: len(watch.reports) >= ends, timeout_s=20)  # noqa: B023 - called at once
     finally:
         watch.end()
     assert watch.reports == [f"one ended; restarting in {pause} s\n" for pause in pauses]
