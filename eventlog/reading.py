@@ -25,11 +25,16 @@ _OF_STREAM = (
 )
 _OLDEST_FIRST = _OF_STREAM.format(order="ASC")
 _NEWEST_FIRST = _OF_STREAM.format(order="DESC")
+# LATERAL and sorted, so that any plan reads each stream by its index: it may be planned once.
 _OF_STREAMS = """
-SELECT originator_id, originator_version, topic, state, position
+SELECT event.*
 FROM unnest(%s::uuid[], %s::bigint[]) AS given (id, after)
-JOIN eventlog.events ON originator_id = given.id AND originator_version > given.after
-ORDER BY originator_id, originator_version
+CROSS JOIN LATERAL (
+    SELECT originator_id, originator_version, topic, state, position FROM eventlog.events
+    WHERE originator_id = given.id AND originator_version > given.after
+    ORDER BY originator_version
+) AS event
+ORDER BY event.originator_id, event.originator_version
 """
 # The columns of `event` are those of _EVENT; they are null where there is none.
 _HEAD_AND_EVENTS = """

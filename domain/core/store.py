@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.utils import EnvType
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
@@ -21,6 +21,14 @@ Bodies = Sequence[Any]
 
 # Each conflict is another writer's success: webhooks of an invoice come in bursts of some seven.
 _TRIES = 8
+
+
+@runtime_checkable
+class StreamsRecorder(Protocol):
+    """A recorder that reads several streams by one query."""
+
+    def select_streams(self, streams: Collection[UUID]) -> Mapping[UUID, Sequence[StoredEvent]]:
+        """Read whole streams; one without events has none."""
 
 
 class Store(Application[UUID]):
@@ -51,6 +59,21 @@ class Store(Application[UUID]):
         finally:
             self._states.start(())
 
+    def read_ahead(self, streams: Collection[UUID]) -> None:
+        """Read aggregates by one query, for the first `get` of each in a `reusing_states` block.
+
+        Those of long streams, and all of a recorder that cannot do it, are read by `get`.
+        """
+        if not isinstance(self.recorder, StreamsRecorder):
+            return
+        wanted = [stream for stream in streams if self._snapshots.find(stream) is None]
+        for stored in self.recorder.select_streams(wanted).values():
+            found: Any = None
+            for event in stored:
+                found = self.mapper.to_domain_event(event).mutate(found)  # type: ignore[attr-defined] # of an aggregate
+            self._snapshots.keep(found)
+            self._states.keep_once(found)
+
     def get(self, kind: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate:
         """Load an aggregate. Raises NotFound."""
         found = self.find(kind, aggregate_id)
@@ -64,7 +87,7 @@ class Store(Application[UUID]):
         return found if isinstance(found, kind) else None
 
     def _stored(self, aggregate_id: UUID) -> object:
-        known = self._states.find(aggregate_id)
+        known = self._states.take(aggregate_id)
         if known is not None:
             return known
         found = self._after_snapshot(aggregate_id)
@@ -169,13 +192,21 @@ class _States(threading.local):
         """Return whether an aggregate is kept."""
         return aggregate_id in self._by_id
 
-    def find(self, aggregate_id: UUID) -> AggregateRoot | None:
-        """Return a kept aggregate."""
-        return self._by_id.get(aggregate_id)
+    def take(self, aggregate_id: UUID) -> AggregateRoot | None:
+        """Return a kept aggregate; one of another kind was kept for one read."""
+        known = self._by_id.get(aggregate_id)
+        if known is not None and not isinstance(known, self._kinds):
+            del self._by_id[aggregate_id]
+        return known
 
     def keep(self, aggregate: object) -> None:
         """Keep an aggregate without pending events, if it is of a kind to keep."""
         if isinstance(aggregate, self._kinds):
+            self._by_id[aggregate.id] = aggregate
+
+    def keep_once(self, aggregate: object) -> None:
+        """Keep an aggregate that was read ahead, of any kind."""
+        if isinstance(aggregate, AggregateRoot):
             self._by_id[aggregate.id] = aggregate
 
     def drop(self, aggregate_id: UUID) -> None:

@@ -9,7 +9,7 @@ import psycopg
 from eventsourcing.persistence import DatabaseError
 from psycopg.rows import TupleRow
 
-from eventlog.database.connect import pool
+from eventlog.database.connect import POOL_SETTINGS, pool
 from eventlog.database.fair_share import FairShare
 from eventlog.errors import LogClosed, LogUnavailable
 
@@ -18,6 +18,8 @@ T = TypeVar("T")
 _PAUSE_S = 0.1
 _SESSIONS = 4
 _POOL_WAIT_S = 1.0
+# Planning a query of streams takes longer than executing it, and its plan fits all values.
+_SETTINGS = {**POOL_SETTINGS, "plan_cache_mode": "force_generic_plan"}
 
 
 class ReadSessions:
@@ -27,7 +29,9 @@ class ReadSessions:
         self, dsn: str, *, application_name: str, deadline_s: float, is_closed: Callable[[], bool]
     ) -> None:
         """Connect nothing yet. `is_closed`: whether queries are to be refused."""
-        self._pool = pool(dsn, application_name=application_name, max_size=_SESSIONS)
+        self._pool = pool(
+            dsn, application_name=application_name, max_size=_SESSIONS, settings=_SETTINGS
+        )
         self._share = FairShare(sessions=_SESSIONS)
         self._deadline_s = deadline_s
         self._is_closed = is_closed

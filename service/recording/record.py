@@ -136,8 +136,8 @@ async def wait_for_outcome(
 ) -> Found | None:
     """Wait until `find` finds an outcome in a stream; None if it does not in time.
 
-    The stream is read again after each event of `topics` behind the position `after`, which the
-    log's tail announces.
+    The stream is read on after each event of `topics` behind the position `after`, which the log's
+    tail announces.
     """
     if wait_s <= 0:
         return None
@@ -161,9 +161,14 @@ async def _found_in_time(
     wait_s: float,
 ) -> Found | None:
     deadline_s = asyncio.get_running_loop().time() + wait_s
+    recorded: list[RecordedEvent] = []
     async with context.waits.wait(wait_s):
         while position := await context.tail.wait_for(stream, topics, after, deadline_s):
-            found = find(await context.log.stream_async(stream))
+            known = recorded[-1].originator_version if recorded else 0
+            for event in await context.log.stream_async(stream, after_version=known):
+                event.share()  # the next read decodes only what is new
+                recorded.append(event)
+            found = find(recorded)
             if found is not None:
                 return found
             after = position

@@ -128,7 +128,7 @@ class Streams:
 
     def decoded(self, entry: RecordedEvent) -> DomainEvent:
         """Decode a recorded event."""
-        return cast("DomainEvent", self._codec.decode(entry.stored()))
+        return cast("DomainEvent", self._codec.decode(entry))
 
     async def tenant(self, app_id: UUID, tenant_id: UUID) -> tuple[Tenant, int] | None:
         """Fold a tenant; return it with the position of its newest event."""

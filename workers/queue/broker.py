@@ -31,12 +31,22 @@ class _BlockingConsumer(_RedisConsumer):
         self._key = f"{broker.namespace}:{queue_name}"
         self._timeout_s = timeout_ms / 1000
         self._acknowledged = threading.Event()
+        self._is_drained = False
 
     def __next__(self) -> dramatiq.MessageProxy | None:
-        """Return the next message; None after a wait, so that the thread can be stopped."""
+        """Return the next message; None after a wait, so that the thread can be stopped.
+
+        After a fetch that took all messages there were, wait for the next one, and fetch then.
+        """
+        if self._is_drained and not self.message_cache:
+            self._is_drained = False
+            self._wait()
+        wanted = 0 if self.message_cache else self.prefetch - self.outstanding_message_count
         message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
         if message is None:
             self._wait()
+        else:
+            self._is_drained = self._is_drained or 1 + len(self.message_cache) < wanted
         return message
 
     def ack(self, message: dramatiq.MessageProxy) -> None:

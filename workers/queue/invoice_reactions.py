@@ -29,12 +29,14 @@ InvoiceRequest = (
 
 
 def _open_invoice(event: InvoiceRequest) -> list[JobChange]:
+    args, connection = {"invoice_id": str(event.originator_id)}, None
+    if isinstance(event, e.InvoiceRequested):
+        connection = event.connection
+        if event.tenant_id is not None and event.customer is None:
+            args["tenant_id"] = str(event.tenant_id)  # the tenant has the customer
     return [
         jobs.CHARGE_INVOICE.open(
-            key=_invoice_key(event),
-            app_id=_app_of(event),
-            args={"invoice_id": str(event.originator_id)},
-            connection=event.connection if isinstance(event, e.InvoiceRequested) else None,
+            key=_invoice_key(event), app_id=_app_of(event), args=args, connection=connection
         )
     ]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from domain.billing import Billing
 from domain.core.aggregate import AggregateRoot
+from eventlog.errors import HistoryDetached
 from projections.work import provider_lookup as lookup_table
 from projections.work.table import Job, OpenJob
 from workers.queue.final_errors import FailedJob, RowAction
@@ -35,6 +37,7 @@ class JobType(Generic[Deps]):
     can mend: a provider's refusal that the job does not handle itself, or an error of our own.
     `is_reconciled`: the job also runs in the queue of reconciliation. `reuses`: the aggregates that
     the job works on alone, as a rule: they are read once and go on from the job's own changes.
+    `reads`: the ids of the aggregates that each job reads first; they are read by one query.
     """
 
     name: str
@@ -45,6 +48,7 @@ class JobType(Generic[Deps]):
     on_failed: Callable[[FailedJob, Runtime], RowAction]
     is_reconciled: bool = False
     reuses: tuple[type[AggregateRoot], ...] = ()
+    reads: Callable[[Job], Collection[UUID]] = lambda _: ()
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -77,4 +81,11 @@ class JobType(Generic[Deps]):
     def execute(self, job: Job, runtime: Runtime) -> None:
         """Build the dependencies and run the job."""
         with runtime.billing.reusing_states(*self.reuses):
+            self._read_ahead(job, runtime.billing)
             self.run(job, self.dependencies(runtime, job))
+
+    def _read_ahead(self, job: Job, billing: Billing) -> None:
+        streams = self.reads(job)
+        if len(streams) > 1:
+            with suppress(HistoryDetached):  # the job may do without, or raises it itself
+                billing.read_ahead(streams)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
+from domain.core import ids
 from domain.invoices.invoice import Invoice
 from projections.work import provider_lookup as lookup_table
 from projections.work.table import Job
@@ -58,6 +59,16 @@ def _charge_invoice(job: Job, deps: InvoiceDeps) -> None:
             charge_invoice(_id(job, "invoice_id"), deps)
 
 
+def _read_to_charge(job: Job) -> list[UUID]:
+    """Return the invoice, its connection and its tenant, as far as the job names them."""
+    streams = [_id(job, "invoice_id")]
+    if job.connection is not None:
+        streams.append(ids.for_connection(job.app, job.connection))
+    if "tenant_id" in job.args:
+        streams.append(ids.for_tenant(job.app, _id(job, "tenant_id")))
+    return streams
+
+
 CHARGE_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     name="charge_invoice",
     queue=REQUESTS,
@@ -66,6 +77,7 @@ CHARGE_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     on_exhausted=exhausted.stop_invoice_step,
     on_failed=final.end_invoice_request,
     reuses=(Invoice,),
+    reads=_read_to_charge,
 )
 REFUND_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     name="refund_invoice",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder, POPOFactory
@@ -36,6 +37,11 @@ class ContendedRecorder(POPOApplicationRecorder):
         """Read a stream, and count that."""
         self.reads += 1
         return super().select_events(*args, **kwargs)
+
+    def select_streams(self, streams: Collection[UUID]) -> dict[UUID, Sequence[StoredEvent]]:
+        """Read several streams, and count that as one read."""
+        self.reads += 1
+        return {stream: super(ContendedRecorder, self).select_events(stream) for stream in streams}
 
 
 class ContendedFactory(POPOFactory):

@@ -105,6 +105,33 @@ def test_events_of_a_decision_that_raises_are_forgotten(
         assert _rename(billing, "Next").version == 2
 
 
+def test_aggregates_are_read_ahead_by_one_query_for_one_get_each(
+    shop: tuple[Billing, ContendedRecorder],
+) -> None:
+    billing, recorder = shop
+    with billing.reusing_states():
+        billing.read_ahead([APP_ID, UUID(int=2)])
+        assert (billing.get(App, APP_ID).name, recorder.reads) == ("Shop", 1)
+        assert billing.find(App, UUID(int=2)) is None
+        _rename_in_another_thread(billing)
+        assert (billing.get(App, APP_ID).name, recorder.reads) == ("Theirs", 4)
+
+
+def test_a_change_of_what_was_read_ahead_does_not_miss_another_writers_event(
+    shop: tuple[Billing, ContendedRecorder],
+) -> None:
+    billing, _ = shop
+    disable = ChangeApp(app_id=APP_ID, enabled=False, actor="cli")
+    for kinds in ((), (App,)):
+        with billing.reusing_states(*kinds):
+            billing.read_ahead([APP_ID])
+            _rename_in_another_thread(billing)
+            app = billing.change(App, APP_ID, lambda it: it.change(disable, occurred_at=START))
+            assert (app.name, app.enabled) == ("Theirs", False)
+        enable = ChangeApp(app_id=APP_ID, name="Shop", enabled=True, actor="cli")
+        billing.change(App, APP_ID, lambda it: it.change(enable, occurred_at=START))
+
+
 def _rename_in_another_thread(billing: Billing) -> None:
     """Write as another process would, without a change of this thread's states."""
     with ThreadPoolExecutor(1) as other:

@@ -48,6 +48,20 @@ def test_client_secrets_are_cut_at_any_depth_however_they_are_written() -> None:
     assert orjson.loads(stored) == parsed
 
 
+def test_a_parsed_values_secrets_are_cut_wherever_they_are_in_their_object() -> None:
+    quoted = 'he said: ,"client_secret":"x", {"client_secret":"y"}'
+    for secret in ("pi_1_secret_2", None, 'a"b', {"client_secret": "c"}, 7):
+        for beside in ({}, {"note": "plain"}, {"note": quoted}, {"note": "a\n"}):
+            value = {
+                "client_secret": secret,
+                "first": [{"client_secret": secret, "b": 1, **beside}, {"client_secret": secret}],
+                "last": {"a": 2, "client_secret": secret},
+            }
+            kept = {key: text.replace("\n", " ") for key, text in beside.items()}
+            expected = {"first": [{"b": 1, **kept}, {}], "last": {"a": 2}}
+            assert without_secrets(value) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import orjson
 import stripe
-from requests.structures import CaseInsensitiveDict
 
 from domain.core.providers import Mode
 from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable, ProviderObjectUnreadable
@@ -84,14 +83,6 @@ def endpoint_of(method: str, url: str) -> str:
     return f"{method.lower()} /{'/'.join([*segments[:1], *named])}"
 
 
-class _AnswerHeaders(CaseInsensitiveDict[str]):
-    """The headers of an answer whose content the SDK does not get; `parsed` has it."""
-
-    def __init__(self, headers: Mapping[str, str], parsed: dict[str, Any]) -> None:
-        super().__init__(headers)
-        self.parsed = parsed
-
-
 class _HttpClient(CurlClient):
     """The SDK's HTTP client; each try first waits for the rate limit, each answer is checked."""
 
@@ -130,7 +121,8 @@ class _HttpClient(CurlClient):
         parsed = self._check_response(content, status)
         if self._builds_objects or status >= HTTPStatus.BAD_REQUEST:
             return content, status, answered
-        return b"{}", status, _AnswerHeaders(answered, parsed)
+        answered.parsed = parsed
+        return b"{}", status, answered
 
     def _check_response(self, content: bytes, status: int) -> dict[str, Any]:
         """Parse an answer. Rejects one that is not JSON or is of the other mode."""
@@ -170,10 +162,8 @@ def call_stripe(call: Callable[[], Answer]) -> Answer:
 def json_of(answer: Answer) -> dict[str, Any]:
     """Parse the bytes that Stripe sent, not the SDK's objects."""
     response = answer.last_response
-    if isinstance(response.headers, _AnswerHeaders):
-        return response.headers.parsed
-    parsed: dict[str, Any] = orjson.loads(response.body)
-    return parsed
+    known: dict[str, Any] | None = response.headers.parsed
+    return orjson.loads(response.body) if known is None else known
 
 
 def is_repeated(answer: Answer) -> bool:

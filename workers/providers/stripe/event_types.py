@@ -56,9 +56,8 @@ SCHEDULE_TYPES: Final = (
 # Their object is a customer; what is known of its tenant is enough.
 CUSTOMER_DELETED: Final = "customer.deleted"
 
-# Stored in the inbox for customers and subscriptions.
-STORED_TYPES: Final = (
-    "customer.updated",
+# Their objects are subscriptions and complete.
+SUBSCRIPTION_TYPES: Final = (
     "customer.subscription.created",
     "customer.subscription.updated",
     "customer.subscription.deleted",
@@ -76,7 +75,7 @@ EVENT_TYPES: Final = (
     *FETCH_TYPES,
     *SCHEDULE_TYPES,
     CUSTOMER_DELETED,
-    *STORED_TYPES,
+    *SUBSCRIPTION_TYPES,
 )
 
 # They carry an invoice that does not exist yet.

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pycurl
 import stripe
-from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies, select_proxy
 
 from workers.providers.answer_size import TOO_LONG, BoundedBody
@@ -34,7 +33,41 @@ _MAYBE_NOT_SENT: Final = frozenset(
 )
 """Errors after which the SDK sends a request again in the thread, under its key."""
 
-Response = tuple[bytes, int, CaseInsensitiveDict[str]]
+
+class Headers(Mapping[str, str]):
+    """The headers of an answer, found by names of any case.
+
+    `parsed`: the answer's content, if it was parsed already.
+    """
+
+    parsed: dict[str, Any] | None = None
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        """Read the headers of the last answer: a proxy's comes before the provider's."""
+        self._by_name: dict[str, str] = {}
+        for line in b"".join(lines).decode("latin-1").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if line.startswith("HTTP/"):
+                self._by_name.clear()
+            elif colon:
+                key, text = name.lower(), value.strip()
+                known = self._by_name.get(key)
+                self._by_name[key] = text if known is None else f"{known}, {text}"
+
+    def __getitem__(self, name: str) -> str:
+        return self._by_name[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._by_name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+
+Response = tuple[bytes, int, Headers]
 
 
 class CurlClient(stripe.HTTPClient):
@@ -69,7 +102,7 @@ class CurlClient(stripe.HTTPClient):
         try:
             curl = self._idle.pop()
         except IndexError:
-            curl = pycurl.Curl()
+            curl = self._open()
         body = BoundedBody()
         head: list[bytes] = []
         try:
@@ -85,13 +118,25 @@ class CurlClient(stripe.HTTPClient):
             # A header has a line break, or is not ASCII; the cause's text may quote a key.
             raise _error("a header cannot be sent", should_retry=False) from error
         status = curl.getinfo(pycurl.RESPONSE_CODE)
-        curl.reset()  # options alone: its connection stays
         self._idle.append(curl)
-        return b"".join(body), status, _headers(head)
+        return b"".join(body), status, Headers(head)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._idle.clear()
+
+    def _open(self) -> pycurl.Curl:
+        """Return a handle with the options that all requests have."""
+        curl = pycurl.Curl()
+        set_option: Callable[[int, object], None] = curl.setopt
+        set_option(pycurl.ACCEPT_ENCODING, "gzip, deflate")
+        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        set_option(pycurl.PROXY, self._proxy_url)
+        set_option(pycurl.CAINFO, stripe.ca_bundle_path)
+        set_option(pycurl.CONNECTTIMEOUT_MS, self._connect_timeout_ms)
+        set_option(pycurl.TIMEOUT_MS, self._timeout_ms)
+        set_option(pycurl.NOSIGNAL, 1)
+        return curl
 
     def _prepare(
         self,
@@ -101,6 +146,7 @@ class CurlClient(stripe.HTTPClient):
         headers: Mapping[str, str],
         post_data: str | None,
     ) -> None:
+        """Set the options of one request; the handle still has those of the one before."""
         set_option: Callable[[int, object], None] = curl.setopt
         set_option(pycurl.URL, url)
         if method == "post":
@@ -109,38 +155,20 @@ class CurlClient(stripe.HTTPClient):
             set_option(pycurl.POSTFIELDSIZE, len(data))
             # Of a function, so that libcurl cannot send it again by itself: the SDK counts tries.
             set_option(pycurl.READFUNCTION, io.BytesIO(data).read)
-        elif method != "get":
+        else:
+            set_option(pycurl.HTTPGET, 1)
+        if method in ("get", "post"):
+            curl.unsetopt(pycurl.CUSTOMREQUEST)
+        else:
             set_option(pycurl.CUSTOMREQUEST, method.upper())
         # Without `Expect`, for whose answer libcurl would wait before it sends a large body.
         set_option(pycurl.HTTPHEADER, [*map(_header, headers, headers.values()), "Expect:"])
-        set_option(pycurl.ACCEPT_ENCODING, "gzip, deflate")
-        set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        set_option(pycurl.PROXY, self._proxy_url)
-        set_option(pycurl.CAINFO, stripe.ca_bundle_path)
-        set_option(pycurl.CONNECTTIMEOUT_MS, self._connect_timeout_ms)
-        set_option(pycurl.TIMEOUT_MS, self._timeout_ms)
-        set_option(pycurl.NOSIGNAL, 1)
 
 
 def _header(name: str, value: str) -> str:
     if "\n" in value or "\r" in value:
         raise ValueError(name)
     return f"{name}: {value}"
-
-
-def _headers(lines: list[bytes]) -> CaseInsensitiveDict[str]:
-    """Read the headers of the last answer: a proxy's comes before the provider's."""
-    found: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-    for line in lines:
-        if line.startswith(b"HTTP/"):
-            found.clear()
-            continue
-        name, colon, value = line.decode("latin-1").partition(":")
-        if not colon:
-            continue
-        text = value.strip()
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
 
 
 def _connection_error(failure: pycurl.error, curl: pycurl.Curl) -> stripe.APIConnectionError:
