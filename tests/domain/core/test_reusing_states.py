@@ -122,14 +122,14 @@ def test_a_change_of_what_was_read_ahead_does_not_miss_another_writers_event(
 ) -> None:
     billing, _ = shop
     disable = ChangeApp(app_id=APP_ID, enabled=False, actor="cli")
+    restore = ChangeApp(app_id=APP_ID, name="Shop", enabled=True, actor="cli")
     for kinds in ((), (App,)):
         with billing.reusing_states(*kinds):
             billing.read_ahead([APP_ID])
             _rename_in_another_thread(billing)
             app = billing.change(App, APP_ID, lambda it: it.change(disable, occurred_at=START))
             assert (app.name, app.enabled) == ("Theirs", False)
-        enable = ChangeApp(app_id=APP_ID, name="Shop", enabled=True, actor="cli")
-        billing.change(App, APP_ID, lambda it: it.change(enable, occurred_at=START))
+        billing.change(App, APP_ID, lambda it: it.change(restore, occurred_at=START))
 
 
 def _rename_in_another_thread(billing: Billing) -> None:

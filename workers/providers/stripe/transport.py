@@ -117,9 +117,10 @@ class CurlClient(stripe.HTTPClient):
         except ValueError as error:
             # A header has a line break, or is not ASCII; the cause's text may quote a key.
             raise _error("a header cannot be sent", should_retry=False) from error
-        status = curl.getinfo(pycurl.RESPONSE_CODE)
+        status, content = curl.getinfo(pycurl.RESPONSE_CODE), b"".join(body)
+        body.clear()  # the handle has it until its next request
         self._idle.append(curl)
-        return b"".join(body), status, Headers(head)
+        return content, status, Headers(head)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
