@@ -12,7 +12,7 @@ from cli.keys import keys
 from domain.apps.connection import Connection, secret_context
 from domain.core.ids import for_connection
 from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY, Service
+from tests.service.running_service import MASTER_KEY, Service
 
 Run = Callable[..., Result]
 

@@ -13,7 +13,7 @@ from cli.connect import connect
 from domain.apps.connection import Connection, secret_context
 from domain.core.ids import for_connection
 from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY, Service
+from tests.service.running_service import MASTER_KEY, Service
 from tests.support.sandbox import SandboxAdmin, SandboxProcess
 
 Run = Callable[..., Result]

@@ -17,7 +17,7 @@ from domain.core import ids
 from domain.tenants.tenant import Tenant
 from eventlog import persistence
 from eventlog.log import Log
-from tests.service.harness import MASTER_KEY
+from tests.service.running_service import MASTER_KEY
 
 HEADER = "tenant_uuid,name,email,country,vat_id,customer:stripe-1"
 Import = Callable[..., Result]

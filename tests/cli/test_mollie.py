@@ -19,7 +19,7 @@ from domain.apps.connection import Connection
 from domain.core.ids import for_connection, for_provider_object
 from domain.inbox.provider_event import ProviderEventReceived
 from domain.invoices.invoice import Invoice
-from tests.service.harness import MASTER_KEY, Service
+from tests.service.running_service import MASTER_KEY, Service
 from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess
 

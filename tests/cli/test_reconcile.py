@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 from cli.reconcile import reconcile
 from cli.work import work
 from service.reports.drift import COLUMNS
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
 from tests.service.operations.test_alerts import disable_endpoint, leave_drift
+from tests.service.running_service import Service
 from tests.service.webhooks.test_bulk_replays import dead
 from tests.support.drift_examples import drifted
 

@@ -14,7 +14,8 @@ from cli.connections import connections
 from domain.apps.connection import Connection, secret_context, secret_mark
 from domain.core.ids import for_connection
 from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY, Service, errors, sign, stripe_event
+from tests.service.harness import errors, sign, stripe_event
+from tests.service.running_service import MASTER_KEY, Service
 from tests.support.sandbox import SandboxProcess
 
 Run = Callable[..., Result]

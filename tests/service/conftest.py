@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import Service
 from tests.support.postgres import Server
 
 

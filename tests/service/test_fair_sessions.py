@@ -14,7 +14,8 @@ from psycopg.sql import SQL
 from eventlog.database.fair_share import FairShare, session_holder
 from service.http.limits import UNAUTHENTICATED
 from tests.service.dashboard.visits import Visit
-from tests.service.harness import Service, Shop, stripe_event
+from tests.service.harness import Shop, stripe_event
+from tests.service.running_service import Service
 
 _LOCK = 4711
 _WAIT = SQL("SELECT pg_advisory_xact_lock_shared({})").format(SQL(str(_LOCK)))

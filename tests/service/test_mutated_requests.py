@@ -19,7 +19,8 @@ import pytest
 from eventlog.database.connect import connect_async
 from eventlog.follow.positions import follower_states
 from service.openapi_document import document
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import Service
 from tests.support.mutations import Json, mutated, stretched
 from tests.support.wait_until import until_async
 from workers.queue.relay import relay_follower

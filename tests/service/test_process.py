@@ -19,7 +19,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.service.harness import MASTER_KEY, Service, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import MASTER_KEY, Service
 from tests.support import plain_http
 from tests.support.ports import free_port
 from tests.support.processes import ending_with_tests

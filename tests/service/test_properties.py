@@ -22,7 +22,8 @@ from service.http.responses import serialized
 from service.http.validation import is_safe, validate
 from service.invoices import render as invoices_render
 from service.invoices.schemas import InvoiceRequestBody
-from tests.service.harness import Service, Shop, stripe_event
+from tests.service.harness import Shop, stripe_event
+from tests.service.running_service import Service
 
 TENANT = uuid4()
 CODEC = Codec()

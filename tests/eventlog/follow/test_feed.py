@@ -16,16 +16,12 @@ from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
 from eventlog.follow.handler import OutsideHandler
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
-from tests.eventlog.follow.test_follower import Rows, Running, seen
+from tests.eventlog.follow.seen_rows import Rows, Running, seen
 from tests.eventlog.stored_events import stored
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.wait_until import until
 
-
-@pytest.fixture(autouse=True)
-def _table(database: str) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("CREATE TABLE seen (position bigint PRIMARY KEY)")
+pytestmark = pytest.mark.usefixtures("_table")
 
 
 def with_feed(feed: Feed, scenario: Callable[[Feed], Awaitable[None]]) -> None:

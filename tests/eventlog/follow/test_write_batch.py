@@ -11,18 +11,14 @@ from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
 from eventlog.follow.handler import Cursor, RowsHandler, Writes
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
+from tests.eventlog.follow.seen_rows import Rows, Running, seen, state_of
 from tests.eventlog.follow.test_feed import with_feed
-from tests.eventlog.follow.test_follower import Rows, Running, seen, state_of
 from tests.eventlog.stored_events import stored
 from tests.support.wait_until import until, until_async
 
+pytestmark = pytest.mark.usefixtures("_table")
+
 _INSERT = b"INSERT INTO seen SELECT * FROM unnest(%s::bigint[])"
-
-
-@pytest.fixture(autouse=True)
-def _table(database: str) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("CREATE TABLE seen (position bigint PRIMARY KEY)")
 
 
 class OneStatement:

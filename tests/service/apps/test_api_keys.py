@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from domain.apps.api_keys import digest
-from tests.service.harness import Service, Shop, admin, errors, item, paths
+from tests.service.harness import Shop, admin, errors, item, paths
+from tests.service.running_service import Service
 
 
 def opens(shop: Shop, key: str, kind: str = "read") -> bool:

@@ -9,8 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from domain.apps.app import AppSettingsChanged
-from tests.service.harness import Service, Shop, admin, errors, item, paths
+from tests.service.harness import Shop, admin, errors, item, paths
 from tests.service.public_keys import public
+from tests.service.running_service import Service
 
 SECRET = "a-secret-that-the-app-brought-along"
 RSA = rsa.generate_private_key(65537, 2048)

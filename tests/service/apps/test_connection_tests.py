@@ -4,7 +4,8 @@ from typing import Any
 
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY, Service, Shop, admin, item
+from tests.service.harness import Shop, admin, item
+from tests.service.running_service import MASTER_KEY, Service
 from tests.support.credentials_check import CredentialsCheck
 from tests.support.provider_lookup_worker import lookup_worker
 

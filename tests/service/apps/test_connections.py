@@ -9,12 +9,11 @@ import pytest
 from domain.apps.connection import secret_context, secret_mark
 from domain.core import ids
 from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY, Shop, admin, errors, item, paths, stripe_event
+from tests.service.harness import Shop, admin, errors, item, paths, stripe_event
 from tests.service.operations.test_alerts import disable_endpoint
+from tests.service.running_service import MASTER_KEY
 
 KEY, HOOK = "sk_test_51Secret", "whsec_NewSecret"
-
-
 NOT_CHECKED: dict[str, Any] = {
     "endpoint": None,
     "problems": [],

@@ -3,7 +3,8 @@ from uuid import uuid4
 import pytest
 
 from domain.apps.commands import RevokeKey
-from tests.service.harness import Service, Shop, errors, now
+from tests.service.harness import Shop, errors, now
+from tests.service.running_service import Service
 
 UNAUTHORIZED = (401, "[E4010]", "Unauthorized Token or API key")
 WRONG_TYPE = (401, "[E4011]", "Unauthorized API key type")

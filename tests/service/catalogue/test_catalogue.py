@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from tests.service.harness import Service, Shop, errors, paths
+from tests.service.harness import Shop, errors, paths
+from tests.service.running_service import Service
 
 PRICE = {"name": "Pro Plan", "currency": "eur", "amountMinor": 1999, "interval": "month"}
 TAX_RATE = {"name": "VAT", "percentage": 19, "inclusive": False}

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.harness import Service
+from tests.service.running_service import Service
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from typing import Any
 from domain.gateway.errors import GatewayMisconfigured
 from eventlog.security.vault import Vault
 from tests.service.dashboard.visits import visit
-from tests.service.harness import MASTER_KEY, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import MASTER_KEY
 from tests.support.credentials_check import CredentialsCheck
 from tests.support.provider_lookup_worker import lookup_worker
 

@@ -1,7 +1,7 @@
 import pytest
 
 from service.dashboard.guard import safe_next
-from tests.service.harness import Service
+from tests.service.running_service import Service
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from service.dashboard import log_verifier
-from tests.service.dashboard.test_pages import invoice_of
+from tests.service.dashboard.shown_invoices import invoice_of
 from tests.service.dashboard.visits import Visit, visit
 from tests.service.harness import Shop
 from tests.support.system import eventually

@@ -11,7 +11,8 @@ from service.dashboard.guard import safe_next
 from service.dashboard.routes import DASHBOARD_ROUTES
 from service.dashboard.sessions import SESSION_LIFE, Sessions
 from tests.service.dashboard.visits import HOST, Visit, token_in, visit
-from tests.service.harness import MASTER_KEY, Service, Shop, now
+from tests.service.harness import Shop, now
+from tests.service.running_service import MASTER_KEY, Service
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ import httpx
 from domain.subscriptions.subscription import Subscription
 from tests.service.dashboard.visits import visit
 from tests.service.harness import Shop
-from tests.service.subscriptions.test_subscriptions import subscribed
+from tests.service.subscriptions.subscription_actions import subscribed
 
 
 def path_of(subscription: Subscription) -> str:

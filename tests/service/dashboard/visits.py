@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import Service
 
 HOST = "http://billhook.test"
 _FORM_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import Service
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import service.docs
-from tests.service.harness import Service
+from tests.service.running_service import Service
 
 DOCS = Path(service.docs.__file__).parent
 VIEWER = "/docs/redoc.standalone.js"

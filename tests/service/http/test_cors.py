@@ -7,7 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import Service
 
 ORIGIN = "https://tea.example"
 READS = ["", "/invoices", "/payment-providers/stripe/invoices"]

@@ -9,7 +9,8 @@ import pytest
 
 from service.http.errors import BadRequest
 from service.http.limits import require_shape
-from tests.service.harness import Service, Shop, errors
+from tests.service.harness import Shop, errors
+from tests.service.running_service import Service
 
 SMALL: dict[str, Any] = {
     "rate_limit_per_minute": 5,

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.service.harness import Service, Shop, errors, free_line, paths
+from tests.service.harness import Shop, errors, free_line, paths
+from tests.service.running_service import Service
 
 BIG = 2**63
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from service.http.response_model import ResponseModel, optional_field
 from service.http.responses import serialized
 from service.openapi_document import OPERATIONS
-from tests.service.harness import free_line  # noqa: F401 - loads every capability
 
 odd = st.recursive(
     st.one_of(

@@ -16,7 +16,8 @@ from eventlog.partitions.layout import set_partition_size
 from projections.generations.rebuild import rebuild
 from projections.operations.partition_use import streams_in_use, uses_of
 from tests.eventlog.stored_events import stored
-from tests.service.harness import Service, Shop, errors, stripe_event
+from tests.service.harness import Shop, errors, stripe_event
+from tests.service.running_service import Service
 from tests.support.wait_until import until
 
 _SIZE = 60

@@ -2,8 +2,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.service.fake_worker import HOSTED_URL, SECRET, complete_invoice
-from tests.service.harness import Service, Shop, errors, free_line
+from tests.service.harness import Shop, errors, free_line
+from tests.service.invoice_outcomes import HOSTED_URL, SECRET, complete_invoice
+from tests.service.running_service import Service
 
 
 def test_a_paid_invoice_is_answered_with_every_field(shop: Shop) -> None:

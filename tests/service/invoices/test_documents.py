@@ -10,7 +10,8 @@ from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from eventlog.security.signed_links import Signer
 from eventlog.security.vault import Vault
 from service.invoices.documents import DOCUMENT, RETURN
-from tests.service.harness import MASTER_KEY, Service, Shop, errors
+from tests.service.harness import Shop, errors
+from tests.service.running_service import MASTER_KEY, Service
 from tests.support.provider_lookup_worker import LookupWorker, lookup_worker
 
 FRESH = "https://pay.stripe.test/invoice/1/pdf?fresh={}"

@@ -1,14 +1,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices.commands import ImportInvoice
-from tests.service.fake_worker import complete_invoice, provider_invoice
-from tests.service.harness import Service, Shop, errors, paths
+from tests.service.harness import Shop, errors, paths
+from tests.service.invoice_outcomes import complete_invoice, provider_invoice
+from tests.service.running_service import Service
 
 
 @pytest.fixture(scope="module")
@@ -178,34 +178,6 @@ def test_a_single_invoice_has_lines_payments_and_the_providers_response(stocked:
     assert "x-billhook-lag-ms" in response.headers
 
 
-def test_an_invoice_can_be_read_at_once_though_no_projection_runs(
-    database: str,
-) -> None:
-    with Service(database) as service:
-        shop = Shop(service)
-    patience: dict[str, Any] = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
-    with Service(database, projections=False, **patience) as behind:
-        shop.service = behind
-        behind.call(behind.context.auth.access.look())
-        posted = shop.post("paid")
-        assert posted.status_code == 200
-        found = shop.get(posted.headers["location"]).json()["items"][0]
-        assert found["status"] == "paid"
-        assert found["position"] == posted.json()["items"][0]["position"]
-        listed = shop.get(f"{shop.url}/invoices", minPosition=found["position"])
-        assert (listed.status_code, errors(listed)[0]["code"]) == (503, "[E5030]")
-        assert "retry-after" in listed.headers
-
-
-def test_a_list_waits_until_it_has_what_the_caller_has_seen(service: Service) -> None:
-    shop = Shop(service)
-    for expected in range(1, 6):
-        position = shop.post("paid").headers["x-billhook-position"]
-        found = shop.get(f"{shop.url}/invoices", minPosition=position).json()
-        assert found["totalItems"] == expected
-        assert found["items"][0]["status"] == "paid"
-
-
 def test_the_timeline_has_every_event_in_order(service: Service) -> None:
     shop = Shop(service)
     posted = shop.post("requires_action")
@@ -252,15 +224,6 @@ def test_a_trailing_slash_changes_nothing_and_redirects_nowhere(stocked: Shop) -
         plain, slashed = stocked.get(path), stocked.get(path + "/")
         assert plain.status_code == slashed.status_code == 200
         assert plain.json() == slashed.json()
-
-
-def test_what_the_caller_has_seen_is_never_taken_back(service: Service) -> None:
-    """The read model catches up while it is asked: the row that it had before does not count."""
-    shop = Shop(service)
-    for _ in range(40):
-        posted = shop.post("declined")
-        (found,) = shop.get(posted.headers["location"]).json()["items"]
-        assert found["status"] == "failed"
 
 
 def test_what_the_provider_made_is_listed_by_origin_and_while_it_is_nobodys(shop: Shop) -> None:

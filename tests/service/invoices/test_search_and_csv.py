@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.service.fake_worker import complete_invoice
-from tests.service.harness import Service, Shop, paths
+from tests.service.harness import Shop, paths
+from tests.service.invoice_outcomes import complete_invoice
+from tests.service.running_service import Service
 
 
 @pytest.fixture(scope="module")

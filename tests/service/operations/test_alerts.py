@@ -17,8 +17,9 @@ from psycopg.sql import SQL, Identifier
 from domain.inbox.webhook_health import DISABLED, EndpointState, WebhookHealth
 from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.codec import Codec
-from tests.service.harness import Service, Shop, stripe_event
+from tests.service.harness import Shop, stripe_event
 from tests.service.operations.promql import Scrape, parse, scrape
+from tests.service.running_service import Service
 from tests.support.drift_examples import drifted
 
 RULES_FILE: Final = Path("deploy/prometheus/alerts.yml")

@@ -6,7 +6,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.service.harness import Service, Shop, stripe_event
+from tests.service.harness import Shop, stripe_event
+from tests.service.running_service import Service
 
 DASHBOARD = json.loads(Path("deploy/grafana/billhook.json").read_text())
 # Only a system with a fault has these; the tests of the alerts raise the faults.

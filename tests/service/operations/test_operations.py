@@ -8,7 +8,8 @@ import structlog
 from projections.engine.health import FollowerState
 from service.auth.access_cache import AccessCache
 from service.operations.readiness import Readiness
-from tests.service.harness import Service, Shop, stripe_event
+from tests.service.harness import Shop, stripe_event
+from tests.service.running_service import Service
 
 
 class Verified(AccessCache):

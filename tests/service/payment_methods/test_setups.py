@@ -11,8 +11,10 @@ import pytest
 from domain.gateway.setups import ProviderMethod
 from domain.payment_methods.events import SetupRequested
 from domain.payment_methods.setup import MethodSetup
-from tests.service.fake_worker import CHECKOUT_URL, setup_session
-from tests.service.harness import Service, Shop, errors, now
+from tests.service.fake_worker import setup_session
+from tests.service.harness import Shop, errors, now
+from tests.service.invoice_outcomes import CHECKOUT_URL
+from tests.service.running_service import Service
 from tests.support.immediate_relay import relay
 
 OPEN = "https://shop.test/open"

@@ -3,8 +3,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core import ids
-from tests.service.fake_worker import complete_invoice
-from tests.service.harness import Service, Shop, errors
+from tests.service.harness import Shop, errors
+from tests.service.invoice_outcomes import complete_invoice
+from tests.service.running_service import Service
 
 
 def keyed(key: str | None = None, **more: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
 from typing import Any
 from uuid import UUID
 
-from tests.service.fake_worker import complete_invoice
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.invoice_outcomes import complete_invoice
+from tests.service.running_service import Service
 from tests.service.subscription_fixtures import subscribe
 
 PATIENCE: dict[str, Any] = {"min_position_wait_s": 0.05, "access_max_age_s": 60}

@@ -7,7 +7,8 @@ import pytest
 
 from domain.reconciliation.drift import Drift
 from service.reports.drift import COLUMNS
-from tests.service.harness import Service, Shop, errors, now
+from tests.service.harness import Shop, errors, now
+from tests.service.running_service import Service
 from tests.support.drift_examples import drifted
 
 

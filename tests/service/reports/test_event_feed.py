@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.harness import Service, Shop, paths
+from tests.service.harness import Shop, paths
+from tests.service.running_service import Service
 from tests.support.wait_until import until
 
 

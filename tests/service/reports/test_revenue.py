@@ -7,7 +7,8 @@ import pytest
 
 from service.reports.endpoints import MOST_BUCKETS
 from service.reports.render import COLUMNS
-from tests.service.harness import Service, Shop, admin, paths
+from tests.service.harness import Shop, admin, paths
+from tests.service.running_service import Service
 from tests.support.system import eventually
 
 NOTHING = {

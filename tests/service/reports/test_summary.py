@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from tests.projections.subscriptions.random_events import provider_subscription
-from tests.service.harness import Service, Shop, paths
+from tests.service.harness import Shop, paths
+from tests.service.running_service import Service
 from tests.service.subscription_fixtures import subscribe
 
 

@@ -2,7 +2,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.service.harness import Service, Shop, errors, paths
+from tests.service.harness import Shop, errors, paths
+from tests.service.running_service import Service
 
 CONTACT = {
     "name": "Ada Lovelace",

@@ -11,7 +11,8 @@ import pytest
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.database.connect import connect
 from eventlog.follow.tail import EventHeader
-from tests.service.harness import Service, Shop, errors, now, stripe_event
+from tests.service.harness import Shop, errors, now, stripe_event
+from tests.service.running_service import Service
 
 Act = Callable[[ProviderEvent], None]
 INVOICE = str(uuid4())

@@ -17,8 +17,10 @@ from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived, PaymentH
 from domain.inbox.provider_event import ProviderEventReceived
 from domain.invoices.commands import ImportInvoice
 from service.webhooks.hints import hinted_at
-from tests.service.fake_worker import provider_invoice
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.invoice_outcomes import provider_invoice
+from tests.service.running_service import Service
+from tests.service.webhooks.delivery_counts import count
 
 SECRET = "hook_secret_1"
 
@@ -94,13 +96,6 @@ def event(**changes: Any) -> dict[str, Any]:
     }
 
 
-def count(service: Service, result: str) -> float:
-    metrics = service.context.recording.metrics
-    metrics.flush()
-    webhooks = metrics.webhooks.labels("mollie", result)
-    return webhooks._value.get()  # noqa: SLF001 - the library offers no reading of one value
-
-
 def test_a_hint_is_recorded_once_while_nobody_has_looked(
     service: Service, mollie: MollieShop
 ) -> None:
@@ -110,7 +105,7 @@ def test_a_hint_is_recorded_once_while_nobody_has_looked(
     (received,) = mollie.hints()
     assert isinstance(received, PaymentHintReceived)
     assert (received.payment_id, received.connection) == ("tr_1", mollie.connection)
-    assert count(service, "coalesced") == 2
+    assert count(service, "coalesced", provider="mollie") == 2
 
 
 def test_twenty_hints_at_once_are_one(service: Service, mollie: MollieShop) -> None:
@@ -188,7 +183,7 @@ def test_a_hint_over_the_limit_is_answered_503_and_not_lost(database: str) -> No
         assert answers[-1].headers["retry-after"] == "60"
         assert [len(mollie.hints(f"tr_{number}")) for number in range(5)] == [1, 1, 1, 0, 0]
         assert len(other.hints()) == 1
-        assert count(service, "over_limit") == 2
+        assert count(service, "over_limit", provider="mollie") == 2
 
 
 def test_hints_about_our_own_payments_ignore_the_rate_limit(database: str) -> None:
@@ -250,7 +245,10 @@ def test_a_forged_event_is_refused_and_noted(service: Service, mollie: MollieSho
     assert mollie.send(event_body, prefix="md5=").status_code == 400
 
     assert mollie.event_body(event_body["id"]) == []
-    assert (count(service, "forged"), count(service, "malformed")) == (1, 1)
+    assert (
+        count(service, "forged", provider="mollie"),
+        count(service, "malformed", provider="mollie"),
+    ) == (1, 1)
 
 
 def test_an_event_of_the_other_mode_is_refused(mollie: MollieShop) -> None:

@@ -13,7 +13,8 @@ from eventlog.database.connect import connect
 from projections.engine.errors import ReadModelUnavailable
 from projections.inbox.rejected import KEPT, RejectedDeliveries, RejectedDelivery
 from service.webhooks.rejection_log import RejectionLog
-from tests.service.harness import Service, Shop, errors, sign, stripe_event
+from tests.service.harness import Shop, errors, sign, stripe_event
+from tests.service.running_service import Service
 from tests.service.webhooks.test_deliveries import got, listed, replay
 
 

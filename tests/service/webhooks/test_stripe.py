@@ -1,7 +1,5 @@
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -10,18 +8,9 @@ import pytest
 import stripe
 
 from domain.inbox.provider_event import ProviderEventReceived
-from service.webhooks import inbox
-from service.webhooks.large_bodies import LARGE_BYTES
-from service.webhooks.stripe import StripeEvent, read_event
-from tests.service.harness import Service, Shop, errors, sign, stripe_event
-from tests.support.wait_until import DEADLINE_S
-
-
-def count(service: Service, result: str) -> float:
-    metrics = service.context.recording.metrics
-    metrics.flush()
-    webhooks = metrics.webhooks.labels("stripe", result)
-    return webhooks._value.get()  # noqa: SLF001 - the library offers no reading of one value
+from tests.service.harness import Shop, errors, sign, stripe_event
+from tests.service.running_service import Service
+from tests.service.webhooks.delivery_counts import count
 
 
 def test_a_signed_delivery_is_stored_with_its_facts(service: Service, shop: Shop) -> None:
@@ -73,37 +62,6 @@ def test_twenty_deliveries_of_one_event_at_once_are_stored_once(
     request = ("POST", shop.webhook_url, {"content": raw, "headers": headers})
     assert {r.status_code for r in service.requests([request] * 20)} == {200}
     assert service.head() == before + 1
-
-
-def test_deliveries_over_the_rate_are_answered_503_(
-    database: str,
-) -> None:
-    with Service(database, webhooks_per_minute=2) as service:
-        shop, other = Shop(service), Shop(service)
-        events = [stripe_event() for _ in range(3)]
-
-        forged = shop.deliver(stripe_event(), secret="whsec_guessed")
-        answers = [shop.deliver(event) for event in events]
-
-        assert forged.status_code == 400
-        assert [answer.status_code for answer in answers] == [200, 200, 503]
-        assert answers[-1].headers["retry-after"] == "60"
-        assert [len(shop.received(event["id"])) for event in events] == [1, 1, 0]
-        assert other.deliver(events[2]).status_code == 200
-        assert count(service, "over_budget") == 1
-
-
-def test_deliveries_over_the_days_bytes_are_answered_503(database: str) -> None:
-    event = stripe_event()
-    size = len(json.dumps(event).encode())
-    with Service(database, webhook_bytes_per_day=2 * size) as service:
-        shop = Shop(service)
-        answers = [shop.deliver(event | {"id": f"evt_{number}"}) for number in range(3)]
-
-        assert [answer.status_code for answer in answers] == [200, 200, 503]
-        assert answers[-1].headers["retry-after"] == "3600"
-        assert len(shop.received("evt_2")) == 0
-        assert count(service, "over_budget") == 1
 
 
 def test_one_event_id_at_two_connections_is_two_events(service: Service, shop: Shop) -> None:
@@ -214,35 +172,6 @@ def test_an_unknown_connection_is_404_before_any_other_error(service: Service, s
     answers = [shop.deliver(stripe_event(), url=url) for url in urls]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.text for answer in answers}) == 1
-
-
-def test_a_delivery_beyond_a_mebibyte_is_413(service: Service, shop: Shop) -> None:
-    before = service.head()
-    assert shop.deliver(b" " * (1024 * 1024 + 1)).status_code == 413
-    assert service.head() == before
-
-
-def test_small_deliveries_pass_one_that_takes_long_to_read(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read_on = Event()
-
-    def read_slowly(raw: bytes) -> StripeEvent:
-        assert len(raw) < LARGE_BYTES or read_on.wait(DEADLINE_S)
-        return read_event(raw)
-
-    monkeypatch.setattr(inbox, "read_event", read_slowly)
-    large = stripe_event(about={"description": "x" * LARGE_BYTES})
-    with ThreadPoolExecutor() as threads:
-        reading = threads.submit(shop.deliver, large)
-        try:
-            for _ in range(3):
-                assert shop.deliver(stripe_event()).status_code == 200
-            assert not reading.done()
-        finally:
-            read_on.set()
-        assert reading.result().status_code == 200
-    assert shop.received(large["id"])
 
 
 def test_secrets_are_cut_before_anything_is_stored(service: Service, shop: Shop) -> None:

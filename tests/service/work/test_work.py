@@ -10,8 +10,9 @@ from typer.testing import CliRunner, Result
 
 from cli.work import work
 from domain.invoices.invoice import Invoice
-from tests.service.harness import Service, Shop, errors, now
-from tests.service.invoices.test_actions import NEVER, act, invoice, item
+from tests.service.harness import Shop, errors, now
+from tests.service.invoices.invoice_actions import NEVER, act, invoice, item
+from tests.service.running_service import Service
 from tests.support.immediate_relay import relay
 
 Run = Callable[..., Result]

@@ -9,7 +9,7 @@ from domain.apps.commands import CreateApp, SetConnection
 from domain.apps.connection import Connection, secret_context
 from domain.core import ids
 from eventlog.security.vault import Vault
-from tests.service.harness import MASTER_KEY
+from tests.service.running_service import MASTER_KEY
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 

@@ -9,7 +9,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.service.harness import Service, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import Service
 from tests.support.chromium import chromium
 
 # Without a Chromium these tests can't run; the header of the report says which it is.

@@ -8,10 +8,10 @@ from playwright.sync_api import expect
 
 from service.dashboard.pages import NAVIGATION
 from tests.service.dashboard.browser.conftest import Window
-from tests.service.dashboard.test_pages import invoice_of
+from tests.service.dashboard.shown_invoices import invoice_of
 from tests.service.harness import Shop, stripe_event
 from tests.service.operations.test_alerts import disable_endpoint, leave_drift
-from tests.service.subscriptions.test_subscriptions import subscribed
+from tests.service.subscriptions.subscription_actions import subscribed
 
 
 def pages_of(shop: Shop) -> list[str]:

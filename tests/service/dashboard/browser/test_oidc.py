@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.service.dashboard.browser.conftest import Window, serving
-from tests.service.dashboard.test_oidc_sign_in import roles, settings_of
-from tests.service.harness import Service, Shop
+from tests.service.dashboard.oidc.issuer_world import roles, settings_of
+from tests.service.harness import Shop
+from tests.service.running_service import Service
 from tests.support.openid_provider import OpenIdProvider, openid_provider
 
 

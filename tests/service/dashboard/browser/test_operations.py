@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 from domain.gateway.errors import GatewayMisconfigured
 from eventlog.security.vault import Vault
 from tests.service.dashboard.browser.conftest import Window
-from tests.service.harness import MASTER_KEY, Shop
+from tests.service.harness import Shop
+from tests.service.running_service import MASTER_KEY
 from tests.support.credentials_check import CredentialsCheck
 from tests.support.provider_lookup_worker import lookup_worker
 
