@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from domain.apps.api_keys import KEY_BYTES, new_key
 from domain.apps.commands import ChangeApp, CreateApp, CreateKey, SetConnection
@@ -34,6 +34,19 @@ def billing_on(dsn: str) -> Iterator[Billing]:
         log.close()
 
 
+def _connection(app_id: UUID, vault: Vault, stripe_key: str, webhook_secret: str) -> SetConnection:
+    context = secret_context(app_id, _CONNECTION)
+    return SetConnection(
+        app_id=app_id,
+        name=_CONNECTION,
+        provider="stripe",
+        mode="test",
+        sealed_key=vault.seal(stripe_key, context=context),
+        sealed_webhook_secrets=[vault.seal(webhook_secret, context=context)],
+        actor=_BY,
+    )
+
+
 def make_shop(
     dsn: str, *, master_key: str, stripe_key: str = "sk_test_1", customer: str = "cus_1"
 ) -> Shop:
@@ -41,7 +54,6 @@ def make_shop(
     app_id, tenant_id, connection_id = uuid4(), uuid4(), uuid4()
     key = new_key("write", secrets.token_bytes(KEY_BYTES))
     webhook_secret = f"whsec_{secrets.token_urlsafe(24)}"
-    vault, context = Vault([master_key]), secret_context(app_id, _CONNECTION)
     occurred_at = datetime.now(UTC)
     app = CreateApp(app_id=app_id, name="Shop", slug="shop", actor=_BY)
     tenant = SetTenant(
@@ -51,15 +63,7 @@ def make_shop(
         customers={_CONNECTION: customer},
         actor=_BY,
     )
-    connection = SetConnection(
-        app_id=app_id,
-        name=_CONNECTION,
-        provider="stripe",
-        mode="test",
-        sealed_key=vault.seal(stripe_key, context=context),
-        sealed_webhook_secrets=[vault.seal(webhook_secret, context=context)],
-        actor=_BY,
-    )
+    connection = _connection(app_id, Vault([master_key]), stripe_key, webhook_secret)
     write_key = CreateKey(
         app_id=app_id,
         key_id=uuid4(),

@@ -112,10 +112,7 @@ def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]
     ):
         made = fill(system, account, objects=objects)
         provider = stack.enter_context(_copied_provider(system, Path(folder)))
-        environment = {**os.environ, **saved_settings(system.data_dir)} | dict.fromkeys(
-            _RATES, str(effort.audit_calls_per_s)
-        )
-        environment["BILLHOOK_STRIPE_API_BASE"] = provider
+        environment = _environment(system, provider, calls_per_s=effort.audit_calls_per_s)
         load = PostLoad(system, caller, requests=effort.requests, callers=_CALLERS)
         load.times_s()  # warms up connections and caches
         arguments = ["--app", system.demo["app_slug"], "--connection", "stripe-1", "--json"]
@@ -142,11 +139,22 @@ def _audit(effort: Effort, report: Report, *, objects: int) -> dict[str, object]
         "callers_p95_ratio": ratio,
     }
     say(json.dumps(found))
+    _check_limits(report, audit, callers_ratio=ratio)
+    return found
+
+
+def _environment(system: System, provider: str, *, calls_per_s: int) -> dict[str, str]:
+    """Return the settings of an audit's process, which calls the copied provider."""
+    saved = {**os.environ, **saved_settings(system.data_dir)}
+    rates = dict.fromkeys(_RATES, str(calls_per_s))
+    return saved | rates | {"BILLHOOK_STRIPE_API_BASE": provider}
+
+
+def _check_limits(report: Report, audit: AuditProcess, *, callers_ratio: float) -> None:
     if audit.most_mb - audit.early_mb > _MOST_GROWTH_MB:
         report.fail(f"the audit grew from {audit.early_mb:.0f} to {audit.most_mb:.0f} MB")
-    if ratio > _MOST_CALLERS_RATIO:
-        report.fail(f"callers' p95 is {ratio} times its quiet value beside an audit")
-    return found
+    if callers_ratio > _MOST_CALLERS_RATIO:
+        report.fail(f"callers' p95 is {callers_ratio} times its quiet value beside an audit")
 
 
 @contextmanager

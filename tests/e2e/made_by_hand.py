@@ -13,6 +13,8 @@ from tests.support.mollie_account import MollieAccount
 from tests.support.stripe_account import Account
 from tests.support.system import Caller, Json, eventually
 
+MONTHLY: Json = {"interval": "month"}
+
 
 def send(caller: Caller, method: str, path: str, body: Json) -> httpx.Response:
     """Send a request, and again under its key while the service is unavailable."""

@@ -148,48 +148,55 @@ def signed_by_another(provider: OpenIdProvider, claims: Claims) -> str:
     return jwt.encode(header, claims, ec_key(), algorithms=["ES256"])
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers of the provider that a subclass names."""
+
+    provider: OpenIdProvider
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        self.provider.requests.append(path)
+        if self.provider.down:
+            self._answer(503, b"", "text/plain")
+        elif path == "/.well-known/openid-configuration":
+            self._json(200, self.provider.configuration())
+        elif path == "/keys":
+            self._json(200, self.provider.keys())
+        elif path == "/authorize":
+            link = self.provider.authorize(self.path).replace("&", "&amp;")
+            page = f'<!doctype html><title>Login</title><a href="{link}">Continue as Ada</a>'
+            self._answer(200, page.encode(), "text/html")
+        else:
+            self._answer(404, b"", "text/plain")
+
+    def do_POST(self) -> None:
+        self.provider.requests.append(self.path)
+        raw = self.rfile.read(int(self.headers["content-length"])).decode()
+        form = {name: values[0] for name, values in parse_qs(raw).items()}
+        self._json(*self.provider.exchange(form, self.headers.get("authorization", "")))
+
+    def _json(self, status: int, content: object) -> None:
+        self._answer(status, json.dumps(content).encode(), "application/json")
+
+    def _answer(self, status: int, content: bytes, media_type: str) -> None:
+        self.send_response(status)
+        self.send_header("content-type", media_type)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
 @contextmanager
 def openid_provider() -> Iterator[OpenIdProvider]:
     """Serve a provider on a free port until the block ends."""
-    provider = OpenIdProvider()
+    served = OpenIdProvider()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Handler(_Handler):
+        provider = served
 
-        def do_GET(self) -> None:
-            path = urlsplit(self.path).path
-            provider.requests.append(path)
-            if provider.down:
-                self._answer(503, b"", "text/plain")
-            elif path == "/.well-known/openid-configuration":
-                self._json(200, provider.configuration())
-            elif path == "/keys":
-                self._json(200, provider.keys())
-            elif path == "/authorize":
-                link = provider.authorize(self.path).replace("&", "&amp;")
-                page = f'<!doctype html><title>Login</title><a href="{link}">Continue as Ada</a>'
-                self._answer(200, page.encode(), "text/html")
-            else:
-                self._answer(404, b"", "text/plain")
-
-        def do_POST(self) -> None:
-            provider.requests.append(self.path)
-            raw = self.rfile.read(int(self.headers["content-length"])).decode()
-            form = {name: values[0] for name, values in parse_qs(raw).items()}
-            self._json(*provider.exchange(form, self.headers.get("authorization", "")))
-
-        def _json(self, status: int, content: object) -> None:
-            self._answer(status, json.dumps(content).encode(), "application/json")
-
-        def _answer(self, status: int, content: bytes, media_type: str) -> None:
-            self.send_response(status)
-            self.send_header("content-type", media_type)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    with serving(Handler) as provider.url:
-        yield provider
+    with serving(Handler) as served.url:
+        yield served

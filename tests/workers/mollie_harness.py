@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -13,8 +12,6 @@ from domain.apps.app import App
 from domain.apps.commands import CreateApp, SetConnection
 from domain.apps.connection import Connection
 from domain.billing import Billing
-from domain.catalogue.catalogue import Price, TaxRate
-from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids
 from domain.inbox.commands import ReceivePaymentHint, ReceiveProviderEvent
 from domain.inbox.payment_hint import PaymentHint
@@ -29,6 +26,7 @@ from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.security.signed_links import SignedLinks
 from tests.support.mollie_account import MollieAccount
+from tests.workers.mollie_catalogue import catalogue
 from tests.workers.stripe_harness import Clock
 from workers.invoices.customers import TenantCustomers
 from workers.invoices.refund import refund_invoice
@@ -41,23 +39,6 @@ from workers.providers.mollie.gateway import MollieGateway
 from workers.webhooks.mollie_jobs import apply_payment_event, apply_payment_hint
 from workers.webhooks.mollie_payment import MolliePaymentDeps
 
-PRICES: dict[str, dict[str, Any]] = {
-    "pro": {"name": "Pro Plan", "currency": "eur", "amount_minor": 1999},
-    "odd": {"name": None, "currency": "eur", "amount_minor": 333},
-    "dollars": {"name": "Pro Plan", "currency": "usd", "amount_minor": 2199},
-    "yen": {"name": "Pro Plan", "currency": "jpy", "amount_minor": 2500},
-    "kronur": {"name": "Pro Plan", "currency": "isk", "amount_minor": 250_000},
-    "half_krona": {"name": "Pro Plan", "currency": "isk", "amount_minor": 250_050},
-    "monthly": {"name": "Pro", "currency": "eur", "amount_minor": 1999, "interval": "month"},
-    "daily": {"name": "Day", "currency": "eur", "amount_minor": 500, "interval": "day"},
-    "dollars_monthly": {
-        "name": "Pro",
-        "currency": "usd",
-        "amount_minor": 2199,
-        "interval": "month",
-    },
-}
-TAXES = {"added": (210_000, False), "contained": (210_000, True), "odd": (88_750, False)}
 PUBLIC_URL = "http://127.0.0.1:1"
 
 
@@ -89,28 +70,10 @@ class MollieBench:
             self._connection(), connection_id=self.connection_id, occurred_at=occurred_at
         )
         self.billing.save(
-            App.create(app, occurred_at=occurred_at), *self._catalogue(occurred_at), connection
+            App.create(app, occurred_at=occurred_at),
+            *catalogue(self.app_id, occurred_at=occurred_at),
+            connection,
         )
-
-    def _catalogue(self, occurred_at: datetime) -> Iterator[Price | TaxRate]:
-        for price_id, terms in PRICES.items():
-            command = SetPrice(
-                **{"interval": None, "interval_count": 1, **terms},
-                app_id=self.app_id,
-                price_id=price_id,
-                actor="t",
-            )
-            yield Price.create(command, occurred_at=occurred_at)
-        for rate_id, (rate_ppm, inclusive) in TAXES.items():
-            rate = SetTaxRate(
-                app_id=self.app_id,
-                tax_rate_id=rate_id,
-                name="VAT",
-                rate_ppm=rate_ppm,
-                inclusive=inclusive,
-                actor="t",
-            )
-            yield TaxRate.create(rate, occurred_at=occurred_at)
 
     def connect(self, **more: Any) -> None:
         """Connect anew, with these settings."""

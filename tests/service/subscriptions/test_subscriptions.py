@@ -14,6 +14,19 @@ from tests.service.running_service import Service
 from tests.service.subscriptions.subscription_actions import act, item, listed, subscribed, url_of
 
 
+_LINE = {
+    "name": "Pro",
+    "quantity": 1,
+    "price": "price_monthly",
+    "amountMinor": 999,
+    "amountDecimal": None,
+    "usageBased": False,
+    "currency": "eur",
+    "interval": "month",
+    "intervalCount": 1,
+}
+
+
 def shown_of(shop: Shop, made: Subscription) -> dict[str, Any]:
     """Return all fields of a subscription but its times and its position."""
     return {
@@ -29,19 +42,7 @@ def shown_of(shop: Shop, made: Subscription) -> dict[str, Any]:
         "customer": "cus_1",
         "invoiceId": None,
         "currency": "eur",
-        "lineItems": [
-            {
-                "name": "Pro",
-                "quantity": 1,
-                "price": "price_monthly",
-                "amountMinor": 999,
-                "amountDecimal": None,
-                "usageBased": False,
-                "currency": "eur",
-                "interval": "month",
-                "intervalCount": 1,
-            }
-        ],
+        "lineItems": [_LINE],
         "monthlyMinor": 999,
         "periodStart": "2026-01-01T00:00:00.000Z",
         "periodEnd": "2026-02-01T00:00:00.000Z",

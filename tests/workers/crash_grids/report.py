@@ -16,9 +16,9 @@ from tests.support.temporary_postgres import temporary_postgres
 from tests.workers.crash_grids.environment import Stand, open_stand
 from tests.workers.crash_grids.stripe_invoice_flows import FLOWS, End, Flow
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS
-from tests.workers.crash_grids.stripe_subscription_flows import (
+from tests.workers.crash_grids.stripe_subscription_flows import SUBSCRIPTION_FLOWS
+from tests.workers.crash_grids.stripe_subscription_grid import (
     ROW_GAPS,
-    SUBSCRIPTION_FLOWS,
     Ending,
     SubscriptionFlow,
     checked_rows,

@@ -15,22 +15,16 @@ import pytest
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.workers.crash_grids.environment import Kill, Stand, die_inside, open_stand
-from tests.workers.crash_grids.stripe_subscription_flows import (
+from tests.workers.crash_grids.stripe_subscription_flows import SUBSCRIPTION_FLOWS
+from tests.workers.crash_grids.stripe_subscription_grid import (
     DELIVERED,
     ROW_GAPS,
-    SUBSCRIPTION_FLOWS,
     SubscriptionFlow,
     is_right,
     row,
 )
 from tests.workers.crash_grids.worker_process import kill_process
-from tests.workers.crash_points import (
-    Death,
-    arm,
-    changing_points,
-    death_points,
-    disarm,
-)
+from tests.workers.crash_points import Death, arm, changing_points, death_points, disarm
 
 EXTENDED: Final = pytest.mark.extended
 # One run at once without webhooks, one a day later with them; the extended tests cross the two.

@@ -17,9 +17,10 @@ from domain.billing import Billing
 from eventlog.log import Log
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
+from tests.workers.event_orders.invoice_teller import Teller
 from tests.workers.event_orders.recording import Recording
 from tests.workers.event_orders.replay_in_memory import FEW_ORDERS, Retelling, Sight, Stage, row
-from tests.workers.event_orders.stripe_invoice_scenarios import STORIES, Story, Teller
+from tests.workers.event_orders.stripe_invoice_scenarios import STORIES, Story
 from tests.workers.stripe_harness import Bench
 
 # Of a story's orders so many are told with its seconds apart, the others all in one second.

@@ -17,14 +17,10 @@ from domain.billing import Billing
 from eventlog.log import Log
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
+from tests.workers.event_orders.customer_life import Relived, outcome_of_start
 from tests.workers.event_orders.replay_in_memory import FEW_ORDERS, Sight, Stage
-from tests.workers.event_orders.stripe_subscription_scenarios import (
-    LIVES,
-    LifeStory,
-    Narrator,
-    Relived,
-    outcome_of_start,
-)
+from tests.workers.event_orders.stripe_subscription_scenarios import LIVES, LifeStory
+from tests.workers.event_orders.subscription_narrator import Narrator
 from tests.workers.stripe_harness import Bench
 
 ORDERS: Final = 20

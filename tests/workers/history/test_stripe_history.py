@@ -15,7 +15,6 @@ from domain.catalogue.catalogue import Price, TaxRate
 from domain.catalogue.commands import SetPrice
 from domain.core import ids
 from domain.core.errors import StaleWrite
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.invoices.events import InvoiceImported
 from domain.invoices.payment_events import PaymentFailed
 from domain.invoices.view import InvoiceView
@@ -27,7 +26,6 @@ from tests.workers.history.imports import open_imports
 from tests.workers.stripe_harness import Bench
 from workers.history.import_run import ImportCheckpoint
 from workers.history.stripe import StripeImport
-from workers.providers.retry import RetryingCaller
 
 YEAR_S = 365 * 86400
 
@@ -291,32 +289,3 @@ def test_a_dry_run_counts_and_records_nothing(bench: Bench, start: Start) -> Non
     assert done.counts["invoices"] == {"new": 20}
     assert bench.log.head() == head
     assert start().run(since(bench)).counts["invoices"] == {"new": 20}
-
-
-def away(*, counted: bool, times: int) -> Callable[[], str]:
-    left = [GatewayUnavailable("away", retry_after_s=3, counted=counted)] * times
-
-    def call() -> str:
-        if left:
-            raise left.pop()
-        return "answer"
-
-    return call
-
-
-def test_an_unavailable_provider_is_called_again_after_its_retry_time() -> None:
-    pauses: list[float] = []
-    patience = RetryingCaller(tries=3, sleep=pauses.append)
-    assert patience(away(counted=True, times=2)) == "answer"
-    assert patience(away(counted=False, times=9)) == "answer"
-    assert pauses == [3] * 11
-    with pytest.raises(GatewayUnavailable):
-        patience(away(counted=True, times=3))
-
-
-def test_a_final_error_is_not_retried() -> None:
-    def refused() -> str:
-        raise GatewayRejected("no", code="no")
-
-    with pytest.raises(GatewayRejected):
-        RetryingCaller(sleep=lambda _: None)(refused)

@@ -191,54 +191,63 @@ _OUTCOMES: Final = ("succeeds", "declined", "needs_authentication", "insufficien
 _FAULTS: Final = ("answer lost", "500", "429", "time-out", "key expired")
 
 
-def _rows() -> list[Row]:
-    rows: list[Row] = []
-    for name in _OUTCOMES:
-        rows += [
+def _rows_of_outcomes() -> list[Row]:
+    """A row for each kind of charge and each outcome of a payment."""
+    return [
+        row
+        for name in _OUTCOMES
+        for row in (
             Row(CHARGE, name, charge(name)),
             Row(AD_HOC, name, charge(name, _EUR, _EUR | {"quantity": 2})),
             Row(CHARGE_IMMEDIATELY, name, charge(name, **_SPOT)),
             Row(DRAFT, name, draft(name), later=by_stripe),
             Row(RETRY, name, retry(name)),
-        ]
-    rows += [
-        Row(CHARGE, "no method", charge(None)),
-        Row(AD_HOC, "no method", charge(None, _EUR)),
-        Row(CHARGE_IMMEDIATELY, "no method", charge(None, **_SPOT)),
-        Row(DRAFT, "no method", draft(None), later=by_stripe),
-        Row(RETRY, "no method", retry(None, before=None)),
-        Row(RETRY, "unknown method", retry("unknown")),
-        Row(CHARGE, "unknown price", charge("succeeds", _UNKNOWN)),
-        Row(CHARGE_IMMEDIATELY, "unknown price", charge("succeeds", _UNKNOWN, **_SPOT)),
-        Row(CHARGE, "wrong currency", charge("succeeds", _EUR, _USD)),
-        Row(AD_HOC, "wrong currency", charge("succeeds", _USD, _EUR)),
-        Row(CHARGE_IMMEDIATELY, "wrong currency", euro_debit_of_dollars),
-        Row(PENDING_ITEMS, "succeeds", draft_of_pending_items),
-        Row(PENDING_ITEMS, "unknown customer", draft_of_unknown_customer),
-        Row(FINALIZE, "succeeds", requested(RequestFinalize, draft_of_pending_items)),
-        Row(VOID, "succeeds", requested(RequestVoid, _DECLINED)),
-        Row(VOID, "of a draft", requested(RequestVoid, draft_of_pending_items)),
-        Row(VOID, "paid meanwhile", paid_on_the_page_first(RequestVoid)),
-        Row(WRITE_OFF, "succeeds", requested(RequestUncollectible, _DECLINED)),
-        Row(WRITE_OFF, "paid meanwhile", paid_on_the_page_first(RequestUncollectible)),
-        Row(NOTED, "succeeds", refund(credit_note=True)),
-        Row(PLAIN, "succeeds", refund(credit_note=False)),
+        )
     ]
-    plain: dict[Kind, Prepare] = {
-        CHARGE: charge(),
-        CHARGE_IMMEDIATELY: charge(**_SPOT),
-        DRAFT: draft(),
-        PENDING_ITEMS: draft_of_pending_items,
-        RETRY: retry("succeeds"),
-        VOID: requested(RequestVoid, _DECLINED),
-        FINALIZE: requested(RequestFinalize, draft_of_pending_items),
-        WRITE_OFF: requested(RequestUncollectible, _DECLINED),
-        NOTED: refund(credit_note=True),
-        PLAIN: refund(credit_note=False),
-    }
+
+
+_ROWS_OF_ONE_KIND: Final = (
+    Row(CHARGE, "no method", charge(None)),
+    Row(AD_HOC, "no method", charge(None, _EUR)),
+    Row(CHARGE_IMMEDIATELY, "no method", charge(None, **_SPOT)),
+    Row(DRAFT, "no method", draft(None), later=by_stripe),
+    Row(RETRY, "no method", retry(None, before=None)),
+    Row(RETRY, "unknown method", retry("unknown")),
+    Row(CHARGE, "unknown price", charge("succeeds", _UNKNOWN)),
+    Row(CHARGE_IMMEDIATELY, "unknown price", charge("succeeds", _UNKNOWN, **_SPOT)),
+    Row(CHARGE, "wrong currency", charge("succeeds", _EUR, _USD)),
+    Row(AD_HOC, "wrong currency", charge("succeeds", _USD, _EUR)),
+    Row(CHARGE_IMMEDIATELY, "wrong currency", euro_debit_of_dollars),
+    Row(PENDING_ITEMS, "succeeds", draft_of_pending_items),
+    Row(PENDING_ITEMS, "unknown customer", draft_of_unknown_customer),
+    Row(FINALIZE, "succeeds", requested(RequestFinalize, draft_of_pending_items)),
+    Row(VOID, "succeeds", requested(RequestVoid, _DECLINED)),
+    Row(VOID, "of a draft", requested(RequestVoid, draft_of_pending_items)),
+    Row(VOID, "paid meanwhile", paid_on_the_page_first(RequestVoid)),
+    Row(WRITE_OFF, "succeeds", requested(RequestUncollectible, _DECLINED)),
+    Row(WRITE_OFF, "paid meanwhile", paid_on_the_page_first(RequestUncollectible)),
+    Row(NOTED, "succeeds", refund(credit_note=True)),
+    Row(PLAIN, "succeeds", refund(credit_note=False)),
+)
+_SUCCEEDING: Final[dict[Kind, Prepare]] = {
+    CHARGE: charge(),
+    CHARGE_IMMEDIATELY: charge(**_SPOT),
+    DRAFT: draft(),
+    PENDING_ITEMS: draft_of_pending_items,
+    RETRY: retry("succeeds"),
+    VOID: requested(RequestVoid, _DECLINED),
+    FINALIZE: requested(RequestFinalize, draft_of_pending_items),
+    WRITE_OFF: requested(RequestUncollectible, _DECLINED),
+    NOTED: refund(credit_note=True),
+    PLAIN: refund(credit_note=False),
+}
+
+
+def _rows() -> list[Row]:
+    rows = [*_rows_of_outcomes(), *_ROWS_OF_ONE_KIND]
     rows += [
         Row(kind, fault, prepare, fault=fault)
-        for kind, prepare in plain.items()
+        for kind, prepare in _SUCCEEDING.items()
         for fault in _FAULTS
     ]
     kinds = [row.kind for row in rows]

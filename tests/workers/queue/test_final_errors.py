@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final, TypeVar
 from uuid import UUID
 
 import psycopg
 import pytest
-import stripe
-from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from domain.core.errors import InvalidAmount
 from domain.gateway.port import InvoicingGateway, SubscriptionGateway
 from projections.work.table import apply_changes
 from tests.workers.mollie_harness import MollieBench
+from tests.workers.queue.faulty_gateway import (
+    FaultyGateway,
+    distinct,
+    faulty_runtime,
+    mollie_error,
+    stripe_error,
+)
 from tests.workers.queue.final_error_cases import Args, Case, problem, waits_for_operator
 from tests.workers.queue.mollie_final_cases import MOLLIE
 from tests.workers.queue.stripe_final_cases import STRIPE
-from tests.workers.queue.test_rate_limited_jobs import MASTER_KEY
 from tests.workers.stripe_harness import Bench
-from workers.providers.mollie.errors import raise_port_error as raise_for_mollie
-from workers.providers.stripe.errors import raise_port_error as raise_for_stripe
 from workers.queue import jobs
 from workers.queue.run import JobRunner
-from workers.runtime import Runtime, open_runtime
-from workers.settings import Settings
+from workers.runtime import Runtime
 
 STATUSES: Final = (400, 404, 409, 410, 422)
 OWN_ERRORS: Final = (InvalidAmount(amount=1), ValueError("of our own"))
 LIMIT_S: Final = 60.0
+
+
 # Jobs that make no provider call, and those that one provider alone needs.
 WITHOUT_CALLS: Final = frozenset({"assign_to_tenant", "mark_subscription_not_started"})
 ONLY_AT_MOLLIE: Final = frozenset(
@@ -43,6 +44,8 @@ ONLY_AT_MOLLIE: Final = frozenset(
         "start_subscription",
     }
 )  # fmt: skip
+
+
 # Calls of the ports that no job makes at a provider, with the reason.
 STRIPE_CALLS_OF_NO_JOB: Final[dict[str, str]] = {}
 MOLLIE_CALLS_OF_NO_JOB: Final = {
@@ -58,92 +61,6 @@ def port_calls(port: type) -> frozenset[str]:
     return frozenset(
         name for name, _ in inspect.getmembers(port, callable) if not name.startswith("_")
     )
-
-
-def stripe_error(status: int) -> Exception:
-    """Return the port's error for a status of Stripe."""
-    code = "resource_missing" if status == 404 else "parameter_invalid"
-    body = {"error": {"type": "invalid_request_error", "code": code, "message": "No."}}
-    kind = stripe.InvalidRequestError if status in (400, 404) else stripe.APIError
-    more = {"param": None, "code": code} if kind is stripe.InvalidRequestError else {"code": code}
-    made: Any = kind
-    return _raised(
-        lambda: raise_for_stripe(made("No.", http_status=status, json_body=body, **more))
-    )
-
-
-def mollie_error(status: int) -> Exception:
-    """Return the port's error for a status of Mollie."""
-    return _raised(lambda: raise_for_mollie(status, {"status": status, "detail": "No."}, {}))
-
-
-def _raised(act: Callable[[], object]) -> Exception:
-    try:
-        act()
-    except Exception as error:  # noqa: BLE001 - the error is the result
-        return error
-    raise AssertionError("it raised nothing")
-
-
-def distinct(errors: Iterable[Exception]) -> list[Exception]:
-    """Return one error for each meaning to a job: its class, and whether it is `missing`."""
-    kinds = {(type(error), getattr(error, "missing", None)): error for error in errors}
-    return list(kinds.values())
-
-
-class FaultyGateway:
-    """A real gateway whose one call raises; notes the calls of the port that are made."""
-
-    def __init__(self, gateway: Any, calls: frozenset[str]) -> None:
-        self._gateway = gateway
-        self._calls = calls
-        self.made: list[str] = []
-        self.faulty: str | None = None
-        self.error: Exception = ValueError()
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._gateway, name)
-        if name not in self._calls:
-            return call
-
-        def made(*arguments: Any, **named: Any) -> Any:
-            self.made.append(name)
-            if name == self.faulty:
-                raise self.error
-            return call(*arguments, **named)
-
-        return made
-
-
-class FaultyGateways:
-    """Returns one gateway for every connection."""
-
-    def __init__(self, gateway: FaultyGateway) -> None:
-        self._gateway = gateway
-        self.invoicing = self.checkout = self.of = self._open
-
-    def _open(self, *_: object) -> FaultyGateway:
-        return self._gateway
-
-
-@contextmanager
-def faulty_runtime(
-    bench: Bench | MollieBench, redis_url: str, calls: frozenset[str]
-) -> Iterator[tuple[Runtime, FaultyGateway]]:
-    settings = Settings(
-        database_url=bench.log.dsn,
-        redis_url=redis_url,
-        master_keys=SecretStr(MASTER_KEY),
-        stripe_api_base=bench.account.url,
-    )
-    gateway = FaultyGateway(bench.gateway, calls)
-    with open_runtime(settings) as made:
-        gateways: Any = FaultyGateways(gateway)
-        yield replace(made, gateways=gateways, callback_urls=_urls(bench, made)), gateway
-
-
-def _urls(bench: Bench | MollieBench, runtime: Runtime) -> Any:
-    return bench.callback_urls if isinstance(bench, MollieBench) else runtime.callback_urls
 
 
 def run_to_the_end(bench: Bench | MollieBench, runtime: Runtime, case: Case[T], args: Args) -> str:

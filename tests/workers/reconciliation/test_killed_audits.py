@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -45,24 +46,41 @@ def command(bench: Bench) -> list[str]:
     return ending_with_tests(run)
 
 
-@pytest.mark.extended
-def test_an_audit_killed_in_a_page_and_between_pages_goes_on(
-    stripe_nets: Nets, bench: Bench, database: str
-) -> None:
-    connection, admin = connect(bench), bench.account.admin
+def make_two_pages(nets: Nets, bench: Bench, database: str) -> dict[str, UUID]:
+    """Import a page of invoices, make older ones for a second page, and others that differ.
+
+    Returns those that differ, by what happened to them.
+    """
+    admin = bench.account.admin
     # The process has the machine's clock, and leaves its newest minute to webhooks.
     bench.clock.added -= timedelta(hours=1)
     admin.set_clock(advance_s=-3600)
     admin.make_history(_PAGE, failed=0, refunded=0)
     with open_imports(database) as imports:
         imports.stripe(bench).run(0)
-    # On the second page, as the oldest ones.
-    until_s = stripe_nets.now_s() - 366 * DAY_S
+    until_s = nets.now_s() - 366 * DAY_S
     admin.make_history(2, failed=0, refunded=0, since=until_s - DAY_S, until=until_s)
     waiting = bench.request(bench.add_tenant("needs_authentication"))
     bench.charge(waiting)
     known = trade(bench)
     asyncio.run(project(database, bench, until="invoices"))
+    return known
+
+
+def assert_each_difference_is_listed_once(nets: Nets, *, differences: int) -> None:
+    listed = nets.drifts()
+    assert len(listed) == len(set(listed))
+    assert len({subject for subject, *_ in listed}) == differences
+    again = nets.audit().run(nets.period(days=500))
+    assert sum(again.found.values()) == 0
+
+
+@pytest.mark.extended
+def test_an_audit_killed_in_a_page_and_between_pages_goes_on(
+    stripe_nets: Nets, bench: Bench, database: str
+) -> None:
+    connection, admin = connect(bench), bench.account.admin
+    known = make_two_pages(stripe_nets, bench, database)
     name = f"audit_on_demand:{connection.connection_id}"
 
     # Open invoices are fetched within a page; those that differ before them are entered by then.
@@ -89,8 +107,4 @@ def test_an_audit_killed_in_a_page_and_between_pages_goes_on(
         "paid",
         "void",
     )
-    listed = stripe_nets.drifts()
-    assert len(listed) == len(set(listed))
-    assert len({subject for subject, *_ in listed}) == len(entered)
-    again = stripe_nets.audit().run(stripe_nets.period(days=500))
-    assert sum(again.found.values()) == 0
+    assert_each_difference_is_listed_once(stripe_nets, differences=len(entered))

@@ -212,6 +212,23 @@ def ends(logs: Sequence[Any]) -> list[str]:
 
 
 @pytest.mark.extended
+def plan_audit(shop: Shop) -> None:
+    """Leave a gap of events that an audit must cover."""
+    period = shop.nets.period()
+    shop.nets.checkpoints.save(
+        f"audit_gap:{shop.connection.connection_id}",
+        {"start": period.start, "end": period.end, "phase": "invoices"},
+    )
+
+
+def assert_paid_once(shop: Shop) -> None:
+    """Check that the unseen payment was applied once, and that another audit finds nothing."""
+    shop.nets.heal()
+    assert shop.bench.invoice(shop.paid_unseen).view.status == "paid"
+    assert shop.bench.topics(shop.paid_unseen).count("invoice.payment_succeeded") == 1
+    assert sum(shop.nets.audit().run(shop.nets.period()).found.values()) == 0
+
+
 def test_a_provider_that_hangs_delays_its_own_part_alone(
     shops: dict[str, Shop], bench: Bench, folding: Folding, database: str, redis_url: str
 ) -> None:
@@ -221,11 +238,7 @@ def test_a_provider_that_hangs_delays_its_own_part_alone(
         shop.bench.account.admin.set_clock(advance_s=later.total_seconds())
     folding.read_on(bench.log)
     place_items(folding.items, lambda ids: load(bench.log, ids), limit=100)
-    period = shops["audit"].nets.period()
-    shops["audit"].nets.checkpoints.save(
-        f"audit_gap:{shops['audit'].connection.connection_id}",
-        {"start": period.start, "end": period.end, "phase": "invoices"},
-    )
+    plan_audit(shops["audit"])
     hanging = [shops[name] for name in ("events", "items", "audit", "mollie")]
     paths = ("/v1/events", "/v1/invoices/in_*", "/v1/refunds", "/v2/refunds")
     for shop, path in zip(hanging, paths, strict=True):
@@ -249,9 +262,6 @@ def test_a_provider_that_hangs_delays_its_own_part_alone(
         finally:
             reconciler.close()
     for shop in shops.values():
-        shop.nets.heal()
-        assert shop.bench.invoice(shop.paid_unseen).view.status == "paid"
-        assert shop.bench.topics(shop.paid_unseen).count("invoice.payment_succeeded") == 1
-        assert sum(shop.nets.audit().run(shop.nets.period()).found.values()) == 0
+        assert_paid_once(shop)
     listed = shops["healthy"].nets.drifts()
     assert len(listed) == len(set(listed)) >= len(shops)

@@ -57,14 +57,48 @@ def statuses(bench: Bench, known: dict[str, UUID]) -> dict[str, str]:
     return {name: bench.invoice(one).view.status for name, one in known.items()}
 
 
+def find_in_dry_run(nets: Nets, bench: Bench) -> dict[str, int]:
+    """Audit without recording anything; return the differences by the kind of their object."""
+    head = bench.log.head()
+    counts = nets.audit(dry_run=True).run(nets.period()).found
+    assert bench.log.head() == head, "a dry run records nothing"
+    return counts
+
+
+def assert_second_run_finds_nothing(nets: Nets, bench: Bench) -> None:
+    head = bench.log.head()
+    again = nets.audit().run(nets.period())
+    assert sum(again.found.values()) == 0
+    assert bench.log.head() == head
+
+
+def assert_late_webhooks_change_nothing(nets: Nets, bench: Bench, known: dict[str, UUID]) -> None:
+    """Deliver all webhooks late, twice and in reverse, and compare the invoices."""
+    before = {one: bench.invoice(one).view for one in known.values()}
+    for event in [
+        *reversed(bench.events("invoice.", "charge.", "refund.")),
+        *bench.events("invoice."),
+    ]:
+        if bench.billing.find(ProviderEvent, nets.inbox("audit")._id_of(event["id"])):  # noqa: SLF001
+            continue
+        bench.apply(received := bench.receive(event))
+        if not bench.entry(received).applied:
+            bench.fetch(received)
+    for one, view in before.items():
+        after = bench.invoice(one).view
+        assert (after.status, after.amount_refunded_minor, after.refunds) == (
+            view.status,
+            view.amount_refunded_minor,
+            view.refunds,
+        )
+
+
 def test_every_difference_heals_and_a_second_run_finds_nothing(
     stripe_nets: Nets, bench: Bench
 ) -> None:
     known, made = trade(bench), missing_invoice(bench)
     bench.account.admin.forget_requests()
-    expected = stripe_nets.audit(dry_run=True)
-    head = bench.log.head()
-    counts = expected.run(stripe_nets.period()).found
+    counts = find_in_dry_run(stripe_nets, bench)
     assert counts == {
         "invoices": 3,
         "refunds": 1,
@@ -72,7 +106,6 @@ def test_every_difference_heals_and_a_second_run_finds_nothing(
         "credit_notes": 0,
         "subscriptions": 0,
     }
-    assert bench.log.head() == head, "a dry run records nothing"
     announced = {(one.object_type, one.object_id) for one in stripe_nets.findings}
     stripe_nets.findings.clear()
 
@@ -95,28 +128,8 @@ def test_every_difference_heals_and_a_second_run_finds_nothing(
     imported = bench.imported(made).view
     assert (imported.status, imported.amount_paid_minor) == ("paid", 700)
     assert {entry.received.found_by for entry in stripe_nets.entries()} == {"audit"}
-    head = bench.log.head()
-    again = stripe_nets.audit().run(stripe_nets.period())
-    assert sum(again.found.values()) == 0
-    assert bench.log.head() == head
-    # Webhooks that come late, twice and in reverse change nothing more.
-    before = {one: bench.invoice(one).view for one in known.values()}
-    for event in [
-        *reversed(bench.events("invoice.", "charge.", "refund.")),
-        *bench.events("invoice."),
-    ]:
-        if bench.billing.find(ProviderEvent, stripe_nets.inbox("audit")._id_of(event["id"])):  # noqa: SLF001
-            continue
-        bench.apply(received := bench.receive(event))
-        if not bench.entry(received).applied:
-            bench.fetch(received)
-    for one, view in before.items():
-        after = bench.invoice(one).view
-        assert (after.status, after.amount_refunded_minor, after.refunds) == (
-            view.status,
-            view.amount_refunded_minor,
-            view.refunds,
-        )
+    assert_second_run_finds_nothing(stripe_nets, bench)
+    assert_late_webhooks_change_nothing(stripe_nets, bench, known)
 
 
 def test_a_run_that_is_killed_after_any_page_continues(

@@ -15,7 +15,7 @@ from eventlog.reading import RecordedEvent
 from projections.work.table import CloseJob, JobChange, OpenJob
 from tests.support.wait_until import until
 from tests.workers.stripe_harness import Bench
-from tests.workers.webhooks.test_apply import by_type, paid_flow
+from tests.workers.webhooks.paid_flow import by_type, paid_flow
 from workers.queue.reactions import changes_for
 from workers.webhooks.apply import apply_follower
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from tests.workers.stripe_harness import Bench
-from tests.workers.webhooks.test_apply import by_type, paid_flow
+from tests.workers.webhooks.paid_flow import by_type, paid_flow
 
 
 def test_an_upcoming_invoice_is_kept_and_changes_nothing(bench: Bench) -> None:

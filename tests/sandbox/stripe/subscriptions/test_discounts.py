@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.stripe.shop import Shop
 from tests.sandbox.stripe.subscription_helpers import (
     DAY_S,
     Club,
@@ -16,11 +15,6 @@ from tests.sandbox.stripe.subscription_helpers import (
     period_of,
     totals,
 )
-
-
-@pytest.fixture
-def club(shop: Shop) -> Club:
-    return Club(shop)
 
 
 def coupon(club: Club, **fields: Any) -> str:

@@ -18,11 +18,6 @@ from tests.sandbox.stripe.subscription_helpers import (
 )
 
 
-@pytest.fixture
-def club(shop: Shop) -> Club:
-    return Club(shop)
-
-
 def test_a_year_of_a_monthly_subscription(club: Club) -> None:
     """Twelve invoices, none double, one of them recovered, another plan in month six, an end."""
     basic, pro = club.plan(1000), club.plan(2500)

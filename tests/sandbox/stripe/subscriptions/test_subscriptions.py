@@ -7,14 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.stripe.shop import Shop
 from tests.sandbox.stripe.subscription_helpers import DAY_S, Club, items_of, moment, period_of
 from tests.support import plain_http
-
-
-@pytest.fixture
-def club(shop: Shop) -> Club:
-    return Club(shop)
 
 
 def test_the_first_invoice_is_finalised_and_charged_at_once(club: Club) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.stripe.shop import Shop
 from tests.sandbox.stripe.subscription_helpers import (
     DAY_S,
     Club,
@@ -17,11 +16,6 @@ from tests.sandbox.stripe.subscription_helpers import (
     period_of,
     totals,
 )
-
-
-@pytest.fixture
-def club(shop: Shop) -> Club:
-    return Club(shop)
 
 
 def share(amount: int, start: int, end: int, at: int) -> int:
