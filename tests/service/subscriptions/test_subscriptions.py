@@ -13,7 +13,6 @@ from tests.service.harness import Shop, errors, now
 from tests.service.running_service import Service
 from tests.service.subscriptions.subscription_actions import act, item, listed, subscribed, url_of
 
-
 _LINE = {
     "name": "Pro",
     "quantity": 1,
