@@ -1,7 +1,7 @@
 """Add rows to a table by COPY, in its binary format."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -21,19 +21,9 @@ columns: Final = struct.Struct("!h").pack
 
 
 def copy(
-    connection: psycopg.Connection[TupleRow], table: Table, rows: Sequence[Row], *, schema: str
-) -> None:
-    """Add rows, whose values come in the order of the table's columns.
-
-    Their types are those of the columns: an `int` is a bigint, `bytes` are JSON of a jsonb.
-    """
-    copy_packed(connection, table, map(packed, rows), schema=schema)
-
-
-def copy_packed(
     connection: psycopg.Connection[TupleRow], table: Table, rows: Iterable[bytes], *, schema: str
 ) -> None:
-    """Add rows that are written in the format already, as by `packed`."""
+    """Add rows that are written in the binary format, as by `packed`."""
     remaining = iter(rows)
     with connection.cursor() as cursor, cursor.copy(_query(table, schema)) as copying:
         copying.write(_BEGIN)
@@ -51,7 +41,10 @@ def _query(table: Table, schema: str) -> bytes:
 
 
 def packed(row: Row) -> bytes:
-    """Write a row in the binary format of COPY."""
+    """Write a row, whose values come in the order of the table's columns.
+
+    Their types are those of the columns: an `int` is a bigint, `bytes` are JSON of a jsonb.
+    """
     writers = WRITERS
     values = [writers[type(value)](value) for value in row.values()]
     return b"".join([columns(len(row)), *values])

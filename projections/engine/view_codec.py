@@ -23,15 +23,16 @@ class _Written:
     """The fields of a kind of object that are written: those that have not their defaults."""
 
     def __init__(self, kind: type[Any]) -> None:
-        self._names = tuple(field.name for field in fields(kind))
-        self._values = attrgetter(*self._names)
-        self._defaults = tuple(map(_default_of, fields(kind)))
+        defaults = {field.name: _default_of(field) for field in fields(kind)}
         # Objects that have a default themselves have fields that are optional, most of them unset.
         self._inner = {
-            field.name: _Written(type(default))
-            for field, default in zip(fields(kind), self._defaults, strict=True)
+            name: _Written(type(default))
+            for name, default in defaults.items()
             if is_dataclass(default) and not isinstance(default, type)
         }
+        self._names = tuple(name for name in defaults if name not in self._inner)
+        self._values = attrgetter(*self._names)
+        self._defaults = tuple(defaults[name] for name in self._names)
 
     def of(self, value: object) -> Json:
         """Return the fields to write."""
@@ -43,8 +44,8 @@ class _Written:
             if value is not default and value != default
         }
         for name, inner in self._inner.items():
-            if name in written:
-                written[name] = inner.of(written[name])
+            if of := inner.of(getattr(value, name)):
+                written[name] = of
         return written
 
 

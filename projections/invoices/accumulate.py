@@ -1,6 +1,6 @@
 """An invoice on its way into the rows, with what its newest events change elsewhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date
 from operator import attrgetter
@@ -47,12 +47,6 @@ _NAMING: Final = frozenset(
 # What lists are filtered by, besides facets and terms.
 _filtered_by: Final = attrgetter(
     "tenant_id", "user_id", "customer", "subscription_id", "total_minor", "paid_at"
-)
-SEARCH_TERMS: Final = Table(
-    "invoice_search_terms",
-    key=("invoice_id", "term"),
-    columns=("app_id", "term", "created_at", "invoice_id", "position"),
-    types=("uuid", "text", "timestamptz", "uuid", "bigint"),
 )
 DAYS: Final = Table(
     "invoice_days",
@@ -138,26 +132,6 @@ class InvoiceAccumulator:
         for term in search_terms.new_terms(self._sources, sources):
             self.terms.setdefault(term, self.position)
         self._sources = sources
-
-
-def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
-    """Return the rows of new terms, in the order of SEARCH_TERMS.columns."""
-    rows: list[Row] = []
-    for invoice in invoices:
-        view = invoice.view
-        if view is None or not invoice.terms:
-            continue
-        for term, position in invoice.terms.items():
-            rows.append(
-                {
-                    "app_id": view.app_id,
-                    "term": term,
-                    "created_at": view.created_at,
-                    "invoice_id": view.id,
-                    "position": position,
-                }
-            )
-    return rows
 
 
 class SumKey(NamedTuple):

@@ -17,17 +17,15 @@ from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
 from domain.tenants.events import TenantEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
-from projections.engine.copy_rows import copy, copy_packed, packed
+from projections.engine.copy_rows import copy, packed
 from projections.engine.fill import OnEvents, Part
-from projections.engine.tables import Row
 from projections.invoices.accumulate import (
-    SEARCH_TERMS,
     InvoiceAccumulator,
     SumDeltas,
-    search_term_rows,
 )
-from projections.invoices.invoice_rows import INVOICES, rows_of
+from projections.invoices.invoice_rows import INVOICES, packed_invoice
 from projections.invoices.projector import additions
+from projections.invoices.search_term_rows import SEARCH_TERMS, packed_search_terms
 from projections.invoices.timeline import TENANT_TOPICS
 from projections.invoices.timeline_rows import (
     TIMELINE,
@@ -59,14 +57,15 @@ class _Chunk:
 
     writer: psycopg.Connection[TupleRow]
     schema: str
-    invoices: list[Row] = field(default_factory=list)
+    invoices: list[bytes] = field(default_factory=list)
     timeline: list[bytes] = field(default_factory=list)
-    terms: list[Row] = field(default_factory=list)
+    terms: list[bytes] = field(default_factory=list)
     deltas: SumDeltas = field(default_factory=SumDeltas)
 
     def take(self, invoice: InvoiceAccumulator) -> None:
-        self.invoices.extend(rows_of([invoice]))
-        self.terms.extend(search_term_rows([invoice]))
+        self.invoices.append(packed_invoice(invoice))
+        if terms := packed_search_terms(invoice):
+            self.terms.append(terms)
         self.deltas.take(invoice)
 
     def add_entry(self, entry: bytes) -> None:
@@ -80,10 +79,12 @@ class _Chunk:
             self.write_tallies()
 
     def write_rows(self) -> None:
-        copy(self.writer, INVOICES, self.invoices, schema=self.schema)
-        copy_packed(self.writer, TIMELINE, self.timeline, schema=self.schema)
-        copy(self.writer, SEARCH_TERMS, self.terms, schema=self.schema)
-        for rows in (self.invoices, self.timeline, self.terms):
+        for table, rows in (
+            (INVOICES, self.invoices),
+            (TIMELINE, self.timeline),
+            (SEARCH_TERMS, self.terms),
+        ):
+            copy(self.writer, table, rows, schema=self.schema)
             rows.clear()
 
     def write_tallies(self) -> None:

@@ -16,8 +16,9 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from eventlog.database.statements import Statement
 from eventlog.follow.handler import Cursor
-from projections.invoices.accumulate import SEARCH_TERMS, InvoiceAccumulator
+from projections.invoices.accumulate import InvoiceAccumulator
 from projections.invoices.invoice_rows import INVOICES
+from projections.invoices.search_term_rows import SEARCH_TERMS
 
 UNNUMBERED: Final = 256
 """Invoices of an app that wait for their bits, at most."""

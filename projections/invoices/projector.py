@@ -39,13 +39,12 @@ from projections.engine.view_codec import from_json
 from projections.invoices import ordinals
 from projections.invoices.accumulate import (
     DAYS,
-    SEARCH_TERMS,
     InvoiceAccumulator,
     SumDeltas,
-    search_term_rows,
 )
 from projections.invoices.facets import FACETS
 from projections.invoices.invoice_rows import INVOICES, rows_of
+from projections.invoices.search_term_rows import SEARCH_TERMS, search_term_rows
 from projections.invoices.timeline import TENANT_TOPICS
 from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
 from projections.reports.invoice_sums import SHARES, SUMMED, SUMS, TOTALS

@@ -12,10 +12,11 @@ from domain.invoices.view import InvoiceView
 from eventlog.database.connect import connect
 from projections.engine.fill import parts, run
 from projections.engine.tables import Table
-from projections.invoices import bulk_load
-from projections.invoices.accumulate import SEARCH_TERMS, SumDeltas, search_term_rows
+from projections.invoices import bulk_load, ordinals
+from projections.invoices.accumulate import SumDeltas
 from projections.invoices.invoice_rows import INVOICES, rows_of
 from projections.invoices.projector import additions
+from projections.invoices.search_term_rows import SEARCH_TERMS, search_term_rows
 from projections.invoices.timeline_rows import TIMELINE
 from tests.benchmarks import list_copies
 from tests.benchmarks.company import Company, FilledInvoice, copies_of
@@ -65,6 +66,8 @@ def fill(dsn: str, template: InvoiceView, *, rows: int) -> list[Sample]:
         others = _other_tables(connection, schema)
         for table in others:
             connection.execute(_index_query(table), [number])
+        for add_bits in ordinals.bits_of_blocks(connection, schema):
+            add_bits(connection)
         connection.execute(_FOLLOWED, [head, number])
         connection.execute(_FOLLOWING, [number])
         connection.execute("SELECT read.switch_generation('invoices', %s, '0 s')", [number])

@@ -5,7 +5,7 @@ from uuid import UUID
 import orjson
 
 from eventlog.database.connect import connect
-from projections.engine.copy_rows import copy
+from projections.engine.copy_rows import copy, packed
 from projections.engine.tables import Table
 
 _TABLE = Table(
@@ -48,7 +48,7 @@ def test_every_text_is_copied_as_it_is(database: str) -> None:
             "CREATE TABLE scratch.copied (id uuid, text text, other text, number bigint, day date,"
             " at timestamptz, flag boolean, data jsonb)"
         )
-        copy(connection, _TABLE, rows, schema="scratch")
+        copy(connection, _TABLE, map(packed, rows), schema="scratch")
         found = connection.execute("SELECT * FROM scratch.copied ORDER BY id").fetchall()
     assert found == [
         tuple(orjson.loads(value) if isinstance(value, bytes) else value for value in row.values())
