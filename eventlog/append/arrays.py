@@ -13,10 +13,9 @@ _HEADER: Final = struct.Struct("!iii")
 _DIMENSION: Final = struct.Struct("!ii")
 _LENGTH: Final = struct.Struct("!i")
 _NULL: Final = _LENGTH.pack(-1)
-_INT4: Final = struct.Struct("!i")
 _INT4_ITEM: Final = struct.Struct("!ii")
-_INT8: Final = struct.Struct("!q")
 _INT8_ITEM: Final = struct.Struct("!iq")
+_ITEMS_FROM: Final = _HEADER.size + _DIMENSION.size
 
 
 def int4_array(items: Iterable[int]) -> bytes:
@@ -62,12 +61,12 @@ def _array(parts: Sequence[bytes], *, item_oid: int) -> bytes:
 
 def read_int4s(array: bytes) -> list[int | None]:
     """Read int[] with NULLs."""
-    return [None if item is None else _INT4.unpack(item)[0] for item in _items(array)]
+    return _read_integers(array, _INT4_ITEM)
 
 
 def read_int8s(array: bytes) -> list[int | None]:
     """Read bigint[] with NULLs."""
-    return [None if item is None else _INT8.unpack(item)[0] for item in _items(array)]
+    return _read_integers(array, _INT8_ITEM)
 
 
 def read_uuids(array: bytes) -> list[UUID | None]:
@@ -75,14 +74,24 @@ def read_uuids(array: bytes) -> list[UUID | None]:
     return [None if item is None else UUID(bytes=item) for item in _items(array)]
 
 
-def _items(array: bytes) -> list[bytes | None]:
+def _read_integers(array: bytes, item: struct.Struct) -> list[int | None]:
+    """Read integers; `item` is the length and the value of one that is not NULL."""
+    items = array[_ITEMS_FROM:]
+    if len(items) == item.size * _count(array):
+        return [value for _, value in item.iter_unpack(items)]
+    return [None if part is None else int.from_bytes(part, signed=True) for part in _items(array)]
+
+
+def _count(array: bytes) -> int:
+    """Return the number of items, NULLs included."""
     dimensions, _, _ = _HEADER.unpack_from(array)
-    if dimensions == 0:
-        return []
-    count, _ = _DIMENSION.unpack_from(array, _HEADER.size)
+    return _DIMENSION.unpack_from(array, _HEADER.size)[0] if dimensions else 0
+
+
+def _items(array: bytes) -> list[bytes | None]:
     items: list[bytes | None] = []
-    start = _HEADER.size + _DIMENSION.size
-    for _ in range(count):
+    start = _ITEMS_FROM
+    for _ in range(_count(array)):
         (size,) = _LENGTH.unpack_from(array, start)
         start += _LENGTH.size
         if size < 0:

@@ -1,6 +1,6 @@
 """Hearing of new events in every process: one query per commit however many wait.
 
-While nobody waits, what happened is caught up with a few times a second.
+While nobody waits, only the position of the newest event is read, a few times a second.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from eventlog.database.connect import connect_async, pool
 from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener, topics_in
 from eventlog.process.supervise import supervise
+from eventlog.reading import read_head
 
 _log = logging.getLogger(__name__)
 
@@ -184,30 +185,42 @@ class Tail:
             stopping = asyncio.ensure_future(self._stop.wait())
             stopping.add_done_callback(lambda _: listener.wake())
             try:
-                await self._start_at_head(connection)
+                if self._position is None:
+                    await self._skip_to_head(connection)
                 while not self._stop.is_set():
                     read_at_s = asyncio.get_running_loop().time()
                     if not await self._receive_new(connection):
                         self._connected = True
                         self._ready.set()
-                        await self._wait_for_more(listener, read_at_s=read_at_s)
+                        await self._wait_for_more(connection, listener, read_at_s=read_at_s)
             finally:
                 self._connected = False
                 self._listener = None
                 stopping.cancel()
 
-    async def _wait_for_more(self, listener: Listener, *, read_at_s: float) -> None:
-        if self._waiters or self._subscribers:
+    @property
+    def _is_heard(self) -> bool:
+        """Return whether anybody waits for events."""
+        return bool(self._waiters or self._subscribers)
+
+    async def _wait_for_more(
+        self, connection: Connection, listener: Listener, *, read_at_s: float
+    ) -> None:
+        if self._is_heard:
             await listener.wait(
                 timeout_s=HEARTBEAT_S, wanted=self._is_wanted, unwanted_s=_UNHEARD_PAUSE_S
             )
             await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             return
-        self._is_resting = True
-        try:
-            await listener.rest(_UNHEARD_PAUSE_S)
-        finally:
-            self._is_resting = False
+        while not self._is_heard:
+            self._is_resting = True
+            try:
+                await listener.rest(_UNHEARD_PAUSE_S)
+            finally:
+                self._is_resting = False
+            if self._is_heard or self._stop.is_set():
+                return
+            await self._skip_to_head(connection)
 
     def _is_wanted(self, payload: str) -> bool:
         """Return whether somebody waits for an event of a topic that a notification names."""
@@ -224,11 +237,16 @@ class Tail:
             self._skipped.update(topics)
         return is_wanted
 
-    async def _start_at_head(self, connection: Connection) -> None:
-        if self._position is None:
-            query = "SELECT coalesce(max(position), 0) FROM eventlog.events"
-            row = await (await connection.execute(query)).fetchone()
-            self._position = self._window_start = int(row[0]) if row is not None else 0
+    async def _skip_to_head(self, connection: Connection) -> None:
+        """Leave out events that nobody waits for; a later waiter queries what it needs of them.
+
+        Nothing is left out where somebody has begun to wait meanwhile.
+        """
+        head = await read_head(connection)
+        if self._position is None or not self._is_heard:
+            self._position = self._window_start = head
+            self._window.clear()
+            self._by_stream.clear()
 
     async def _receive_new(self, connection: Connection) -> bool:
         """Read what is new and pass it on; True if there may be more."""

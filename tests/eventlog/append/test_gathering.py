@@ -36,6 +36,23 @@ def test_an_append_that_was_alone_in_the_last_batches_never_waits(sizes: list[in
     asyncio.run(scenario())
 
 
+def test_eight_appends_wait_for_no_more() -> None:
+    async def scenario() -> list[bool]:
+        gathering = Gathering(pause_s=_NEVER_S)
+        gathering.note(32)
+        queued = 7
+        waiting = asyncio.create_task(gathering.wait(lambda: queued))
+        has_ended = []
+        for queued in (7, 8):
+            gathering.arrived(queued)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            has_ended.append(waiting.done())
+        return has_ended
+
+    assert asyncio.run(scenario()) == [False, True]
+
+
 def test_a_batch_is_held_back_no_longer_when_no_more_come() -> None:
     async def scenario() -> None:
         gathering = Gathering(pause_s=0.001)

@@ -15,6 +15,16 @@ from tests.support.tcp_proxy import TcpProxy
 from tests.support.wait_until import until
 
 _STREAM = uuid4()
+_IS_BLOCKED = """
+SELECT EXISTS (
+    SELECT FROM pg_locks WHERE relation = 'eventlog.events'::regclass AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+_INSERT = """
+INSERT INTO eventlog.events
+    (position, originator_id, originator_version, topic, state, hash, recorded_at)
+VALUES (1, %s, 1, 'Paid', '', decode(repeat('00', 32), 'hex'), now())
+"""
 
 
 def with_tail(dsn: str, scenario: Callable[[Tail], Awaitable[None]]) -> None:
@@ -59,6 +69,21 @@ def test_an_event_that_came_before_the_wait_counts(database: str, log: Log) -> N
         paid = await append(log, 2, "Paid")
         await until(lambda: tail.position == paid)
         assert await tail.wait_for(_STREAM, {"Paid"}, requested, in_seconds(10)) == paid
+
+    with_tail(database, scenario)
+
+
+def test_an_event_counts_that_came_while_the_wait_began_and_the_head_was_read(
+    database: str,
+) -> None:
+    async def scenario(tail: Tail) -> None:
+        with psycopg.connect(database) as connection:
+            connection.execute("LOCK TABLE eventlog.events")
+            await until(lambda: connection.execute(_IS_BLOCKED).fetchone() == (True,))
+            waiting = asyncio.create_task(tail.wait_for(_STREAM, {"Paid"}, 0, in_seconds(10)))
+            await asyncio.sleep(0)
+            connection.execute(_INSERT, [_STREAM])
+        assert await waiting == 1
 
     with_tail(database, scenario)
 
