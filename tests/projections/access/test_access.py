@@ -2,23 +2,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from psycopg.sql import SQL
 
 import eventlog
-from domain.apps.app import App
-from domain.apps.commands import (
-    ChangeApp,
-    CreateApp,
-    CreateKey,
-    DeleteConnection,
-    RevokeKey,
-    RotateKey,
-    SetConnection,
-)
+from domain.apps.commands import ChangeApp, DeleteConnection, RevokeKey, RotateKey
 from domain.apps.connection import Connection
 from domain.core.aggregate import AggregateRoot
 from domain.tenants.commands import SetTenant
@@ -28,39 +18,21 @@ from eventlog.database.migrate import Migrations, migrate
 from projections import MIGRATIONS
 from projections.access.queries import AccessQueries, AppRow, KeyRow
 from projections.engine.pool import open_pool
+from tests.projections.access.access_roots import (
+    CONNECTION,
+    KEY,
+    SHA256,
+    TENANT,
+    app,
+    connection,
+    key,
+)
 from tests.projections.harness import APP, Reading, append, projecting
 from tests.projections.random_events import AT
-from tests.support.wait_until import until_async
 
-KEY, CONNECTION, TENANT = UUID(int=11), UUID(int=12), UUID(int=13)
-SHA256 = "5e" * 32
 _TENANT = SQL(
     "SELECT contact_body, customers FROM read.tenants WHERE app_id = %s AND tenant_id = %s"
 )
-
-
-def app(app_id: UUID = APP) -> App:
-    return App.create(
-        CreateApp(app_id=app_id, name="Shop", slug="shop", actor="op"), occurred_at=AT
-    )
-
-
-def key(**facts: Any) -> CreateKey:
-    given: dict[str, Any] = {"app_id": APP, "key_id": KEY, "kind": "write", "key_sha256": SHA256}
-    return CreateKey(**given | facts, prefix="bh_write_abc", actor="op")
-
-
-def connection(**facts: Any) -> SetConnection:
-    given: dict[str, Any] = {
-        "app_id": APP,
-        "name": "main",
-        "provider": "stripe",
-        "mode": "test",
-        "sealed_key": "sealed-1",
-        "sealed_webhook_secrets": ["sealed-2"],
-        "actor": "op",
-    }
-    return SetConnection(**given | facts)
 
 
 # Whether the events come in one batch or each in its own must not matter.
@@ -303,61 +275,5 @@ def test_rows_that_were_there_before_have_what_a_rebuild_finds(
         async with await open_pool(empty_database) as pool:
             found = await AccessQueries(pool).app(APP)
             assert found == AppRow(APP, "Shop", "shop", enabled=True, default_connections={})
-
-    asyncio.run(scenario())
-
-
-def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database: str) -> None:
-    async def scenario() -> None:
-        async with projecting(database) as books:
-            access = AccessQueries(books.pool)
-            await append(
-                books.log,
-                app(),
-                Tenant.create(
-                    SetTenant(
-                        app_id=APP, tenant_id=TENANT, contact_body=None, customers={}, actor="op"
-                    ),
-                    occurred_at=AT,
-                ),
-            )
-            head = (await access.freshness()).head
-            assert head == 2
-
-            async def has_passed() -> bool:
-                return (await access.freshness()).position >= head
-
-            await until_async(has_passed)
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("since", [-1, 2**15 - 1, 2**15, 2**31 - 1, 2**31, 2**40])
-def test_freshness_is_reported_at_any_position(database: str, since: int) -> None:
-    async def scenario() -> None:
-        async with await open_pool(database) as pool:
-            assert (await AccessQueries(pool).freshness(since)).head == 0
-
-    asyncio.run(scenario())
-
-
-def test_freshness_shows_whether_access_changed_after_a_position(database: str) -> None:
-    async def scenario() -> None:
-        async with projecting(database) as books:
-            access = AccessQueries(books.pool)
-            tenant = Tenant.create(
-                SetTenant(
-                    app_id=APP, tenant_id=TENANT, contact_body=None, customers={}, actor="op"
-                ),
-                occurred_at=AT,
-            )
-            await append(books.log, app(), tenant)
-
-            async def has_passed() -> bool:
-                return (await access.freshness()).position >= 2
-
-            await until_async(has_passed)
-            changed = {since: (await access.freshness(since)).changed for since in range(-1, 4)}
-            assert changed == {-1: True, 0: True, 1: False, 2: False, 3: True}
 
     asyncio.run(scenario())

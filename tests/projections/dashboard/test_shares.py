@@ -62,20 +62,26 @@ def decline(invoice: Invoice, reason: str | None, *, occurred_at: datetime) -> N
     )
 
 
-def test_each_payment_and_each_decline_of_a_period_is_counted_by_name(database: str) -> None:
-    days = [AT + timedelta(days=day, hours=5) for day in range(6)]
+DAYS = [AT + timedelta(days=day, hours=5) for day in range(6)]
+
+
+def payments_and_declines() -> list[Invoice]:
+    """Return payments by all sorts of methods, and two declines on each of six days."""
     methods = ["card", "ideal", None, "pm_1SZ3xYBillhook", "x" * 500, "card"]
-    late = paid(None, occurred_at=days[2])
-    invoices = [late, paid("card", occurred_at=days[3], currency="usd")]
-    invoices += [paid(method, occurred_at=day) for method, day in zip(methods, days, strict=True)]
-    for number, day in enumerate(days):
+    late = paid(None, occurred_at=DAYS[2])
+    invoices = [late, paid("card", occurred_at=DAYS[3], currency="usd")]
+    invoices += [paid(method, occurred_at=day) for method, day in zip(methods, DAYS, strict=True)]
+    for number, day in enumerate(DAYS):
         decline(invoices[number], "expired_card" if number % 2 else None, occurred_at=day)
         decline(invoices[number], "stolen_card", occurred_at=day)
-    pay_by(late, "paypal", occurred_at=days[2])  # its method becomes known with a second report
+    pay_by(late, "paypal", occurred_at=DAYS[2])  # its method becomes known with a second report
+    return invoices
 
+
+def test_each_payment_and_each_decline_of_a_period_is_counted_by_name(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.append_and_project(*invoices)
+            await books.append_and_project(*payments_and_declines())
             queries = DashboardQueries(books.pool)
 
             async def shares(kind: str, *, first: datetime, end: datetime) -> Counter[str]:
@@ -90,13 +96,13 @@ def test_each_payment_and_each_decline_of_a_period_is_counted_by_name(database: 
             all_days = {"first": AT, "end": AT + timedelta(days=6)}
             every = Counter(["card", "card", "ideal", "unknown", "saved method", "x" * 64])
             assert await shares("collected", **all_days) == every + Counter(["paypal"])
-            middle = {"first": days[1], "end": days[4]}
+            middle = {"first": DAYS[1], "end": DAYS[4]}
             assert await shares("collected", **middle) == Counter(
                 ["ideal", "unknown", "saved method", "paypal"]
             )
             declines = Counter({"stolen_card": 5, "card_declined": 3, "expired_card": 2})
             assert await shares("refused", **all_days) == declines
-            assert await shares("refused", first=days[0], end=days[0] + QUARTER) == Counter(
+            assert await shares("refused", first=DAYS[0], end=DAYS[0] + QUARTER) == Counter(
                 ["stolen_card", "card_declined"]
             )
             assert await queries.shares(

@@ -3,11 +3,36 @@ from uuid import UUID
 
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
+from domain.invoices.invoice import Invoice
 from projections.invoices.queries import InvoiceFilter
 from tests.projections.harness import APP, imported, issue, projecting, requested
 from tests.projections.random_events import AT
 
 OTHER_APP = UUID(int=2)
+
+
+def create_at_provider(invoice: Invoice) -> None:
+    invoice.record_event(
+        e.ProviderInvoiceCreated,
+        occurred_at=AT,
+        actor="worker",
+        provider_object_type="invoice",
+        provider_object_id="in_1",
+        customer="cus_1",
+    )
+
+
+def cancel_payment(invoice: Invoice) -> None:
+    invoice.record_event(
+        pe.PaymentCanceled,
+        occurred_at=AT,
+        actor="webhook:evt_1",
+        payment_id=None,
+        source="webhook",
+        as_of=9,
+        progress=[5, 0, 0, -1],
+        body=None,
+    )
 
 
 def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -> None:
@@ -26,29 +51,13 @@ def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -
             other, elsewhere = requested(OTHER_APP), requested(connection="second")
             for invoice in (drafted, other, elsewhere):
                 issue(invoice)
-            refused.record_event(
-                e.ProviderInvoiceCreated,
-                occurred_at=AT,
-                actor="worker",
-                provider_object_type="invoice",
-                provider_object_id="in_1",
-                customer="cus_1",
-            )
+            create_at_provider(refused)
             await books.append_and_project(waiting, refused, drafted, other, elsewhere, imported())
             assert await counted() == 3
             refused.reject(code="x", message="y", path=None, occurred_at=AT)
             await books.append_and_project(refused)
             assert await counted() == 2
-            drafted.record_event(
-                pe.PaymentCanceled,
-                occurred_at=AT,
-                actor="webhook:evt_1",
-                payment_id=None,
-                source="webhook",
-                as_of=9,
-                progress=[5, 0, 0, -1],
-                body=None,
-            )
+            cancel_payment(drafted)
             await books.append_and_project(drafted)
             assert await counted() == 1
             assert await queries.count_at_provider(APP, "second") == 1

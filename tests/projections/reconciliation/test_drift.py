@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -83,69 +84,85 @@ def test_a_difference_is_open_until_resolved_and_can_be_reopened(database: str) 
     asyncio.run(scenario())
 
 
+def ten_drifts() -> list[Drift]:
+    """Return ten drifts of two fields, two sources and two connections; the last one is open."""
+    drifts = []
+    for number in range(10):
+        drift = drifted(
+            occurred_at=at(number),
+            since=SINCE - 10 * number,
+            field=("status", "refunds.re_1")[number % 2],
+            found_by=("event_catch_up", "audit")[number % 2],
+            object_id=f"in_{number}",
+            connection=("main", "other")[number // 5],
+        )
+        if number != 9:
+            drift.resolve(actor="t", occurred_at=at(number))
+        drifts.append(drift)
+    return drifts
+
+
+async def assert_filters_narrow(books: Reading, newest: list[UUID]) -> None:
+    for given, expected in (
+        ({"found_by": "audit"}, newest[0::2]),
+        ({"field_root": "refunds"}, newest[0::2]),
+        ({"connection": "main"}, newest[5:]),
+        ({"object_id": "in_3"}, [newest[6]]),
+        ({"state": ("open",)}, [newest[0]]),
+        ({"state": ("open", "resolved")}, newest),
+        ({"detected_from": at(2), "detected_to": at(4)}, newest[6:8]),
+        ({"mode": "live"}, []),
+        ({"provider": "stripe"}, newest),
+    ):
+        assert [row.id for row in await listed(books, **given)] == expected, given
+
+
+async def assert_pages_have_all(books: Reading, newest: list[UUID]) -> None:
+    """Read the list in pages and as a stream of chunks; each has every row once."""
+    queries, seen, cursor = DriftQueries(books.pool), [], None
+    while True:
+        page = await queries.list_drift(DriftFilter(app_id=APP, limit=3, cursor=cursor))
+        assert (page.total, page.total_is_exact) == (10, True)
+        seen += [row.id for row in page.rows]
+        if (cursor := page.next_cursor) is None:
+            break
+    assert seen == newest
+    streamed = [
+        row.id
+        async for chunk in queries.stream_drift(DriftFilter(app_id=APP), chunk=3)
+        for row in chunk
+    ]
+    assert streamed == newest
+    with pytest.raises(BadCursor):
+        await listed(books, cursor="no cursor")
+
+
+async def assert_sums_are_by_connection_and_source(books: Reading) -> None:
+    sums = {(one.connection, one.found_by): one for one in await summed(books)}
+    assert sums["main", "event_catch_up"] == DriftSums(
+        connection="main",
+        mode="test",
+        found_by="event_catch_up",
+        detected=3,
+        unresolved=0,
+        p50_ms=22_000,
+        p95_ms=44_000,
+        max_ms=44_000,
+    )
+    assert (sums["other", "audit"].detected, sums["other", "audit"].unresolved) == (3, 1)
+    assert await summed(books, mode="live") == []
+
+
 def test_filters_pages_and_sums_agree(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            drifts = []
-            for number in range(10):
-                drift = drifted(
-                    occurred_at=at(number),
-                    since=SINCE - 10 * number,
-                    field=("status", "refunds.re_1")[number % 2],
-                    found_by=("event_catch_up", "audit")[number % 2],
-                    object_id=f"in_{number}",
-                    connection=("main", "other")[number // 5],
-                )
-                if number != 9:
-                    drift.resolve(actor="t", occurred_at=at(number))
-                drifts.append(drift)
+            drifts = ten_drifts()
             await folded(books, *drifts, drifted(occurred_at=AT, app_id=drifts[0].id))
-
             newest = [drift.id for drift in reversed(drifts)]
             assert [row.id for row in await listed(books)] == newest
-            for given, expected in (
-                ({"found_by": "audit"}, newest[0::2]),
-                ({"field_root": "refunds"}, newest[0::2]),
-                ({"connection": "main"}, newest[5:]),
-                ({"object_id": "in_3"}, [newest[6]]),
-                ({"state": ("open",)}, [newest[0]]),
-                ({"state": ("open", "resolved")}, newest),
-                ({"detected_from": at(2), "detected_to": at(4)}, newest[6:8]),
-                ({"mode": "live"}, []),
-                ({"provider": "stripe"}, newest),
-            ):
-                assert [row.id for row in await listed(books, **given)] == expected, given
-
-            queries, seen, cursor = DriftQueries(books.pool), [], None
-            while True:
-                page = await queries.list_drift(DriftFilter(app_id=APP, limit=3, cursor=cursor))
-                assert (page.total, page.total_is_exact) == (10, True)
-                seen += [row.id for row in page.rows]
-                if (cursor := page.next_cursor) is None:
-                    break
-            assert seen == newest
-            streamed = [
-                row.id
-                async for chunk in queries.stream_drift(DriftFilter(app_id=APP), chunk=3)
-                for row in chunk
-            ]
-            assert streamed == newest
-            with pytest.raises(BadCursor):
-                await listed(books, cursor="no cursor")
-
-            sums = {(one.connection, one.found_by): one for one in await summed(books)}
-            assert sums["main", "event_catch_up"] == DriftSums(
-                connection="main",
-                mode="test",
-                found_by="event_catch_up",
-                detected=3,
-                unresolved=0,
-                p50_ms=22_000,
-                p95_ms=44_000,
-                max_ms=44_000,
-            )
-            assert (sums["other", "audit"].detected, sums["other", "audit"].unresolved) == (3, 1)
-            assert await summed(books, mode="live") == []
+            await assert_filters_narrow(books, newest)
+            await assert_pages_have_all(books, newest)
+            await assert_sums_are_by_connection_and_source(books)
 
     asyncio.run(scenario())
 

@@ -20,7 +20,7 @@ from service.reports.periods import Interval, buckets_of
 from tests.projections.generations.test_rebuild import rebuilt
 from tests.projections.harness import Reading, confirm, pay, projecting
 from tests.projections.random_events import AT
-from tests.projections.reports.test_reports import bill, close, fail
+from tests.projections.reports.report_events import bill, close, fail
 
 # Clocks put forward or back at any hour of the night, by half an hour too; quarters away from UTC.
 ZONES = [

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
 from domain.subscriptions.events import SubscriptionEvent
+from domain.subscriptions.subscription import Subscription
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
@@ -34,7 +35,7 @@ from tests.projections.subscriptions.random_events import (
     provider_subscription,
     started,
 )
-from tests.projections.subscriptions.test_subscriptions import HANDLER, empty, folds, naive_sums
+from tests.projections.subscriptions.subscription_rows import HANDLER, empty, folds, naive_sums
 
 QUARTER = timedelta(minutes=15)
 _STATES: tuple[SubscriptionState, ...] = (
@@ -218,10 +219,8 @@ def months_of(rows: Sequence[RecurringRow]) -> Iterator[dict[str, tuple[int, int
         yield {kind: (one.amount_minor, one.items) for kind, one in bucket.moved.items()}
 
 
-def test_movements_count_when_they_were_and_are_listed_with_their_subscriptions(
-    database: str,
-) -> None:
-    """Three subscriptions: seen from the start, long after it, and only after the end."""
+def three_subscriptions() -> list[Subscription]:
+    """Return one seen from the start, one seen long after it, and one only after its end."""
 
     def unix(hours: float) -> int:
         return int(at(hours).timestamp())
@@ -233,32 +232,46 @@ def test_movements_count_when_they_were_and_are_listed_with_their_subscriptions(
     over = provider_subscription(
         id="sub_3", state="canceled", as_of=unix(60), ended_at=unix(2), canceled_at=unix(1)
     )
+    first = started(snapshot=known)
+    apply_snapshot(first, doubled)
+    apply_snapshot(first, ended)
+    return [first, started(snapshot=seen_late), started(snapshot=over)]
 
+
+async def assert_moved_when_they_were(queries: RecurringQueries) -> None:
+    rows = await queries.moved(
+        ReportFilter(app_id=APP, mode="test"), begins=[at(0), at(1), at(2)], end=at(3)
+    )
+    assert list(months_of(rows)) == [
+        {"new": (2 * 999, 2)},
+        {"new": (999, 1), "expansion": (999, 1)},
+        {"churn": (-3 * 999, 2)},
+    ]
+    assert [bucket.end_minor for bucket in rows[0].buckets] == [1998, 3996, 999]
+
+
+async def all_movements(queries: RecurringQueries, filters: MovementFilter) -> list[MovementRow]:
+    listed: list[MovementRow] = []
+    cursor: str | None = None
+    while not listed or cursor is not None:
+        page = await queries.list_movements(replace(filters, cursor=cursor))
+        listed += page.rows
+        cursor = page.next_cursor
+    return listed
+
+
+def test_movements_count_when_they_were_and_are_listed_with_their_subscriptions(
+    database: str,
+) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            first = started(snapshot=known)
-            apply_snapshot(first, doubled)
-            apply_snapshot(first, ended)
-            roots = [first, started(snapshot=seen_late), started(snapshot=over)]
+            roots = three_subscriptions()
             position = await append(books.log, *roots)
             assert await books.invoices.wait_for("subscriptions", position, 10)
             queries = RecurringQueries(books.pool)
-            rows = await queries.moved(
-                ReportFilter(app_id=APP, mode="test"), begins=[at(0), at(1), at(2)], end=at(3)
-            )
-            assert list(months_of(rows)) == [
-                {"new": (2 * 999, 2)},
-                {"new": (999, 1), "expansion": (999, 1)},
-                {"churn": (-3 * 999, 2)},
-            ]
-            assert [bucket.end_minor for bucket in rows[0].buckets] == [1998, 3996, 999]
+            await assert_moved_when_they_were(queries)
             filters = MovementFilter(app_id=APP, mode="test", currency="eur", limit=2)
-            listed: list[MovementRow] = []
-            cursor: str | None = None
-            while not listed or cursor is not None:
-                page = await queries.list_movements(replace(filters, cursor=cursor))
-                listed += page.rows
-                cursor = page.next_cursor
+            listed = await all_movements(queries, filters)
             assert [(one.moved_at, one.kind, one.after_minor) for one in listed] == [
                 (at(2), "churn", 0),
                 (at(2), "churn", 0),
