@@ -14,7 +14,7 @@ from domain.invoices.invoice import Invoice
 from projections.dashboard.queries import SHARES, DashboardQueries, Share
 from projections.reports.invoice_sums import parts_of
 from projections.reports.time_units import quarter_of, range_parameters
-from tests.projections.generations.test_rebuild import rebuilt
+from tests.projections.generations.rebuilds import rebuilt
 from tests.projections.harness import APP, issue, projecting, requested
 from tests.projections.query_plans import explained, nodes, read_at_most
 from tests.projections.random_events import AT

@@ -2,7 +2,7 @@ import asyncio
 
 from eventlog.database.connect import connect_async
 from projections.invoices.queries import InvoiceFilter
-from tests.projections.generations.test_rebuild import execute, generations, rebuilt
+from tests.projections.generations.rebuilds import execute, generations, rebuilt
 from tests.projections.harness import APP, paid_invoices, projecting, requested
 from tests.support.wait_until import until
 

@@ -1,10 +1,7 @@
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 from uuid import uuid4, uuid5
 
 import pytest
@@ -13,25 +10,20 @@ from hypothesis import given, settings
 from domain.apps.app import App
 from domain.apps.commands import CreateApp
 from domain.events import ENDING_TOPICS
-from domain.invoices.invoice import Invoice
-from eventlog.database.connect import connect
 from eventlog.errors import EventsDetached
 from eventlog.partitions.detach import detach
 from eventlog.partitions.layout import set_partition_size
 from eventlog.reading import RecordedEvent
 from projections.access.queries import AccessQueries
-from projections.engine.errors import GenerationsDiffer, RebuildRunning, UnknownProjection
 from projections.generations import rebuild as rebuild_module
-from projections.generations.rebuild import Connection, Rebuilt, rebuild
-from projections.invoices.queries import InvoiceFilter
+from projections.generations.rebuild import Connection, rebuild
 from projections.operations.partition_use import uses_of
+from tests.projections.generations.rebuilds import Crowd, execute, generations, rebuilt
 from tests.projections.generations.test_runner import start
 from tests.projections.harness import (
     APP,
-    Reading,
     append,
     applied,
-    issue,
     paid_invoices,
     projecting,
     requested,
@@ -42,74 +34,6 @@ from tests.projections.harness import (
 )
 from tests.projections.random_events import AT, logs
 from tests.support.wait_until import until
-
-
-def execute(database: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    with connect(database, application_name="test") as connection:
-        cursor = connection.execute(query.encode(), values or None)
-        return cursor.fetchall() if cursor.description else []
-
-
-def generations(database: str, projection: str = "invoices") -> list[tuple[int, str]]:
-    return [
-        (number, state)
-        for number, state in execute(
-            database,
-            "SELECT number, state FROM read.generations WHERE projection = %s ORDER BY number",
-            projection,
-        )
-    ]
-
-
-async def rebuilt(database: str, name: str = "invoices", **options: Any) -> Rebuilt:
-    return await asyncio.to_thread(lambda: rebuild(database, name, **options))
-
-
-class Crowd:
-    """Writers and readers that go on whatever happens, and remember what went wrong."""
-
-    def __init__(self, books: Reading) -> None:
-        self._books = books
-        self._stop = asyncio.Event()
-        self.reads = 0
-        self.written: list[Invoice] = []
-
-    async def write(self) -> None:
-        while not self._stop.is_set():
-            invoices = paid_invoices(3)
-            position = await append(self._books.log, *invoices)
-            self.written += invoices
-            # Whoever has waited for a position finds the row, whichever generation answers.
-            assert await self._books.invoices.wait_for("invoices", position, 10)
-            for invoice in invoices:
-                row = await self._books.invoices.get_invoice(APP, invoice.id)
-                assert row is not None
-                assert row.view == invoice.view
-
-    async def read(self) -> None:
-        most = position = 0
-        while not self._stop.is_set():
-            page = await self._books.invoices.list_invoices(InvoiceFilter(APP, limit=5))
-            assert page.total >= most
-            most = page.total
-            entries = await self._books.invoices.timeline(APP, page.rows[0].view.id)
-            assert entries[0].type == "invoice.requested"
-            now = await self._books.invoices.position("invoices")
-            assert now >= position
-            position = now
-            self.reads += 1
-
-    @asynccontextmanager
-    async def busy(self) -> AsyncIterator[None]:
-        tasks = [asyncio.ensure_future(self.read()) for _ in range(3)]
-        tasks += [asyncio.ensure_future(self.write()) for _ in range(2)]
-        try:
-            yield
-            reads = self.reads
-            await until(lambda: self.reads > reads + 10)
-        finally:
-            self._stop.set()
-            await asyncio.gather(*tasks)
 
 
 def test_a_rebuild_disturbs_no_reader_and_loses_no_row_while_events_keep_coming(
@@ -232,97 +156,6 @@ def test_filling_and_following_agree_for_random_logs(
     assert rows(database) == views_of_log(database)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        'UPDATE read.invoices SET view = view || \'{"status": "void"}\' WHERE position = 4',
-        "DELETE FROM read.invoices WHERE position = 4",
-        "DELETE FROM read.timeline WHERE position = 3",
-        "UPDATE read.timeline SET actor = 'someone' WHERE position = 3",
-    ],
-)
-def test_differing_rows_are_reported_and_only_accepted_on_demand(
-    database: str, damage: str
-) -> None:
-    async def scenario() -> None:
-        async with projecting(database) as books:
-            first, *others = paid_invoices(5)
-            await books.append_and_project(first)
-            await books.append_and_project(*others)
-            execute(database, damage)
-            with pytest.raises(GenerationsDiffer) as caught:
-                await rebuilt(database)
-            assert caught.value.differing == 1
-            assert str(first.id) in caught.value.examples[0]
-            assert generations(database) == [(1, "active"), (2, "dropped")]
-            assert rows(database) != views_of_log(database) or "timeline" in damage
-            done = await rebuilt(database, accept_changes=True)
-            assert (done.generation, done.differing) == (3, 1)
-
-    asyncio.run(scenario())
-    assert rows(database) == views_of_log(database)
-    assert timeline_positions(database) == shown_positions(database)
-
-
-def test_a_projection_that_is_stuck_on_its_own_rows_is_healed(database: str) -> None:
-    async def scenario() -> None:
-        async with projecting(database) as books:
-            invoice = requested()
-            await books.append_and_project(invoice)
-            execute(database, "UPDATE read.invoices SET version = 7")
-            issue(invoice)
-            position = await append(books.log, invoice)
-            stuck = "SELECT position FROM eventlog.follower_failures WHERE name = 'invoices_g1'"
-            await until(lambda: execute(database, stuck) == [(position,)])
-            await rebuilt(database, accept_changes=True, keep_old_for_s=0)
-            assert await books.invoices.wait_for("invoices", position, 10)
-
-    asyncio.run(scenario())
-    assert rows(database) == views_of_log(database)
-
-
-def test_a_log_that_cannot_be_folded_leaves_the_old_generation_answering(database: str) -> None:
-    async def scenario() -> None:
-        async with projecting(database) as books:
-            invoice = requested()
-            await books.append_and_project(invoice)
-            execute(
-                database,
-                "SELECT eventlog.append('{1}', '{00000000-0000-0000-0000-000000000009}', '{1}',"
-                " '{invoice.requested}', '{\"{}\"}', '{}', '{}', '{}', '{}')",
-            )
-            with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the codec says
-                await rebuilt(database)
-            assert generations(database) == [(1, "active"), (2, "dropped")]
-            assert await books.invoices.get_invoice(APP, invoice.id)
-
-    asyncio.run(scenario())
-
-
-def test_one_rebuild_at_a_time(database: str) -> None:
-    with connect(database, application_name="test") as connection:
-        connection.execute(
-            "SELECT pg_advisory_lock(hashtextextended('billhook rebuild invoices', 0))"
-        )
-        with pytest.raises(RebuildRunning):
-            rebuild(database, "invoices")
-        assert rebuild(database, "access").generation == 2
-    assert generations(database) == [(1, "active")]
-
-
-def test_what_a_killed_rebuild_left_is_swept_up_by_the_next(database: str) -> None:
-    for state in ("building", "following"):
-        execute(database, "SELECT read.new_generation('invoices')")
-        execute(
-            database,
-            "UPDATE read.generations SET state = %s WHERE projection = 'invoices'"
-            " AND state = 'building'",
-            state,
-        )
-        number = rebuild(database, "invoices", keep_old_for_s=0).generation
-        assert generations(database)[-2:] == [(number - 1, "dropped"), (number, "active")]
-
-
 def test_access_is_rebuilt_from_its_first_event(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
@@ -339,11 +172,6 @@ def test_access_is_rebuilt_from_its_first_event(database: str) -> None:
             assert generations(database, "access") == [(1, "retiring"), (2, "active")]
 
     asyncio.run(scenario())
-
-
-def test_an_unknown_projection_is_refused(database: str) -> None:
-    with pytest.raises(UnknownProjection):
-        rebuild(database, "nothing")
 
 
 def test_the_command_fills_in_several_processes_and_prints_its_result(database: str) -> None:
@@ -365,19 +193,6 @@ def test_the_command_fills_in_several_processes_and_prints_its_result(database: 
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "not rebuilt: 6 rows differ" in errors
-
-
-def test_an_event_that_one_process_cannot_fold_ends_the_rebuild(database: str) -> None:
-    execute(
-        database,
-        "SELECT eventlog.append('{1}', '{00000000-0000-0000-0000-000000000009}', '{1}',"
-        " '{invoice.requested}', '{\"{}\"}', '{}', '{}', '{}', '{}')",
-    )
-    process = start(database, "rebuild", "invoices", "--processes", "2")
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "not rebuilt: a process that fills the tables has failed" in errors
-    assert generations(database) == [(1, "active"), (2, "dropped")]
 
 
 def test_the_progress_reaches_the_number_of_events(database: str) -> None:

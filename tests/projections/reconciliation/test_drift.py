@@ -20,7 +20,7 @@ from projections.reconciliation.queries import (
     DriftSums,
     page_query,
 )
-from tests.projections.generations.test_rebuild import rebuilt
+from tests.projections.generations.rebuilds import rebuilt
 from tests.projections.harness import APP, Reading, append, projecting
 from tests.projections.query_plans import explained, nodes, read_at_most
 from tests.projections.random_events import AT

@@ -17,7 +17,7 @@ from domain.gateway.objects import ProviderDispute, ProviderRefund, RefundsAndDi
 from domain.invoices.invoice import Invoice
 from projections.reports.queries import PeriodSums, ReportFilter, ReportQueries, RevenueRow
 from service.reports.periods import Interval, buckets_of
-from tests.projections.generations.test_rebuild import rebuilt
+from tests.projections.generations.rebuilds import rebuilt
 from tests.projections.harness import Reading, confirm, pay, projecting
 from tests.projections.random_events import AT
 from tests.projections.reports.report_events import bill, close, fail
