@@ -15,7 +15,6 @@ from eventlog.database.connect import connect_async, pool
 from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener, topics_in
 from eventlog.process.supervise import supervise
-from eventlog.reading import read_head
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +29,11 @@ _BETWEEN_READS_S = 0.005
 _NEWER = (
     "SELECT position, originator_id, topic FROM eventlog.events"
     " WHERE position > %s ORDER BY position LIMIT %s"
+)
+# Behind a known position, so that the partitions before it are left out.
+_HEAD = (
+    "SELECT coalesce(max(position), %(known)s::bigint) FROM eventlog.events"
+    " WHERE position > %(known)s"
 )
 _EARLIER = (
     "SELECT position FROM eventlog.events WHERE originator_id = %s AND position > %s"
@@ -242,9 +246,10 @@ class Tail:
 
         Nothing is left out where somebody has begun to wait meanwhile.
         """
-        head = await read_head(connection)
-        if self._position is None or not self._is_heard:
-            self._position = self._window_start = head
+        cursor = await connection.execute(_HEAD, {"known": self._position or 0})
+        row = await cursor.fetchone()
+        if row is not None and (self._position is None or not self._is_heard):
+            self._position = self._window_start = int(row[0])
             self._window.clear()
             self._by_stream.clear()
 
