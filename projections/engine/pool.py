@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
+from weakref import WeakSet
 
 import psycopg
 from psycopg.abc import PQGen
@@ -48,6 +49,8 @@ READ_SETTINGS: Final = {
     "jit": "off",
     "plan_cache_mode": "force_custom_plan",
 }
+_KEEP_PLANS: Final = SQL("SET plan_cache_mode = force_generic_plan")
+_PLAN_EACH: Final = SQL("SET plan_cache_mode = force_custom_plan")
 
 
 class ReadPool:
@@ -63,6 +66,7 @@ class ReadPool:
         )
         self._share = FairShare(sessions=max_size)
         self._deadline_s = deadline_s
+        self._generic = WeakSet[psycopg.AsyncConnection[Any]]()
         self.notifier = ReadModelNotifier(dsn)
 
     async def open(self) -> None:
@@ -102,20 +106,36 @@ class ReadPool:
         return await self._run(run)
 
     async def fetch(
-        self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
+        self,
+        query: SQL | Composed,
+        parameters: Sequence[object] | Mapping[str, object] = (),
+        *,
+        is_generic: bool = False,
     ) -> list[DictRow]:
         """Run one query; repeat it on another session while connections are lost.
 
+        `is_generic`: one plan suits any values, so that a session keeps it once it has run the text
+        some times. All other queries are planned each time.
         One statement only: its snapshot is newer than its look at where the views point, so that
         a switch of generations in between takes no row from the reader.
         Raises ReadModelUnavailable.
         """
 
         async def run(cursor: Cursor) -> list[DictRow]:
+            if (cursor.connection in self._generic) != is_generic:
+                await self._set_plans(cursor, is_generic=is_generic)
             await cursor.execute(query, parameters)
             return await cursor.fetchall()
 
         return await self._run(run)
+
+    async def _set_plans(self, cursor: Cursor, *, is_generic: bool) -> None:
+        """Let a session keep plans, or plan each query anew; it costs less than a plan."""
+        await cursor.execute(_KEEP_PLANS if is_generic else _PLAN_EACH)
+        if is_generic:
+            self._generic.add(cursor.connection)
+        else:
+            self._generic.discard(cursor.connection)
 
     async def _run(self, run: Callable[[Cursor], Awaitable[list[Row]]]) -> list[Row]:
         deadline_s = time.monotonic() + self._deadline_s

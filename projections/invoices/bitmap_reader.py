@@ -1,18 +1,19 @@
 """Read pages of lists with several filters by their bitmaps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from psycopg.rows import DictRow
-from psycopg.sql import Composed
 
-from projections.engine.keyset import Parameters
 from projections.invoices import bitmap_values, list_bitmaps, list_pages
+from projections.invoices.bit_sets import BitSet, places_of, read_bit_set
 from projections.invoices.bitmap_values import Filters
-from projections.invoices.list_bitmaps import Blocks, Period
+from projections.invoices.block_periods import choose, is_down
+from projections.invoices.list_bitmaps import CHECKED, NUMBERING, Candidates
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.read_plan import Fetcher, ReadPlan
+from projections.invoices.total_groups import TotalGroups
 
 _DEEPEST: Final = 500
 _PASSED: Final = 4_000
@@ -20,10 +21,10 @@ _PASSED: Final = 4_000
 _MOST_FIT: Final = 4
 _MOST_READ: Final = 1_500
 """Invoices of days and months of payment that are read in the list's order, at most."""
-_GROUPS: Final = 12
-_ALWAYS: Final = Period()
 _MORE: Final = 4
 """Times as many are read where too few did fit."""
+_TRIES: Final = 3
+"""Times that bits are read again while invoices get other ordinals."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class BitmapPage:
     is_exact: bool = False
 
 
+class _Renumbered(Exception):
+    """Ordinals have changed since bits were read."""
+
+
+@dataclass(frozen=True)
+class _List:
+    """A list of which the bits are known."""
+
+    filters: InvoiceFilter
+    plan: ReadPlan
+    of: Filters
+    found: BitSet
+
+
 class BitmapReader:
     """Reads pages. Each method may raise BadCursor and ReadModelUnavailable."""
 
@@ -42,68 +57,101 @@ class BitmapReader:
         """`few`: if all filters leave at most so many invoices, they are sorted and counted."""
         self._pool = pool
         self._few = few
+        self._checked = min(few, CHECKED)
 
     async def page(self, filters: InvoiceFilter, plan: ReadPlan) -> BitmapPage:
         """Return a page of a list whose every filter leaves many invoices."""
         of = await self._filters(filters, plan)
         if of is None:
             return BitmapPage()
-        found = await self._pool.fetch(*list_bitmaps.count_query(filters, of))
-        blocks = list_bitmaps.read_counts(found)
-        items = sum(one.items for one in blocks)
+        for _ in range(_TRIES):
+            query = list_bitmaps.count_query(filters, of)
+            found = await self._pool.fetch(*query, is_generic=True)
+            try:
+                return await self._read(_List(filters, plan, of, read_bit_set(found)))
+            except _Renumbered:
+                continue
+        return BitmapPage()
+
+    async def _read(self, given: _List) -> BitmapPage:
+        """Return a page, with an exact total if few invoices are to be checked for it."""
+        filters, items, unsure = given.filters, given.found.items, given.found.unsure
+        is_counted = unsure <= self._checked
+        counted = places_of(given.found.to_check) if is_counted else None
         page: list[DictRow] | None = None
-        if items <= self._few:
-            rows = await self._pool.fetch(*_query(filters, plan, of))
-            return BitmapPage(_present(rows), int(rows[0]["total"]), True)
-        if skipped_rows(filters) > _DEEPEST:
+        if items <= self._checked:
+            page = await self._fetch(given, Candidates(given.found.blocks, counted=counted))
+        elif skipped_rows(filters) > _DEEPEST:
             pass
         elif filters.sort.endswith("createdAt"):
-            page = await self._by_creation(filters, plan, of, blocks)
-        elif _needed(filters) * plan.facets.of_app > _PASSED * items:
-            page = await self._by_total(filters, plan, of)
-        return BitmapPage(page, max(items, len(page or ())) if of.is_complete else None)
+            page = await self._by_creation(given, Candidates((), counted=counted))
+        elif _needed(filters) * given.plan.facets.of_app > _PASSED * items:
+            page = await self._by_total(given, Candidates((), counted=counted))
+        if page is None:
+            return BitmapPage(None, items if given.of.is_complete else None)
+        rows = _present(page)
+        if is_counted:
+            return BitmapPage(rows, items - unsure + int(page[0]["total"]), True)
+        if given.of.is_sure:
+            items -= unsure // 2
+        return BitmapPage(rows, max(items, len(rows)) if given.of.is_complete else None)
 
-    async def _by_creation(
-        self, filters: InvoiceFilter, plan: ReadPlan, of: Filters, blocks: Sequence[Blocks]
-    ) -> list[DictRow] | None:
+    async def _by_creation(self, given: _List, counted: Candidates) -> list[DictRow] | None:
         """Read as many blocks as a page needs; None if most of their invoices do not fit."""
-        wanted = _needed(filters)
+        filters, blocks = given.filters, given.found.of_times
+        # Some of the invoices that bits leave open do not fit.
+        wanted = _needed(filters) * (2 if given.found.unsure else 1)
         while wanted <= self._few:
-            chosen = list_bitmaps.choose(filters, blocks, rows=wanted)
-            most = 3 * wanted + 20
-            is_whole = chosen.is_rest and chosen.items <= self._few
-            query = _query(filters, plan, of, period=chosen.period, most=None if is_whole else most)
-            page = _present(await self._pool.fetch(*query))
-            if is_whole or len(page) > filters.limit:
+            chosen = choose(filters, blocks, rows=wanted)
+            is_whole = chosen.is_rest and chosen.items <= self._checked
+            candidates = replace(
+                counted,
+                blocks=list_bitmaps.blocks_within(given.found, chosen.period),
+                period=chosen.period,
+                most=None if is_whole else 3 * wanted + 20,
+            )
+            page = await self._fetch(given, candidates)
+            if is_whole or len(_present(page)) > filters.limit:
                 return page
             wanted *= _MORE  # some of them did not fit
         return None
 
-    async def _by_total(
-        self, filters: InvoiceFilter, plan: ReadPlan, of: Filters
-    ) -> list[DictRow] | None:
+    async def _by_total(self, given: _List, counted: Candidates) -> list[DictRow] | None:
         """Read as many groups of totals as a page needs; None if they have too many invoices."""
+        filters = given.filters
         (largest,) = await self._pool.fetch(*list_bitmaps.largest_query(filters))
-        groups, partial = list_bitmaps.groups_of(filters, largest["total_minor"])
-        read, counts = 0, list[int]()
+        first, last, at = list_bitmaps.groups_of(filters, largest["total_minor"])
+        totals = TotalGroups(given.found, first, last, cursor=at, is_down=is_down(filters))
         wanted = 2 * _needed(filters)
         while True:
-            while read < len(groups) and sum(counts[partial:read]) < wanted:
-                if read == len(counts):
-                    counts += await self._count(filters, of, groups[read : 2 * read + _GROUPS])
-                read += 1
-            if sum(counts[:read]) > 2 * self._few:
+            while values := totals.choose(wanted, most=self._checked):
+                query = list_bitmaps.amounts_query(filters, given.found, values)
+                totals.add(values, await self._pool.fetch(*query, is_generic=True))
+            if totals.items > 2 * self._few:
                 return None
-            query = _query(filters, plan, of, groups=groups[:read])
-            page = _present(await self._pool.fetch(*query))
-            if len(page) > filters.limit or read == len(groups):
+            page = await self._fetch(
+                given, replace(counted, blocks=totals.blocks, groups=totals.groups)
+            )
+            if len(_present(page)) > filters.limit or totals.is_whole:
                 return page
             wanted *= _MORE
 
-    async def _count(self, filters: InvoiceFilter, of: Filters, groups: Sequence[int]) -> list[int]:
-        found = await self._pool.fetch(*list_bitmaps.amounts_query(filters, of, groups))
-        counts = {row["value"]: row["items"] for row in found}
-        return [counts.get(f"amount={group}", 0) for group in groups]
+    async def _fetch(self, given: _List, candidates: Candidates) -> list[DictRow]:
+        """Read the rows of candidates. Raises _Renumbered."""
+        filters, plan, of = given.filters, given.plan, given.of
+        found, more = list_bitmaps.found_query(filters, of, candidates)
+        query, parameters = list_pages.candidates_query(
+            filters,
+            found,
+            plan.facets,
+            plan.emails,
+            known_words=of.exact_words,
+            numbering=NUMBERING,
+        )
+        rows = await self._pool.fetch(query, parameters | more, is_generic=True)
+        if given.found.numbering and rows[0]["numbering"] != given.found.numbering:
+            raise _Renumbered
+        return rows
 
     async def _filters(self, filters: InvoiceFilter, plan: ReadPlan) -> Filters | None:
         if not plan.sources or _is_in_order(filters, plan):
@@ -113,22 +161,8 @@ class BitmapReader:
         query = bitmap_values.common_query(filters, plan.sizes, by_email)
         common = set[str]()
         if query is not None:
-            common = {row["value"] for row in await self._pool.fetch(*query)}
+            common = {row["value"] for row in await self._pool.fetch(*query, is_generic=True)}
         return bitmap_values.usable(filters, plan.sizes, common, by_email)
-
-
-def _query(
-    filters: InvoiceFilter,
-    plan: ReadPlan,
-    of: Filters,
-    *,
-    period: Period = _ALWAYS,
-    most: int | None = None,
-    groups: Sequence[int] | None = None,
-) -> tuple[Composed, Parameters]:
-    source, more = list_bitmaps.source(filters, of, period, most=most, groups=groups)
-    query, parameters = list_pages.few_query(filters, source, plan.facets, plan.emails)
-    return query, parameters | more
 
 
 def _is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:

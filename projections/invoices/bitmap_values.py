@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from psycopg.sql import SQL, Composed
@@ -14,6 +14,7 @@ from projections.invoices.list_plan import BEGINNING, MOST_RANGES, Size
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.payment_days import divide
 from projections.invoices.search_terms import query_terms
+from projections.invoices.total_groups import FOUR
 
 _IDS: Final = ("tenant_id", "user_id", "customer", "subscription_id")
 _OF_FACET: Final = ("provider", "connection", "mode", "type", "origin", "currency")
@@ -31,13 +32,20 @@ _COMMON: Final = SQL(
 class Filters:
     """What a list is filtered by: of each filter the values, any of which an invoice may have.
 
-    `is_complete`: every id and term of the list has bitmaps. `exact_words`: words of the search,
-    counted from 0, that every numbered invoice with their bits has.
+    `sure`: of each filter those that only invoices have which fit it. `is_complete`: every id and
+    term of the list has bitmaps. `exact_words`: words of the search, counted from 0, that every
+    numbered invoice with their bits has.
     """
 
     values: list[list[str]]
+    sure: list[list[str]]
     is_complete: bool = True
     exact_words: frozenset[int] = frozenset()
+
+    @property
+    def is_sure(self) -> bool:
+        """Return whether each filter has values that only invoices have which fit."""
+        return self.is_complete and all(self.sure)
 
 
 def common_query(
@@ -68,19 +76,29 @@ def usable(
     by_email: Collection[int],
 ) -> Filters | None:
     """Return the values of a list's filters that have bitmaps; None without two of them."""
-    found = [*_of_row(filters), *_of_amounts(filters), *_of_payments(sizes)]
+    rows = [*_of_row(filters)]
+    found = [*rows, *_of_amounts(filters), *_of_payments(sizes)]
+    sure = [*rows, *_sure_amounts(filters), *_sure_payments(filters, sizes)]
     words = query_terms(filters.q or "")
-    exact, missing = set[int](), 0
+    exact, missing = set[int](), int(_has_amount(filters) and not [*_of_amounts(filters)])
     choices = [*_of_terms(filters, sizes, by_email), *([[one]] for one in _of_ids(filters))]
     for number, values in enumerate(choices):
         chosen = next((one for one in values if one and common.issuperset(one)), None)
         if chosen is None:
             missing += 1
             continue
+        is_word = number < len(words)
+        is_exact = not is_word or _have_word(chosen, words[number])
         found.append(chosen)
-        if number < len(words) and _have_word(chosen, words[number]):
+        sure.append(chosen if is_exact else [])
+        if is_word and is_exact:
             exact.add(number)
-    several = Filters([_NUMBERED, *found], is_complete=not missing, exact_words=frozenset(exact))
+    several = Filters(
+        values=[_NUMBERED, *found],
+        sure=[_NUMBERED, *sure],
+        is_complete=not missing,
+        exact_words=frozenset(exact),
+    )
     return several if len(found) > 1 else None
 
 
@@ -110,15 +128,52 @@ def _of_ids(filters: InvoiceFilter) -> list[str]:
 
 def _of_amounts(filters: InvoiceFilter) -> Iterator[list[str]]:
     """Yield the groups of a range of amounts, or fours of groups, if they are few."""
-    if filters.amount_min is None and filters.amount_max is None:
+    if _has_amount(filters):
+        chosen = _amount_values(*_amount_groups(filters))
+        if chosen:
+            yield chosen
+
+
+def _sure_amounts(filters: InvoiceFilter) -> Iterator[list[str]]:
+    """Yield the groups of which every total is in a range of amounts."""
+    if not [*_of_amounts(filters)]:
         return
-    first = amount_group(filters.amount_min or 0)
-    last = amount_group(MAX_SUM_MINOR if filters.amount_max is None else filters.amount_max)
-    for name, groups in (("amount", 1), ("amounts", 4)):
-        if (last // groups) - (first // groups) < _MOST_AMOUNTS:
-            numbers = range(first // groups, last // groups + 1)
-            yield [f"{name}={number}" for number in numbers]
-            return
+    values = _amount_values(*_amount_groups(filters))
+    is_one = values[0].startswith("amount=")
+    yield [one for one in values if _has_amounts(filters, one, several=1 if is_one else FOUR)]
+
+
+def _has_amounts(filters: InvoiceFilter, value: str, *, several: int) -> bool:
+    """Return whether every total of some groups is in a range of amounts."""
+    first = several * int(value.partition("=")[2])
+    # Totals below zero are in the group of one.
+    least = first_of_group(first) if first > 0 else -math.inf
+    return (filters.amount_min is None or filters.amount_min <= least) and (
+        filters.amount_max is None or first_of_group(first + several) - 1 <= filters.amount_max
+    )
+
+
+def _has_amount(filters: InvoiceFilter) -> bool:
+    return filters.amount_min is not None or filters.amount_max is not None
+
+
+def _amount_groups(filters: InvoiceFilter) -> tuple[int, int]:
+    last = MAX_SUM_MINOR if filters.amount_max is None else filters.amount_max
+    return amount_group(filters.amount_min or 0), amount_group(last)
+
+
+def _amount_values(first: int, last: int) -> list[str]:
+    """Return the bitmaps of groups: of fours of them where they are many; none if they are most."""
+    if last - first < _MOST_AMOUNTS:
+        return [f"amount={number}" for number in range(first, last + 1)]
+    fours = range(first // FOUR, last // FOUR + 1)
+    return [f"amounts={number}" for number in fours] if len(fours) <= _MOST_AMOUNTS else []
+
+
+def first_of_group(group: int) -> int:
+    """Return the smallest total of a group but the first one."""
+    power, eighth = divmod(group, 8)
+    return -(-((8 + eighth) << power) // 8)
 
 
 def amount_group(total_minor: int) -> int:
@@ -139,6 +194,23 @@ def _of_payments(sizes: Mapping[str, Size]) -> Iterator[list[str]]:
         first, last = (datetime.fromisoformat(at).astimezone(UTC).date() for at in ranges)
         days, months = divide(first, last)
         yield [f"paid={day}" for day in days] + [f"paid={month:%Y-%m}" for month in months]
+
+
+def _sure_payments(filters: InvoiceFilter, sizes: Mapping[str, Size]) -> Iterator[list[str]]:
+    """Yield the days and months of which every moment is in a period of payments."""
+    for values in _of_payments(sizes):
+        yield [one for one in values if _is_within(filters, one.partition("=")[2])]
+
+
+def _is_within(filters: InvoiceFilter, day_or_month: str) -> bool:
+    is_month = len(day_or_month) == len("2026-01")
+    start = datetime.fromisoformat(f"{day_or_month}-01" if is_month else day_or_month)
+    start = start.replace(tzinfo=UTC)
+    days = 31 if is_month else 1
+    end = (start + timedelta(days=days)).replace(day=1) if is_month else start + timedelta(days)
+    return (filters.paid_from is None or filters.paid_from <= start) and (
+        filters.paid_to is None or end <= filters.paid_to
+    )
 
 
 def _of_terms(

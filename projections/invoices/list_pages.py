@@ -39,6 +39,32 @@ _ROWS_OF_TERM: Final = SQL(
  ) AS row)
 """
 )
+# Of several filters that bitmaps have: rows of the page, and rows that are counted.
+_CANDIDATES: Final = SQL(
+    """
+WITH candidate AS MATERIALIZED (
+    SELECT invoice_id, bool_or(is_paged) AS is_paged, bool_or(is_counted) AS is_counted
+    FROM ({found}) AS found GROUP BY invoice_id
+), fitting AS MATERIALIZED (
+    SELECT {key} AS key, invoice.invoice_id, is_paged, is_counted FROM (
+        SELECT row.*, candidate.is_paged, candidate.is_counted FROM candidate
+        CROSS JOIN LATERAL (
+            SELECT * FROM read.invoices WHERE invoices.invoice_id = candidate.invoice_id OFFSET 0
+        ) AS row
+    ) AS invoice WHERE {conditions}
+), page AS (
+    SELECT key, invoice_id FROM fitting WHERE is_paged AND {after}
+    ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
+)
+SELECT {columns}, total.total, total.numbering
+FROM (
+    SELECT count(*) FILTER (WHERE is_counted) AS total, {numbering} AS numbering FROM fitting
+) AS total
+LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
+{known}
+ORDER BY page.key {direction}, page.invoice_id {direction}
+"""
+)
 # OFFSET 0: the rows are read by their ids, never by an index of the filter for each of them.
 # Whole rows of the page alone: the rows before it need their keys only, which stand in the index.
 _PAGE: Final = SQL(
@@ -80,25 +106,6 @@ CROSS JOIN LATERAL (
 _ESTIMATE: Final = SQL(
     "EXPLAIN (FORMAT JSON) SELECT FROM read.invoices AS invoice WHERE {conditions}"
 )
-_AFTER_DAY: Final = SQL(
-    """
-WITH later AS (
-    SELECT day, at_provider, sum(at_provider) OVER (ORDER BY day DESC) - at_provider AS before
-    FROM read.invoice_days WHERE app_id = %(app_id)s AND connection = %(connection)s
-), start AS (
-    SELECT day, before FROM later WHERE before <= %(skipped)s ORDER BY day LIMIT 1
-), page AS MATERIALIZED (
-    SELECT created_at AS key, invoice_id FROM read.invoices
-    WHERE app_id = %(app_id)s AND connection = %(connection)s AND at_provider
-        AND created_at < ((SELECT day FROM start) + 1)::timestamp AT TIME ZONE 'UTC'
-    ORDER BY created_at DESC, invoice_id DESC
-    LIMIT %(rows)s OFFSET %(skipped)s - (SELECT before FROM start)
-)
-SELECT page.key, page.invoice_id, invoice.view::text AS view, invoice.position
-FROM page JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
-ORDER BY page.key DESC, page.invoice_id DESC
-"""
-)
 
 
 def few_query(
@@ -117,7 +124,11 @@ def few_query(
     rows: Composable = SQL("(SELECT * FROM read.invoices WHERE {} OFFSET 0)").format(
         _AND.join(source.conditions)
     )
-    if not source.conditions:
+    if source.postings is not None and _is_of_postings(filters, emails):
+        rows = SQL("(SELECT DISTINCT app_id, created_at, invoice_id FROM ({}) AS posting)").format(
+            source.postings
+        )
+    elif not source.conditions:
         rows = _ROWS_OF_TERM.format(found=source.found)
     query = _FEW.format(
         rows=rows,
@@ -130,6 +141,31 @@ def few_query(
         **_selected(filters, export),
     )
     return query, _parameters(filters, facets) | page_key | _mark(export)
+
+
+def candidates_query(
+    filters: InvoiceFilter,
+    found: Composed,
+    facets: Facets,
+    emails: Collection[str],
+    *,
+    known_words: Collection[int],
+    numbering: SQL,
+) -> tuple[Composed, Parameters]:
+    """Write the statement that filters and sorts candidates of a page, and counts some of them."""
+    after, page_key = _after(filters, SQL("key"))
+    checked, values = sql.checked_conditions(filters, facets.numbers)
+    words = sql.term_conditions(filters, emails, but=known_words)
+    query = _CANDIDATES.format(
+        found=found,
+        key=_key(filters),
+        conditions=_AND.join([checked, *words]),
+        after=after,
+        direction=_direction(filters),
+        numbering=numbering,
+        **_selected(filters, None),
+    )
+    return query, _parameters(filters, facets) | page_key | values
 
 
 def ordered_query(
@@ -211,16 +247,6 @@ def estimate_query(
     return _ESTIMATE.format(conditions=_AND.join(conditions)), _parameters(filters, facets)
 
 
-def nth_page_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
-    """Write the statement that reads a page at any depth of what a connection's provider has.
-
-    The counts of the days before it are added up, so that no row before its day is read.
-    """
-    skipped = (filters.page or 0) * filters.limit
-    known = sql.parameters_of(filters) | {"skipped": skipped, "rows": filters.limit}
-    return SQL("{}").format(_AFTER_DAY), known
-
-
 def _conditions(
     filters: InvoiceFilter,
     emails: Collection[str],
@@ -232,6 +258,12 @@ def _conditions(
     if not facet_is_known and sql.has_facet(filters):
         yield SQL("facet = ANY(%(facets)s::bigint[])")
     yield from sql.term_conditions(filters, emails, but=but)
+
+
+def _is_of_postings(filters: InvoiceFilter, emails: Collection[str]) -> bool:
+    """Return whether terms and the order need no row of the invoices themselves."""
+    has_columns = len([*sql.column_conditions(filters)]) > 1 or sql.has_facet(filters)
+    return not (has_columns or emails) and filters.sort.endswith("createdAt")
 
 
 def _known_words(source: Source) -> Collection[int]:

@@ -36,6 +36,10 @@ _FACETS: Final = SQL(
 )
 _OF_FACETS: Final = SQL("app_id = %(app_id)s AND facet = ANY(%(facets)s::bigint[])")
 _INVOICES: Final = SQL("SELECT invoice_id FROM read.invoices AS invoice WHERE {conditions}")
+_POSTINGS: Final = SQL(
+    "SELECT app_id, invoice_id, created_at FROM read.invoice_search_terms"
+    " WHERE app_id = %(app_id)s AND term >= {first} AND term < {after}"
+)
 _TERMS: Final = SQL(
     "SELECT invoice_id FROM read.invoice_search_terms WHERE app_id = %(app_id)s"
     " AND term >= {first} AND term < {after}"
@@ -81,8 +85,9 @@ class Facets:
 class Source:
     """A filter with an index: its invoices, and whether it is the whole filter of a list.
 
-    `conditions`: of its rows, where it is not a term. `known_words`: words of the search that all
-    its invoices have, counted from 0.
+    `conditions`: of its rows, where it is not a term. `postings`: its rows without their columns,
+    where a term alone finds them. `known_words`: words of the search that all its invoices have,
+    counted from 0.
     """
 
     name: str
@@ -90,6 +95,7 @@ class Source:
     is_whole: bool = False
     term: int | None = None
     conditions: tuple[Composable, ...] = ()
+    postings: Composed | None = None
     known_words: frozenset[int] = frozenset()
 
 
@@ -144,7 +150,10 @@ def _of_terms(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Sourc
             by_email = _AND.join([SQL("app_id = %(app_id)s"), sql.tenants_by_email(number)])
             invoices = _INVOICES.format(conditions=by_email)
             found = SQL("(SELECT * FROM (({}) UNION ALL ({})) AS either)").format(found, invoices)
-        yield Source(f"term {number}", found, term=None if term in emails else number)
+            yield Source(f"term {number}", found)
+        else:
+            postings = _POSTINGS.format(**sql.term_range(number))
+            yield Source(f"term {number}", found, term=number, postings=postings)
 
 
 def sizes_query(

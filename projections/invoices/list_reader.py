@@ -14,6 +14,7 @@ from projections.invoices.bitmap_reader import BitmapPage, BitmapReader
 from projections.invoices.export import Export, place_of
 from projections.invoices.list_plan import FEW, SOME, Facets, Size
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
+from projections.invoices.nth_page import nth_page_query
 from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.search_terms import prefix_range, query_terms
@@ -106,7 +107,7 @@ class ListReader:
 
     async def nth_page(self, filters: InvoiceFilter) -> list[DictRow]:
         """Return a page by its number, at any depth, of what a connection's provider has."""
-        return await self._pool.fetch(*list_pages.nth_page_query(filters))
+        return await self._pool.fetch(*nth_page_query(filters))
 
     async def _plan(self, filters: InvoiceFilter) -> ReadPlan:
         emails = await self._email_terms(filters)
@@ -115,7 +116,9 @@ class ListReader:
         sizes: Mapping[str, Size] = {}
         if sources:
             query = list_plan.sizes_query(filters, sources, facets, few=self._few, with_ranges=True)
-            sizes = list_plan.read_sizes(await self._pool.fetch(*query))
+            # Only one index has terms in order, whatever the words are.
+            is_generic = all(one.term is not None for one in sources)
+            sizes = list_plan.read_sizes(await self._pool.fetch(*query, is_generic=is_generic))
         return ReadPlan(emails, facets, sources, sizes, self._few, self._some)
 
     async def _compared(self, filters: InvoiceFilter, plan: ReadPlan) -> ReadPlan:
@@ -131,7 +134,9 @@ class ListReader:
         return replace(plan, sizes=sizes)
 
     async def _facets(self, filters: InvoiceFilter) -> Facets:
-        (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
+        query = list_plan.facets_query(filters)
+        # As the next statement, so that the session's plans are not set twice.
+        (known,) = await self._pool.fetch(*query, is_generic=filters.q is not None)
         return Facets(**known)
 
     async def _total(
@@ -164,7 +169,10 @@ class ListReader:
             return set()
         firsts, afters = zip(*map(prefix_range, terms), strict=True)
         parameters = {"app_id": filters.app_id, "first": list(firsts), "after": list(afters)}
-        return {row["first"] for row in await self._pool.fetch(_EMAIL_TERMS, parameters)}
+        return {
+            row["first"]
+            for row in await self._pool.fetch(_EMAIL_TERMS, parameters, is_generic=True)
+        }
 
 
 def _query(

@@ -116,6 +116,50 @@ def column_conditions(filters: InvoiceFilter, *, is_estimate: bool = False) -> I
     yield from keyset.bound_conditions(filters, CREATED | paid | AMOUNT)
 
 
+_CHECKED: Final = {
+    "app_id": "app_id = {}::uuid",
+    "tenant_id": "tenant_id = {}::uuid",
+    "user_id": "user_id = {}",
+    "customer": "customer = {}",
+    "subscription_id": "subscription_id = {}",
+    "amount_min": "coalesce(total_minor, 0) >= {}::bigint",
+    "amount_max": "coalesce(total_minor, 0) <= {}::bigint",
+    "created_from": "created_at >= {}::timestamptz",
+    "created_to": "created_at < {}::timestamptz",
+    "paid_from": "paid_at >= {}::timestamptz",
+    "paid_to": "paid_at < {}::timestamptz",
+}
+
+
+def checked_conditions(filters: InvoiceFilter, facets: str) -> tuple[Composed, Parameters]:
+    """Write the filter without its terms, by one text for all filters, so that its plan is kept.
+
+    For rows that are found without these columns. `facets`: an array's text.
+    """
+    values = [getattr(filters, name) for name in _CHECKED]
+    texts = [one.isoformat() if isinstance(one, datetime) else one for one in values]
+    has_facets = has_facet(filters)
+    return _CHECKED_BY_ROW, {
+        "checked": [None if one is None else str(one) for one in texts],
+        "has_facets": has_facets,
+        "facets": facets if has_facets else "{}",
+    }
+
+
+def _checked_by_row() -> Composed:
+    conditions: list[Composable] = [
+        SQL("(NOT %(has_facets)s::boolean OR facet = ANY(%(facets)s::bigint[]))")
+    ]
+    for number, condition in enumerate(_CHECKED.values(), start=1):
+        value = SQL("(%(checked)s::text[])[{}]").format(number)
+        fits = SQL(condition).format(value)
+        conditions.append(SQL("({} IS NULL OR {})").format(value, fits))
+    return SQL(" AND ").join(conditions)
+
+
+_CHECKED_BY_ROW: Final = _checked_by_row()
+
+
 def facet_conditions(filters: InvoiceFilter) -> Iterator[Composable]:
     """Write which facets of an app fit a filter."""
     yield from keyset.equal_conditions(filters, ["app_id", *sorted(_OF_FACET)])

@@ -14,9 +14,13 @@ class Fetcher(Protocol):
     """Runs one statement, as a pool of readers does."""
 
     async def fetch(
-        self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
+        self,
+        query: SQL | Composed,
+        parameters: Sequence[object] | Mapping[str, object] = (),
+        *,
+        is_generic: bool = False,
     ) -> list[DictRow]:
-        """Return the rows."""
+        """Return the rows. `is_generic`: one plan suits any values."""
 
     async def copy_csv(
         self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()

@@ -175,9 +175,11 @@ class Explained:
     dsn: str
     most_rows: list[int] = field(default_factory=list)
 
-    async def fetch(self, query: Any, parameters: Any = ()) -> list[DictRow]:
+    async def fetch(
+        self, query: Any, parameters: Any = (), *, is_generic: bool = False
+    ) -> list[DictRow]:
         with psycopg.connect(self.dsn, row_factory=dict_row) as connection:
-            rows = connection.execute(query, parameters).fetchall()
+            rows = connection.execute(query, parameters, prepare=is_generic).fetchall()
         if "QUERY PLAN" not in (rows[0] if rows else {}):
             plan = explained(self.dsn, query, parameters)
             scans = [n for n in nodes(plan) if n["Node Type"] == "Seq Scan"]
