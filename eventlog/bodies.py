@@ -1,7 +1,6 @@
 """Bytes that are kept beside the log, so that they can be forgotten."""
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -47,8 +46,8 @@ class Body:
 def unpack(packed: bytes, *, sha256: bytes) -> bytes:
     """Return the bytes of a stored body. Raises BodyDamaged."""
     try:
-        data = zlib.decompress(packed[1:]) if packed[:1] == _ZLIB else packed[1:]
-    except zlib.error:
+        data = isal_zlib.decompress(packed[1:]) if packed[:1] == _ZLIB else packed[1:]
+    except isal_zlib.error:  # type: ignore[misc] # declared as an instance
         data = None
     if data is None or hashlib.sha256(data).digest() != sha256:
         raise BodyDamaged(f"body {sha256.hex()} is not what was stored")

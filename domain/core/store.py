@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.persistence import IntegrityError, Recording, StoredEvent
 from eventsourcing.utils import EnvType
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
@@ -42,6 +42,9 @@ class Store(Application[UUID]):
         """Open the log that `env` names."""
         super().__init__(env)
         self._states = _States()
+        # Found out once: it is a slow check.
+        reads_streams = isinstance(self.recorder, StreamsRecorder)
+        self._streams_recorder = cast("StreamsRecorder", self.recorder) if reads_streams else None
         self._snapshots = snapshots or Snapshots()
 
     @contextmanager
@@ -64,10 +67,10 @@ class Store(Application[UUID]):
 
         Those of long streams, and all of a recorder that cannot do it, are read by `get`.
         """
-        if not isinstance(self.recorder, StreamsRecorder):
+        if self._streams_recorder is None:
             return
         wanted = [stream for stream in streams if self._snapshots.find(stream) is None]
-        for stored in self.recorder.select_streams(wanted).values():
+        for stored in self._streams_recorder.select_streams(wanted).values():
             found: Any = None
             for event in stored:
                 found = self.mapper.to_domain_event(event).mutate(found)  # type: ignore[attr-defined] # of an aggregate
@@ -164,6 +167,19 @@ class Store(Application[UUID]):
             if self._saved([made, *also_save()], bodies):
                 return made
         raise StaleWrite(id=aggregate_id)
+
+    def save(  # type: ignore[override] # aggregates alone
+        self, *aggregates: AggregateRoot, bodies: Bodies = ()
+    ) -> list[Recording[UUID]]:
+        """Record pending events in one append. Raises IntegrityError where another writer's came.
+
+        The library's own `save` checks each argument against two run-time protocols, and returns
+        the recorded events for its subscribers and snapshots, which there are none of here.
+        """
+        events = [event for aggregate in aggregates for event in aggregate.collect_events()]
+        stored = [self.mapper.to_stored_event(event) for event in events]
+        self.recorder.insert_events(stored, bodies=bodies)
+        return []
 
     def _saved(self, aggregates: Sequence[AggregateRoot], bodies: Bodies) -> bool:
         for aggregate in aggregates:

@@ -235,8 +235,8 @@ def _newer_events(
     if not is_known:
         # Before the state: the amount due of a failed payment is what it left.
         events.insert(len(events) - len(state_events), amount_due_changed(snapshot, update))
-    if not events:
-        return ()
+    if not events or not first_payment.is_first_payment(view):
+        return tuple(events)
     paid_by = snapshot.id if state_events and then == status.PAID else view.paid_by_object
     after = replace(view, status=then, paid_by_object=paid_by)
     return (*events, *first_payment.consequences(after))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -56,6 +56,8 @@ class Feed:
         self._bytes = 0
         self._waiters: set[_Waiter] = set()
         self._urgent: list[AbstractSet[str] | None] = []
+        self._others: dict[str, Callable[[], None]] = {}
+        self._listener: Listener | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read new events until `stop` is set; replace lost connections."""
@@ -105,6 +107,15 @@ class Feed:
         finally:
             self._urgent.remove(topics)
 
+    def listen(self, channel: str, callback: Callable[[], None]) -> None:
+        """Call back for each notification of another channel, and whenever some may have been lost.
+
+        One session less: the database wakes each one that listens, to whatever, at each commit.
+        """
+        self._others[channel] = callback
+        if self._listener is not None:
+            self._listener.wake()
+
     def hurry_to(self, read_model: str | None) -> int:
         """Return the position for which a reader waits: deferred events up to it are due."""
         return self._hurry_to.get(read_model or "", 0)
@@ -125,12 +136,16 @@ class Feed:
             self._dsn, application_name="billhook feed", settings={"statement_timeout": "10s"}
         )
         async with connection:
-            listener = Listener(connection)
+            self._listener = listener = Listener(connection)
             await listener.start(hurry=True)
+            heard: set[str] = set()
             stopping = asyncio.ensure_future(stop.wait())
             stopping.add_done_callback(lambda _: listener.wake())
             try:
                 while not stop.is_set():
+                    for channel in self._others.keys() - heard:
+                        await listener.start_other(channel, self._others[channel])
+                        heard.add(channel)
                     read_at_s = asyncio.get_running_loop().time()
                     hurried = listener.take_hurried()
                     while await self._read_new(connection):
@@ -146,6 +161,7 @@ class Feed:
                     await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             finally:
                 stopping.cancel()
+                self._listener = None
                 self._forget()
 
     def _hurry(self, read_models: Collection[str]) -> None:

@@ -32,6 +32,7 @@ class Listener:
         self.has_skipped = False
         """Whether notifications that were not wanted came since the last wait ended."""
         self._hurried: set[str] = set()
+        self._others: dict[str, Callable[[], None]] = {}
         connection.add_notify_handler(lambda notify: self._take(notify.channel, notify.payload))
 
     async def start(self, *, hurry: bool = False) -> None:
@@ -39,6 +40,12 @@ class Listener:
         await self._connection.execute("LISTEN eventlog")
         if hurry:
             await self._connection.execute(f"LISTEN {HURRY_CHANNEL}")
+
+    async def start_other(self, channel: str, callback: Callable[[], None]) -> None:
+        """Subscribe to another channel too; call back at once, and at each of its notifications."""
+        self._others[channel] = callback
+        await self._connection.execute(f"LISTEN {channel}")
+        callback()
 
     def take_hurried(self) -> set[str]:
         """Return the read models for which readers began to wait since the last call."""
@@ -128,6 +135,8 @@ class Listener:
         if channel == HURRY_CHANNEL:
             self._hurried.add(payload)
             self._notified = True
+        elif channel in self._others:
+            self._others[channel]()
         else:
             self._payloads.append(payload)
 

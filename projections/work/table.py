@@ -12,16 +12,14 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
-from eventlog.database.connect import connect
 from eventlog.database.statements import Statement, execute_together
 from eventlog.follow.handler import Writes
 from projections.work.scheduling import TAKE_DUE
-from projections.work.sessions import SessionPool, WorkUnavailable
+from projections.work.sessions import SessionPool
 
 CHANNEL: Final = "billhook_work"
 RESEND_AFTER: Final = timedelta(seconds=30)
@@ -267,28 +265,3 @@ class WorkTable:
                 [older_than, limit],
             )
             return cursor.fetchall()
-
-
-class WorkNotifier:
-    """Wakes a dispatcher when rows were opened or threads became free."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: psycopg.Connection[TupleRow] | None = None
-
-    def wait(self, timeout_s: float) -> None:
-        """Return when a row was opened or a thread became free, or after the time-out."""
-        try:
-            if self._connection is None or self._connection.closed:
-                self._connection = connect(self._dsn, application_name="billhook work listener")
-                self._connection.execute(f"LISTEN {CHANNEL}")
-                return
-            for _ in self._connection.notifies(timeout=timeout_s, stop_after=1):
-                pass
-        except psycopg.Error as error:
-            raise WorkUnavailable(type(error).__name__) from error
-
-    def close(self) -> None:
-        """Close the session."""
-        if self._connection is not None:
-            self._connection.close()

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 from domain.gateway.port import ProviderGateway
 from eventlog.security.vault import Vault
+from projections.work.notifier import WorkNotifier
 from projections.work.provider_lookup import ProviderLookupQueue
 from projections.work.slots import LOOKUPS, BreakerLimits, WorkerSlots
-from projections.work.table import Job, WorkNotifier, WorkTable
+from projections.work.table import Job, WorkTable
 from workers.invoices.provider_lookup import answer_lookup
 
 

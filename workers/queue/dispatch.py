@@ -9,8 +9,9 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
+from projections.work.notifier import Notifier
 from projections.work.sessions import WorkUnavailable
-from projections.work.table import Job, WorkNotifier, WorkTable
+from projections.work.table import Job, WorkTable
 from workers.queue.broker import enqueue
 
 _log = structlog.get_logger("billhook.dispatch")
@@ -24,7 +25,7 @@ _AFTER_TROUBLE_S: Final = 0.5
 class Dispatcher:
     """Sends due rows. Several may run concurrently: a row is marked as sent first."""
 
-    def __init__(self, work: WorkTable, notifier: WorkNotifier, broker: RedisBroker) -> None:
+    def __init__(self, work: WorkTable, notifier: Notifier, broker: RedisBroker) -> None:
         self._work = work
         self._notifier = notifier
         self._broker = broker

@@ -14,13 +14,8 @@ from eventlog.follow.follower import Follower, FollowerGroup
 from eventlog.follow.handler import Cursor, RowsHandler, Writes
 from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent
-from projections.work.table import (
-    JobChange,
-    WorkNotifier,
-    WorkTable,
-    apply_changes,
-    writes_of,
-)
+from projections.work.notifier import FedNotifier, Notifier, WorkNotifier
+from projections.work.table import CHANNEL, JobChange, WorkTable, apply_changes, writes_of
 from workers.queue.broker import open_broker
 from workers.queue.dispatch import Dispatcher
 from workers.queue.reactions import DEFERRED, TOPICS, changes_for, is_without_row
@@ -67,7 +62,7 @@ async def run_relay(
     """Follow the log and dispatch until `stop` is set."""
     dsn = settings.database_url
     resend_after = timedelta(seconds=settings.resend_after_s)
-    work, notifier = WorkTable(dsn, max_size=1, resend_after=resend_after), WorkNotifier(dsn)
+    work, notifier = WorkTable(dsn, max_size=1, resend_after=resend_after), _notifier(dsn, group)
     work.open()
     dispatcher = Dispatcher(work, notifier, open_broker(settings.redis_url))
     ended = threading.Event()
@@ -81,3 +76,12 @@ async def run_relay(
         await dispatching
         notifier.close()
         work.close()
+
+
+def _notifier(dsn: str, group: FollowerGroup | None) -> Notifier:
+    """Return a notifier on the session of the process's feed, if it has one."""
+    if group is None:
+        return WorkNotifier(dsn)
+    notifier = FedNotifier()
+    group.feed.listen(CHANNEL, notifier.notify)
+    return notifier

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -61,16 +62,23 @@ class Applier:
 
     async def handle(self, batch: Sequence[RecordedEvent]) -> None:
         """Apply a batch in parts of bounded size, in order. Raises only if the log fails."""
-        async for part in parsed_in_parts(self._log, await self._due(batch)):
-            await self._apply_part(part)
+        due, received = await self._due(batch)
+        async for part in parsed_in_parts(self._log, due):
+            await self._apply_part(part, received)
 
-    async def _apply_part(self, parsed_events: Sequence[ParsedEvent]) -> None:
-        """Apply a part: events of one aggregate in order, aggregates concurrently."""
+    async def _apply_part(
+        self, parsed_events: Sequence[ParsedEvent], received: Mapping[UUID, RecordedEvent]
+    ) -> None:
+        """Apply a part: events of one aggregate in order, aggregates concurrently.
+
+        `received`: the first events of streams that are not read, because they have no other one as
+        a rule. Where they have, the append conflicts, and the streams are read.
+        """
         groups: dict[UUID, list[ParsedEvent]] = defaultdict(list)
         for parsed in self._invoices.resolve(parsed_events):
             groups[parsed.subject].append(parsed)
         try:
-            known = await self._load(groups)
+            known = await self._load(groups, received)
         except HistoryDetached:
             await self._apply_one_by_one(groups)
             return
@@ -88,20 +96,37 @@ class Applier:
             else:
                 await self._apply_group(key, [parsed], known)
 
-    async def _due(self, batch: Sequence[RecordedEvent]) -> list[ProviderEventReceived]:
-        """Return the received events: new ones, and those whose replay was requested."""
+    async def _due(
+        self, batch: Sequence[RecordedEvent]
+    ) -> tuple[list[ProviderEventReceived], dict[UUID, RecordedEvent]]:
+        """Return the received events: new ones, and those whose replay was requested.
+
+        Also return the new ones as they were recorded, by their streams.
+        """
         events = [self._codec.decode(recorded) for recorded in batch]
         replayed = {e.originator_id for e in events if isinstance(e, ProviderEventReplayRequested)}
+        new = {
+            event.originator_id: recorded
+            for event, recorded in zip(events, batch, strict=True)
+            if event.originator_id not in replayed
+        }
         if replayed:
             streams = await self._store.streams(replayed)
             events += [self._codec.decode(stream[0]) for stream in streams.values()]
-        return [event for event in events if isinstance(event, ProviderEventReceived)]
+        return [event for event in events if isinstance(event, ProviderEventReceived)], new
 
-    async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[RecordedEvent]]:
+    async def _load(
+        self,
+        groups: Mapping[UUID, Sequence[ParsedEvent]],
+        received: Mapping[UUID, RecordedEvent] = MappingProxyType({}),
+    ) -> dict[UUID, list[RecordedEvent]]:
+        entries = [parsed for group in groups.values() for parsed in group]
         wanted = set(groups)
-        for parsed in (parsed for group in groups.values() for parsed in group):
+        for parsed in entries:
             wanted |= {parsed.entry.originator_id, parsed.own_subject, drift_id_of(parsed.entry)}
-        return await self._store.load(wanted)
+        found = await self._store.load(wanted - received.keys())
+        new = (parsed.entry.originator_id for parsed in entries)
+        return found | {stream: [received[stream]] for stream in new if stream in received}
 
     async def _apply_group(
         self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]

@@ -279,3 +279,26 @@ _QUERY_TIMES = (
     "SELECT query_start FROM pg_stat_activity"
     " WHERE application_name = 'billhook follower rows' AND datname = current_database()"
 )
+
+
+def test_another_channel_is_heard_on_the_feeds_session_also_after_it_was_lost(
+    database: str, proxy: TcpProxy
+) -> None:
+    async def scenario(feed: Feed) -> None:
+        heard: list[float] = []
+
+        async def notified() -> None:
+            before = len(heard)
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("NOTIFY other")
+            await until(lambda: len(heard) > before)
+
+        await until(lambda: feed.read(0, limit=1, topics=None) is not None)
+        feed.listen("other", lambda: heard.append(time.monotonic()))
+        await until(lambda: len(heard) == 1)  # what came before may have been lost
+        await notified()
+        proxy.cut_clients()
+        await until(lambda: len(heard) == 3)
+        await notified()
+
+    with_feed(Feed(proxy.dsn), scenario)

@@ -8,9 +8,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from projections.work.notifier import WorkNotifier
 from projections.work.sessions import WorkUnavailable
 from projections.work.slots import LOOKUPS, WorkerSlots
-from projections.work.table import WorkNotifier, WorkTable
+from projections.work.table import WorkTable
 from tests.projections.work.claims import add_jobs, claim_in_processes, claimed, opened
 from tests.support.system import eventually
 

@@ -17,8 +17,9 @@ from domain.apps.commands import SetConnection
 from domain.apps.connection import secret_context
 from eventlog.security.vault import Vault
 from projections.work.breakers import open_breakers
+from projections.work.notifier import WorkNotifier
 from projections.work.provider_lookup import ProviderLookupClient
-from projections.work.table import WorkNotifier, WorkTable
+from projections.work.table import WorkTable
 from service.http.errors import ProviderUnavailable
 from service.recording.provider_lookup import ProviderLookups
 from service.recording.waits import Waits
