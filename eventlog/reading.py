@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import psycopg
@@ -181,7 +181,7 @@ async def _streams(
     found: dict[UUID, list[RecordedEvent]] = {stream: [] for stream in streams}
     values = [list(found), [after_versions.get(stream, 0) for stream in found]]
     for event in await _events(connection, _OF_STREAMS, values):
-        found[UUID(str(event.originator_id))].append(event)
+        found[cast("UUID", event.originator_id)].append(event)  # of a column of ids
     return found
 
 

@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from eventlog.database.statements import Statement
 from eventlog.follow.handler import Cursor
+from projections.engine.binary_values import array
 from projections.invoices.accumulate import InvoiceAccumulator
 from projections.invoices.invoice_rows import INVOICES
 from projections.invoices.search_term_rows import SEARCH_TERMS
@@ -101,7 +102,8 @@ def tracking(changed: Collection[InvoiceAccumulator], *, schema: str) -> list[St
     given = [(one.view.id, one.app_id, one.view.created_at) for one in changed if one.view]
     if not given:
         return []
-    columns = [list(column) for column in zip(*given, strict=True)]
+    types = ("uuid", "uuid", "timestamptz")
+    columns = [array(*one) for one in zip(types, zip(*given, strict=True), strict=True)]
     invoice_ids = columns[0]
     return [
         (_written(_ADD, schema), columns),

@@ -230,11 +230,11 @@ def additions(deltas: SumDeltas, *, schema: str) -> list[Statement]:
 
 def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
     """Name the invoices that began before this batch."""
-    first_seen: dict[UUID, int] = {}
+    first_seen: dict[UUID | str, int] = {}
     for recorded in batch:
         if recorded.topic in _INVOICE_TOPICS:
-            first_seen.setdefault(UUID(str(recorded.originator_id)), recorded.originator_version)
-    return [stream for stream, version in first_seen.items() if version > 1]
+            first_seen.setdefault(recorded.originator_id, recorded.originator_version)
+    return [UUID(str(stream)) for stream, version in first_seen.items() if version > 1]
 
 
 def _subscriptions_that_go_on(batch: Sequence[RecordedEvent]) -> set[UUID]:

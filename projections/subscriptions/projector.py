@@ -157,10 +157,10 @@ def _row(accumulated: SubscriptionAccumulator, view: SubscriptionView) -> Row:
 
 def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
     """Name the subscriptions that began before this batch."""
-    first_seen: dict[UUID, int] = {}
+    first_seen: dict[UUID | str, int] = {}
     for recorded in batch:
-        first_seen.setdefault(UUID(str(recorded.originator_id)), recorded.originator_version)
-    return [stream for stream, version in first_seen.items() if version > 1]
+        first_seen.setdefault(recorded.originator_id, recorded.originator_version)
+    return [UUID(str(stream)) for stream, version in first_seen.items() if version > 1]
 
 
 async def _load(
