@@ -114,8 +114,8 @@ class ReadPool:
     ) -> list[DictRow]:
         """Run one query; repeat it on another session while connections are lost.
 
-        `is_generic`: one plan suits any values, so that a session keeps it once it has run the text
-        some times. All other queries are planned each time.
+        `is_generic`: one plan suits any values, and a session keeps it from the first time on. All
+        other queries are planned each time.
         One statement only: its snapshot is newer than its look at where the views point, so that
         a switch of generations in between takes no row from the reader.
         Raises ReadModelUnavailable.
@@ -124,7 +124,7 @@ class ReadPool:
         async def run(cursor: Cursor) -> list[DictRow]:
             if (cursor.connection in self._generic) != is_generic:
                 await self._set_plans(cursor, is_generic=is_generic)
-            await cursor.execute(query, parameters)
+            await cursor.execute(query, parameters, prepare=True if is_generic else None)
             return await cursor.fetchall()
 
         return await self._run(run)

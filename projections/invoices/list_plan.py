@@ -16,7 +16,7 @@ from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_sql as sql
 from projections.invoices.list_sql import InvoiceFilter
-from projections.invoices.search_terms import query_terms
+from projections.invoices.search_terms import prefix_range, query_terms
 
 FEW: Final = 1_000
 SOME: Final = 10_000
@@ -31,8 +31,13 @@ _FACETS: Final = SQL(
     "SELECT coalesce(array_agg(facet) FILTER (WHERE {fits}), '{{}}')::text AS numbers,"
     " count(*) FILTER (WHERE {fits}) AS several,"
     " coalesce(sum(items) FILTER (WHERE {fits}), 0)::bigint AS items,"
-    " coalesce(sum(items), 0)::bigint AS of_app"
+    " coalesce(sum(items), 0)::bigint AS of_app, {emails} AS emails"
     " FROM read.invoice_facets WHERE app_id = %(app_id)s"
+)
+_EMAILS: Final = SQL(
+    "ARRAY(SELECT term.first FROM unnest(%(words)s::text[], %(behind)s::text[])"
+    " AS term (first, after) WHERE EXISTS (SELECT FROM read.tenant_email_terms AS known"
+    " WHERE known.app_id = %(app_id)s AND known.term >= term.first AND known.term < term.after))"
 )
 _OF_FACETS: Final = SQL("app_id = %(app_id)s AND facet = ANY(%(facets)s::bigint[])")
 _INVOICES: Final = SQL("SELECT invoice_id FROM read.invoices AS invoice WHERE {conditions}")
@@ -108,9 +113,22 @@ class Size:
 
 
 def facets_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
-    """Write the statement that finds the facets of a filter."""
-    fits = _AND.join(sql.facet_conditions(filters))
-    return _FACETS.format(fits=fits), sql.parameters_of(filters)
+    """Write the statement that finds the facets of a filter.
+
+    And which of the terms searched for some tenant's e-mail has.
+    """
+    terms = query_terms(filters.q or "")
+    emails = _EMAILS if terms else SQL("ARRAY[]::text[]")
+    query = _FACETS.format(fits=_AND.join(sql.facet_conditions(filters)), emails=emails)
+    ranges = [prefix_range(term) for term in terms]
+    words = {"words": [first for first, _ in ranges], "behind": [after for _, after in ranges]}
+    return query, sql.parameters_of(filters) | words
+
+
+def read_facets(row: DictRow) -> tuple[Facets, set[str]]:
+    """Read the answer of `facets_query`: the facets, and the terms that e-mails have."""
+    known = {name: value for name, value in row.items() if name != "emails"}
+    return Facets(**known), set(row["emails"])
 
 
 def sources(filters: InvoiceFilter, emails: Collection[str]) -> list[Source]:

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composed
+from psycopg.sql import Composed
 
 from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
@@ -17,13 +17,6 @@ from projections.invoices.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.nth_page import nth_page_query
 from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
-from projections.invoices.search_terms import prefix_range, query_terms
-
-_EMAIL_TERMS: Final = SQL(
-    "SELECT term.first FROM unnest(%(first)s::text[], %(after)s::text[]) AS term (first, after)"
-    " WHERE EXISTS (SELECT FROM read.tenant_email_terms AS known WHERE known.app_id = %(app_id)s"
-    " AND known.term >= term.first AND known.term < term.after)"
-)
 
 
 @dataclass(frozen=True)
@@ -103,15 +96,15 @@ class ListReader:
             cursor = keyset.cursor_after(last.key, last.invoice_id, name=filters.list_name)
             filters = replace(filters, cursor=cursor)
             # An invoice may have got into a facet that nothing had before.
-            plan = replace(plan, facets=await self._facets(filters))
+            facets, _ = await self._facets(filters)
+            plan = replace(plan, facets=facets)
 
     async def nth_page(self, filters: InvoiceFilter) -> list[DictRow]:
         """Return a page by its number, at any depth, of what a connection's provider has."""
         return await self._pool.fetch(*nth_page_query(filters))
 
     async def _plan(self, filters: InvoiceFilter) -> ReadPlan:
-        emails = await self._email_terms(filters)
-        facets = await self._facets(filters)
+        facets, emails = await self._facets(filters)
         sources = list_plan.sources(filters, emails)
         sizes: Mapping[str, Size] = {}
         if sources:
@@ -133,11 +126,11 @@ class ListReader:
         }
         return replace(plan, sizes=sizes)
 
-    async def _facets(self, filters: InvoiceFilter) -> Facets:
+    async def _facets(self, filters: InvoiceFilter) -> tuple[Facets, set[str]]:
         query = list_plan.facets_query(filters)
         # As the next statement, so that the session's plans are not set twice.
         (known,) = await self._pool.fetch(*query, is_generic=filters.q is not None)
-        return Facets(**known)
+        return list_plan.read_facets(known)
 
     async def _total(
         self,
@@ -161,18 +154,6 @@ class ListReader:
         (explained,) = await self._pool.fetch(*query)
         rows = _planned_rows(explained) * plan.facets.items // max(plan.facets.of_app, 1)
         return max(rows, seen), False
-
-    async def _email_terms(self, filters: InvoiceFilter) -> set[str]:
-        """Return the terms searched for that some tenant's e-mail has."""
-        terms = query_terms(filters.q or "")
-        if not terms:
-            return set()
-        firsts, afters = zip(*map(prefix_range, terms), strict=True)
-        parameters = {"app_id": filters.app_id, "first": list(firsts), "after": list(afters)}
-        return {
-            row["first"]
-            for row in await self._pool.fetch(_EMAIL_TERMS, parameters, is_generic=True)
-        }
 
 
 def _query(
