@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
 
 from projections.engine import keyset
 from projections.engine.keyset import Parameters
@@ -92,6 +92,12 @@ ORDER BY invoice.key {direction}, invoice.invoice_id {direction}
 _OF_APP: Final = SQL(
     "(SELECT {key} AS key, invoice_id FROM read.invoices AS invoice WHERE {conditions}"
     " ORDER BY {key} {direction}, invoice_id {direction} LIMIT %(through)s)"
+)
+_OF_FIRST_ROWS: Final = SQL(
+    "(SELECT key, invoice_id FROM (SELECT {key} AS key, * FROM read.invoices"
+    " WHERE app_id = %(app_id)s AND {after} ORDER BY {key} {direction}, invoice_id {direction}"
+    " LIMIT {passed}) AS invoice WHERE {conditions}"
+    " ORDER BY key {direction}, invoice_id {direction} LIMIT %(through)s)"
 )
 _OF_RANGES: Final = SQL(
     """
@@ -207,6 +213,23 @@ def ordered_query(
         )
     query = _PAGE.format(found=found, direction=_direction(filters), **_selected(filters, export))
     return query, _parameters(filters, facets) | page_key | values | _mark(export)
+
+
+def first_rows_query(
+    filters: InvoiceFilter, facets: Facets, *, passed: int
+) -> tuple[Composed, Parameters]:
+    """Write the statement that reads a page from the app's first rows behind the cursor alone."""
+    after, page_key = _after(filters, _key(filters))
+    direction = _direction(filters)
+    found = _OF_FIRST_ROWS.format(
+        key=_key(filters),
+        conditions=_AND.join(_conditions(filters, ())),
+        after=after,
+        direction=direction,
+        passed=Literal(passed),
+    )
+    query = _PAGE.format(found=found, direction=direction, **_selected(filters, None))
+    return query, _parameters(filters, facets) | page_key
 
 
 def _in_order(filters: InvoiceFilter, emails: Collection[str], after: Composable) -> Composed:
