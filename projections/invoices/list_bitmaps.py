@@ -56,7 +56,9 @@ SELECT block, nullif(from_at, '-infinity') AS from_at, items, unsure, {numbering
     CASE WHEN items > 0 AND before < {sent} THEN bit_send(bits) END AS bits,
     CASE WHEN unsure BETWEEN 1 AND {checked} THEN bit_send({unsure}) END AS unsure_bits
 FROM (
-    SELECT *, sum(items) OVER (ORDER BY from_at {direction}, block) - items AS before
+    SELECT *, coalesce(sum(items) OVER (
+        ORDER BY from_at {direction} RANGE UNBOUNDED PRECEDING EXCLUDE GROUP
+    ), 0) AS before
     FROM (
         SELECT *, coalesce(bit_count(bits), 0) AS items,
             coalesce(bit_count({unsure}), 0) AS unsure
@@ -142,7 +144,8 @@ class Candidates:
 def count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Parameters]:
     """Write the statement that intersects all filters, in the order of the blocks' times.
 
-    A first page in the order of creation needs the bits of the first blocks alone.
+    A first page in the order of creation needs the bits of the first blocks alone, but all of those
+    that are of one time: any of them may have its newest or oldest invoice.
     """
     is_first = filters.cursor is None and filters.sort.endswith("createdAt")
     query = _COUNT.format(

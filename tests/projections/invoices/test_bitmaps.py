@@ -234,6 +234,23 @@ def test_pages_by_bitmaps_are_those_of_the_rows(numbered: psycopg.Connection[Dic
     assert session.found > 30
 
 
+def test_a_first_page_reads_all_blocks_of_its_time(
+    numbered: psycopg.Connection[DictRow],
+) -> None:
+    (several,) = numbered.execute(
+        "SELECT max(last_at) AS last FROM read.invoice_blocks GROUP BY from_at HAVING count(*) > 1"
+    ).fetchall()
+    filters = InvoiceFilter(
+        APP, q="number", paid_from=AT, paid_to=AT + timedelta(days=60), created_to=several["last"]
+    )
+    found = [row for row in numbered.execute(_EXPECTED).fetchall() if _fits(row, filters)]
+    expected = sorted(found, key=lambda row: row["created_at"], reverse=True)[: filters.limit]
+    session = Session(numbered)
+    page = asyncio.run(ListReader(session).page(filters))
+    assert [row["invoice_id"] for row in page.rows] == [row["invoice_id"] for row in expected]
+    assert session.found == 1
+
+
 def _pages(reader: ListReader, filters: InvoiceFilter, *, most: int) -> list[UUID]:
     """Follow cursors through so many pages."""
     found: list[UUID] = []
