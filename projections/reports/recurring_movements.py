@@ -2,7 +2,8 @@
 
 new: the first revenue of a subscription. expansion, contraction: more or less than before. churn:
 nothing any more, because it ended, was paused, stayed unpaid, or is free now. reactivation: revenue
-after churn. A change of currency is churn in the old one and new in the other.
+after churn. A change of currency is churn in the old one and new in the other, also in one in which
+there was revenue before.
 
 A movement counts when it was by the provider's clock, never before an earlier one of the same
 subscription. One that is first seen long after its start counts at its start, or where its trial
@@ -84,7 +85,10 @@ def movements_of(
         after_minor = after[books].recurring_minor if books in after else 0
         if before_minor == after_minor:
             continue
-        returns = known.has_earned and (not known.shares or books in known.shares)
+        elsewhere = any(
+            share.recurring_minor for other, share in known.shares.items() if other != books
+        )
+        returns = known.has_earned and not elsewhere
         kind = _kind(before_minor, after_minor, returns=returns)
         found.append(Movement(books, kind, moment, after_minor - before_minor, before_minor))
     return found

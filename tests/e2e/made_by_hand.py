@@ -78,7 +78,7 @@ def require_sums(
 
     with suppress(AssertionError):
         eventually(equal)
-    assert seen[0] == seen[1], currency
+    assert seen[0] == seen[1], f"{currency}: reports {seen[0]}, ledger {seen[1]}"
 
 
 class Shop:

@@ -115,7 +115,7 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
     asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
     with connect(database, application_name="test") as connection:
         found = connection.execute(
-            "SELECT subscription_id, mode, currency, provider, connection, kind, moved_at,"
+            "SELECT subscription_id, position, mode, currency, provider, connection, kind, moved_at,"
             " amount_minor, before_minor FROM read.recurring_movements"
             " ORDER BY subscription_id, position, moved_at"
         ).fetchall()
@@ -130,12 +130,16 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
     reached: dict[tuple[Any, ...], int] = {}
     last: dict[UUID, datetime] = {}
     added: dict[tuple[Any, ...], tuple[int, int]] = {}
-    for stream, *books, kind, moved_at, amount, before in found:
+    earning: dict[int, set[tuple[Any, ...]]] = {}
+    for stream, position, *books, kind, moved_at, amount, before in found:
+        own = {key for key, minor in reached.items() if minor and key[0] == stream}
+        elsewhere = earning.setdefault(position, own) - {(stream, *books)}
         assert amount != 0
         assert reached.get((stream, *books), 0) == before
         assert (before == 0) == (kind in ("new", "reactivation"))
         assert (before + amount == 0) == (kind == "churn")
-        assert kind != "new" or (stream, *books) not in reached
+        assert kind != "new" or (stream, *books) not in reached or elsewhere
+        assert kind != "reactivation" or not elsewhere
         assert last.get(stream, moved_at) <= moved_at
         reached[stream, *books], last[stream] = int(before + amount), moved_at
         for unit, number in units_of(quarter_of(moved_at)):
