@@ -115,8 +115,8 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
     asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
     with connect(database, application_name="test") as connection:
         found = connection.execute(
-            "SELECT subscription_id, position, mode, currency, provider, connection, kind, moved_at,"
-            " amount_minor, before_minor FROM read.recurring_movements"
+            "SELECT subscription_id, position, mode, currency, provider, connection, kind,"
+            " moved_at, amount_minor, before_minor FROM read.recurring_movements"
             " ORDER BY subscription_id, position, moved_at"
         ).fetchall()
         by_unit = connection.execute(
