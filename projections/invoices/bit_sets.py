@@ -44,7 +44,8 @@ class BitSet:
 
     `items`: invoices that the list may have, without those that have no number. `unsure`: so many
     of them may not fit; `to_check`: these, if they are few. `of_times`: their numbers by the time
-    of their blocks, also of blocks whose bits were not read.
+    of their blocks, also of blocks whose bits were not read. `waiting`: the app's invoices without
+    a number. Both are None where no block was looked at.
     """
 
     blocks: Sequence[Block]
@@ -53,6 +54,7 @@ class BitSet:
     to_check: Sequence[Block]
     of_times: Sequence[Blocks]
     numbering: str | None
+    waiting: int | None
 
 
 def read_bit_set(found: Sequence[DictRow]) -> BitSet:
@@ -73,6 +75,7 @@ def read_bit_set(found: Sequence[DictRow]) -> BitSet:
             for from_at, several in groupby(found, key=lambda row: row["from_at"])
         ],
         numbering=found[0]["numbering"] if found else None,
+        waiting=found[0]["waiting"] if found else None,
     )
 
 

@@ -10,7 +10,7 @@ from projections.invoices import bitmap_values, list_bitmaps, list_pages
 from projections.invoices.bit_sets import BitSet, places_of, read_bit_set
 from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import choose, is_down
-from projections.invoices.list_bitmaps import CHECKED, NUMBERING, Candidates
+from projections.invoices.list_bitmaps import CHECKED, NUMBERING, WAITING, Candidates
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.total_groups import TotalGroups
@@ -91,7 +91,9 @@ class BitmapReader:
             return BitmapPage(None, items if given.of.is_complete else None)
         rows = _present(page)
         if is_counted:
-            return BitmapPage(rows, items - unsure + int(page[0]["total"]), True)
+            # One that has lost its number since the bits were read may be counted twice.
+            is_exact = given.found.waiting in (None, page[0]["waiting"])
+            return BitmapPage(rows, items - unsure + int(page[0]["total"]), is_exact)
         if given.of.is_sure:
             items -= unsure // 2
         return BitmapPage(rows, max(items, len(rows)) if given.of.is_complete else None)
@@ -147,6 +149,7 @@ class BitmapReader:
             plan.emails,
             known_words=of.exact_words,
             numbering=NUMBERING,
+            waiting=WAITING,
         )
         rows = await self._pool.fetch(query, parameters | more, is_generic=True)
         if given.found.numbering and rows[0]["numbering"] != given.found.numbering:

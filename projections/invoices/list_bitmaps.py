@@ -49,10 +49,15 @@ NUMBERING: Final = SQL(
     " WHERE projection = 'invoices' AND state = 'active'),"
     " (SELECT sum(items) FROM read.invoice_blocks WHERE app_id = %(app_id)s)))"
 )
+# While ordinals mean the same, invoices only begin to wait for one: as many are the same ones.
+WAITING: Final = SQL(
+    "(SELECT count(*) FROM read.invoice_ordinals WHERE app_id = %(app_id)s AND block IS NULL)"
+)
 # -infinity, where the first block begins, is no time of Python.
 _COUNT: Final = SQL(
     """
-SELECT block, nullif(from_at, '-infinity') AS from_at, items, unsure, {numbering} AS numbering,
+SELECT block, nullif(from_at, '-infinity') AS from_at, items, unsure,
+    {numbering} AS numbering, {waiting} AS waiting,
     CASE WHEN items > 0 AND before < {sent} THEN bit_send(bits) END AS bits,
     CASE WHEN unsure BETWEEN 1 AND {checked} THEN bit_send({unsure}) END AS unsure_bits
 FROM (
@@ -152,6 +157,7 @@ def count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Paramete
         hits=_hits(filters, of),
         unsure=_unsure(of),
         numbering=NUMBERING,
+        waiting=WAITING,
         direction=_direction(filters),
         sent=SQL("5000" if is_first else "'infinity'::float8"),
         checked=Literal(CHECKED),

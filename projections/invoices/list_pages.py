@@ -56,9 +56,10 @@ WITH candidate AS MATERIALIZED (
     SELECT key, invoice_id FROM fitting WHERE is_paged AND {after}
     ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
 )
-SELECT {columns}, total.total, total.numbering
+SELECT {columns}, total.total, total.numbering, total.waiting
 FROM (
-    SELECT count(*) FILTER (WHERE is_counted) AS total, {numbering} AS numbering FROM fitting
+    SELECT count(*) FILTER (WHERE is_counted) AS total, {numbering} AS numbering,
+        {waiting} AS waiting FROM fitting
 ) AS total
 LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
 {known}
@@ -157,6 +158,7 @@ def candidates_query(
     *,
     known_words: Collection[int],
     numbering: SQL,
+    waiting: SQL,
 ) -> tuple[Composed, Parameters]:
     """Write the statement that filters and sorts candidates of a page, and counts some of them."""
     after, page_key = _after(filters, SQL("key"))
@@ -169,6 +171,7 @@ def candidates_query(
         after=after,
         direction=_direction(filters),
         numbering=numbering,
+        waiting=waiting,
         **_selected(filters, None),
     )
     return query, _parameters(filters, facets) | page_key | values

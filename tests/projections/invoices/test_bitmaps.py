@@ -320,6 +320,29 @@ def test_bits_are_read_again_where_invoices_have_got_other_ordinals(
     assert (page.total, session.counted, session.found) == (len(found), 2, 2)
 
 
+@dataclass
+class Freeing(Session):
+    """Takes the ordinals of some invoices away before it finds the first ones by their places."""
+
+    async def fetch(self, query: Any, parameters: Any = (), **options: Any) -> list[DictRow]:
+        if "most_found" in query.as_string(None) and not self.found:
+            self.connection.execute(_CHANGED, [251])
+        return await super().fetch(query, parameters, **options)
+
+
+def test_a_total_is_not_exact_where_invoices_have_lost_their_ordinals_since_it_was_counted(
+    numbered: psycopg.Connection[DictRow],
+) -> None:
+    reader = ListReader(Freeing(numbered), few=100)
+    filters = InvoiceFilter(APP, q="blue table")
+    page = asyncio.run(reader.page(filters))
+    assert not page.total_is_exact
+    found = sum(_fits(row, filters) for row in numbered.execute(_EXPECTED).fetchall())
+    page = asyncio.run(reader.page(filters))
+    assert (page.total, page.total_is_exact) == (found, True)
+    numbered.execute(_NUMBER, [APP])
+
+
 def test_a_word_of_an_email_beside_another_common_word_is_looked_up_by_the_invoice(
     numbered: psycopg.Connection[DictRow],
 ) -> None:
