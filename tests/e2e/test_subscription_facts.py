@@ -15,7 +15,7 @@ from tests.support.system import Caller, Json, eventually
 
 
 def test_monthly_amounts_come_from_the_prices_own_fields(caller: Caller, account: Account) -> None:
-    shop = Shop(caller, account, "dkk")
+    shop = Shop(caller, account, "hkd")
     decimal = shop.price(unit_amount_decimal="0.5", recurring=MONTHLY)
     unused = shop.price(unit_amount=1999, recurring=MONTHLY)
     metered = shop.price(unit_amount=500, recurring=MONTHLY | {"usage_type": "metered"})
@@ -33,7 +33,7 @@ def test_monthly_amounts_come_from_the_prices_own_fields(caller: Caller, account
     lines = {line["price"]: line for line in shown["lineItems"]}
     assert (lines[metered]["quantity"], lines[metered]["usageBased"]) == (None, True)
     assert lines[unused]["quantity"] == 0
-    require_sums(caller, account, "dkk", monthly=6100)
+    require_sums(caller, account, "hkd", monthly=6100)
 
     change = {"lineItems": [{"price": decimal, "quantity": 20_000}], "when": "periodEnd"}
     done(send(caller, "POST", f"/subscriptions/{shown['id']}/change", change))
