@@ -45,7 +45,7 @@ class Headers(Mapping[str, str]):
     def __init__(self, lines: Iterable[bytes]) -> None:
         """Read the headers of the last answer: a proxy's comes before the provider's."""
         self._by_name: dict[str, str] = {}
-        for line in b"".join(lines).decode("latin-1").split("\r\n"):
+        for line in b"".join(lines).decode("latin-1").split("\n"):
             name, colon, value = line.partition(":")
             if line.startswith("HTTP/"):
                 self._by_name.clear()

@@ -61,6 +61,12 @@ def test_a_connection_is_kept() -> None:
     assert counts == [3]
 
 
+def test_headers_whose_lines_end_without_carriage_return_are_read() -> None:
+    with serve_connections([OK.replace(b"\r", b"")]) as (url, _):
+        _, _, headers = new_client(url).request("get", f"{url}/v1/a", {})
+    assert headers["vary"] == "A, B"
+
+
 def test_a_get_is_repeated_where_a_kept_connection_ends_and_a_post_is_left_to_the_sdk() -> None:
     with serve_connections([OK, b""], [OK, b""], [OK]) as (url, counts):
         client = new_client(url)
