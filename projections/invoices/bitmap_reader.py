@@ -6,11 +6,12 @@ from typing import Final
 
 from psycopg.rows import DictRow
 
-from projections.invoices import bitmap_values, list_bitmaps, list_pages
+from projections.invoices import bitmap_values, list_bitmaps, list_pages, list_places
 from projections.invoices.bit_sets import BitSet, places_of, read_bit_set
 from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import choose, is_down
-from projections.invoices.list_bitmaps import CHECKED, NUMBERING, WAITING, Candidates
+from projections.invoices.list_bitmaps import CHECKED, NUMBERING, WAITING
+from projections.invoices.list_places import Candidates
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.total_groups import TotalGroups
@@ -108,7 +109,7 @@ class BitmapReader:
             is_whole = chosen.is_rest and chosen.items <= self._checked
             candidates = replace(
                 counted,
-                blocks=list_bitmaps.blocks_within(given.found, chosen.period),
+                blocks=list_places.blocks_within(given.found, chosen.period),
                 period=chosen.period,
                 most=None if is_whole else 3 * wanted + 20,
             )
@@ -141,7 +142,7 @@ class BitmapReader:
     async def _fetch(self, given: _List, candidates: Candidates) -> list[DictRow]:
         """Read the rows of candidates. Raises _Renumbered."""
         filters, plan, of = given.filters, given.plan, given.of
-        found, more = list_bitmaps.found_query(filters, of, candidates)
+        found, more = list_places.found_query(filters, of, candidates)
         query, parameters = list_pages.candidates_query(
             filters,
             found,

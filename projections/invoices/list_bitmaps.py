@@ -4,29 +4,25 @@ A bitmap has a bit for each invoice of a block, and is kept of each value of a f
 payments and group of amounts, and each term and id that many invoices have (see `ordinals`). All
 filters of a list are intersected block by block. That gives the places of its invoices and their
 number, of which as many are read as a page needs. Bits only exclude: each invoice found is checked
-by its row, so that a bitmap of more than the filter's invoices (a beginning, a month) serves as
-well. Words alone are not looked up again where their bits are exact.
+by its row (see `list_places`), so that a bitmap of more than the filter's invoices (a beginning, a
+month) serves as well.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
 
-from projections.engine import cursors, keyset
+from projections.engine import cursors
 from projections.engine.keyset import Parameters
 from projections.invoices import list_sql as sql
-from projections.invoices.bit_sets import BitSet, Block, Place, bits_text, places_of
+from projections.invoices.bit_sets import BitSet
 from projections.invoices.bitmap_values import Filters, amount_group
-from projections.invoices.block_periods import Period, is_down
+from projections.invoices.block_periods import is_down
 from projections.invoices.list_sql import InvoiceFilter
-from projections.invoices.search_terms import query_terms
 
 CHECKED: Final = 250
 """Rows that are read at most to know a total that bits leave open, or a whole list."""
-SPARSE: Final = 300
-"""Invoices of a block that are found one by one."""
 _AND: Final = SQL(" AND ")
 
 _BITS: Final = SQL(
@@ -80,70 +76,6 @@ _LARGEST: Final = SQL(
     "SELECT coalesce(total_minor, 0) AS total_minor FROM read.invoices WHERE app_id = %(app_id)s"
     " ORDER BY coalesce(total_minor, 0) DESC, invoice_id DESC LIMIT 1"
 )
-_OF_GROUPS: Final = SQL(
-    "EXISTS (SELECT FROM read.invoices AS own WHERE own.invoice_id = known.invoice_id"
-    " AND read.amount_group(coalesce(own.total_minor, 0)) = ANY(%(groups)s::int[]) OFFSET 0)"
-)
-_AT_PLACES: Final = SQL(
-    """
-SELECT known.invoice_id, known.created_at
-FROM unnest({blocks}::int[], {ordinals}::int[]) AS given (block, ordinal)
-CROSS JOIN LATERAL (
-    SELECT numbered.invoice_id, numbered.created_at FROM read.invoice_ordinals AS numbered
-    WHERE numbered.app_id = %(app_id)s AND numbered.block = given.block
-        AND numbered.ordinal = given.ordinal OFFSET 0
-) AS known WHERE {period}
-"""
-)
-_OF_DENSE: Final = SQL(
-    """
-UNION ALL
-SELECT known.invoice_id, known.created_at
-FROM unnest(%(dense)s::int[], %(dense_bits)s::bit(16384)[]) AS hits (block, bits)
-CROSS JOIN LATERAL (
-    SELECT known.invoice_id, known.created_at FROM read.invoice_ordinals AS known
-    WHERE known.app_id = %(app_id)s AND known.block = hits.block
-        AND get_bit(hits.bits, known.ordinal) = 1 AND {period}
-    ORDER BY created_at {direction}, invoice_id {direction} LIMIT %(most_found)s
-) AS known
-"""
-)
-# A block with few invoices by their ordinals; one with many in the order of creation. What has no
-# block yet may be anything.
-_FOUND: Final = SQL(
-    """
-(SELECT invoice_id, true AS is_paged, false AS is_counted FROM (
-    {sparse} {dense}
-    UNION ALL
-    SELECT known.invoice_id, known.created_at FROM read.invoice_ordinals AS known
-    WHERE known.app_id = %(app_id)s AND known.block IS NULL AND {period} AND {unnumbered}
- ) AS known ORDER BY created_at {direction}, invoice_id {direction} LIMIT %(most_found)s)
-{counted}
-"""
-)
-_COUNTED: Final = SQL(
-    """
-UNION ALL SELECT invoice_id, false, true FROM ({unsure}) AS known
-UNION ALL
-SELECT known.invoice_id, false, true FROM read.invoice_ordinals AS known
-WHERE known.app_id = %(app_id)s AND known.block IS NULL AND {unnumbered}
-"""
-)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Invoices whose rows are to be read for a page, and those to be counted as well.
-
-    `most`: only so many, the first ones behind the cursor. `groups`: those without a number only of
-    some totals. `counted`: places of invoices that may not fit; None: nothing is counted.
-    """
-
-    blocks: Sequence[Block]
-    period: Period = field(default_factory=Period)
-    most: int | None = None
-    groups: Sequence[int] | None = None
-    counted: Sequence[Place] | None = None
 
 
 def count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Parameters]:
@@ -158,7 +90,7 @@ def count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Paramete
         unsure=_unsure(of),
         numbering=NUMBERING,
         waiting=WAITING,
-        direction=_direction(filters),
+        direction=sql.direction(filters),
         sent=SQL("5000" if is_first else "'infinity'::float8"),
         checked=Literal(CHECKED),
     )
@@ -191,82 +123,6 @@ def groups_of(filters: InvoiceFilter, largest_minor: int) -> tuple[int, int, int
     at = amount_group(max(key.value, 0))
     first, last = (first, min(at, last)) if is_down(filters) else (max(at, first), last)
     return first, last, at
-
-
-def found_query(
-    filters: InvoiceFilter, of: Filters, candidates: Candidates
-) -> tuple[Composed, Parameters]:
-    """Write the statement that finds the candidates of a page, with its parameters."""
-    period, bounds = _created(filters, candidates)
-    dense = [one for one in candidates.blocks if one.items > SPARSE]
-    is_limited = candidates.most is not None
-    sparse = [one for one in candidates.blocks if not is_limited or one.items <= SPARSE]
-    unnumbered = [*_unnumbered(filters, of)]
-    of_groups = [_OF_GROUPS] if candidates.groups is not None else []
-    query = _FOUND.format(
-        sparse=_at_places("found", period),
-        dense=_OF_DENSE.format(period=period, direction=_direction(filters))
-        if dense and is_limited
-        else SQL(""),
-        period=period,
-        unnumbered=_AND.join([SQL("true"), *of_groups, *unnumbered]),
-        direction=_direction(filters),
-        counted=SQL("")
-        if candidates.counted is None
-        else _COUNTED.format(
-            unsure=_at_places("counted", SQL("true")),
-            unnumbered=_AND.join([SQL("true"), *unnumbered]),
-        ),
-    )
-    more: Parameters = {
-        "most_found": candidates.most,
-        "groups": None if candidates.groups is None else list(candidates.groups),
-        "dense": [one.number for one in dense],
-        "dense_bits": [bits_text(one.bits) for one in dense] if is_limited else [],
-        **_places("found", places_of(sparse)),
-        **_places("counted", candidates.counted or ()),
-    }
-    return query, bounds | more
-
-
-def blocks_within(found: BitSet, period: Period) -> list[Block]:
-    """Return the blocks of a list that have invoices and may be of a period."""
-    return [one for one in found.blocks if one.bits and period.has_block(one.from_at)]
-
-
-def _created(filters: InvoiceFilter, candidates: Candidates) -> tuple[Composed, Parameters]:
-    period = candidates.period
-    bounds = {"block_start": period.start, "block_end": period.end}
-    created = [SQL("true"), *keyset.bound_conditions(filters, sql.CREATED)]
-    if period.start is not None:
-        created.append(SQL("known.created_at >= %(block_start)s"))
-    if period.end is not None:
-        created.append(SQL("known.created_at < %(block_end)s"))
-    if candidates.most is not None and filters.cursor is not None:
-        side = SQL("<=" if is_down(filters) else ">=")
-        created.append(SQL("known.created_at {} %(after)s").format(side))
-    return _AND.join(created), {n: at for n, at in bounds.items() if at is not None}
-
-
-def _at_places(name: str, period: Composable) -> Composed:
-    return _AT_PLACES.format(
-        blocks=Placeholder(f"{name}_blocks"),
-        ordinals=Placeholder(f"{name}_ordinals"),
-        period=period,
-    )
-
-
-def _places(name: str, places: Sequence[Place]) -> Parameters:
-    return {
-        f"{name}_blocks": [block for block, _ in places],
-        f"{name}_ordinals": [ordinal for _, ordinal in places],
-    }
-
-
-def _unnumbered(filters: InvoiceFilter, of: Filters) -> Iterator[Composable]:
-    """Write what the bits tell of numbered invoices and no row is checked for later."""
-    others = set(range(len(query_terms(filters.q or "")))) - of.exact_words
-    yield from sql.term_conditions(filters, (), table="known", but=others)
 
 
 def _unsure(of: Filters) -> SQL:
@@ -325,7 +181,3 @@ def _parameters(of: Filters) -> Parameters:
         found[f"values_{number}"] = values
         found[f"others_{number}"] = [one for one in values if one not in sure]
     return found
-
-
-def _direction(filters: InvoiceFilter) -> SQL:
-    return SQL("DESC" if is_down(filters) else "ASC")

@@ -142,7 +142,7 @@ def few_query(
         key=_key(filters),
         conditions=_AND.join(_conditions(filters, emails, but=_known_words(source))),
         after=after,
-        direction=_direction(filters),
+        direction=sql.direction(filters),
         total=SQL(", total.total" if export is None else ""),
         present=SQL("true" if export is None else "page.invoice_id IS NOT NULL"),
         **_selected(filters, export),
@@ -169,7 +169,7 @@ def candidates_query(
         key=_key(filters),
         conditions=_AND.join([checked, *words]),
         after=after,
-        direction=_direction(filters),
+        direction=sql.direction(filters),
         numbering=numbering,
         waiting=waiting,
         **_selected(filters, None),
@@ -191,12 +191,12 @@ def ordered_query(
         query = _WHOLE_ROWS.format(
             key=_key(filters),
             conditions=_AND.join([*_conditions(filters, emails), after]),
-            direction=_direction(filters),
+            direction=sql.direction(filters),
             **_selected(filters, export, table="invoice"),
         )
         return query, _parameters(filters, facets) | page_key | _mark(export)
     page = list_postings.Page(
-        direction=_direction(filters),
+        direction=sql.direction(filters),
         after=after,
         conditions=_AND.join(_conditions(replace(filters, q=None), emails)),
     )
@@ -214,7 +214,9 @@ def ordered_query(
             else _of_ranges(filters, one, emails, after, Placeholder(f"range_{number}"))
             for number, one in enumerate(ranges)
         )
-    query = _PAGE.format(found=found, direction=_direction(filters), **_selected(filters, export))
+    query = _PAGE.format(
+        found=found, direction=sql.direction(filters), **_selected(filters, export)
+    )
     return query, _parameters(filters, facets) | page_key | values | _mark(export)
 
 
@@ -223,7 +225,7 @@ def first_rows_query(
 ) -> tuple[Composed, Parameters]:
     """Write the statement that reads a page from the app's first rows behind the cursor alone."""
     after, page_key = _after(filters, _key(filters))
-    direction = _direction(filters)
+    direction = sql.direction(filters)
     found = _OF_FIRST_ROWS.format(
         key=_key(filters),
         conditions=_AND.join(_conditions(filters, ())),
@@ -239,7 +241,7 @@ def _in_order(filters: InvoiceFilter, emails: Collection[str], after: Composable
     return _OF_APP.format(
         key=_key(filters),
         conditions=_AND.join([*_conditions(filters, emails), after]),
-        direction=_direction(filters),
+        direction=sql.direction(filters),
     )
 
 
@@ -258,7 +260,7 @@ def _of_ranges(
         column=ranges.column,
         key=_key(filters),
         conditions=_AND.join(conditions),
-        direction=_direction(filters),
+        direction=sql.direction(filters),
     )
 
 
@@ -336,7 +338,3 @@ def _parameters(filters: InvoiceFilter, facets: Facets) -> Parameters:
 
 def _key(filters: InvoiceFilter) -> SQL:
     return sql.ORDERED_BY[filters.sort.removeprefix("-")]
-
-
-def _direction(filters: InvoiceFilter) -> SQL:
-    return SQL("DESC" if filters.sort.startswith("-") else "ASC")

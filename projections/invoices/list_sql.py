@@ -224,6 +224,11 @@ def parameters_of(filters: InvoiceFilter) -> Parameters:
     return found
 
 
+def direction(filters: InvoiceFilter) -> SQL:
+    """Return the direction of a list's order."""
+    return SQL("DESC" if filters.sort.startswith("-") else "ASC")
+
+
 def skipped_rows(filters: InvoiceFilter) -> int:
     """Return how many rows lie before a page that is given by its number. Raises BadCursor."""
     if filters.page is None or filters.cursor is not None:
