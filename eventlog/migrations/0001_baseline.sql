@@ -128,7 +128,11 @@ DECLARE
     first CONSTANT bigint := (for_position - 1) / size * size + 1;
 BEGIN
     PERFORM pg_advisory_xact_lock(x'7061727469746e73'::bigint);
-    IF to_regclass('eventlog.events_from_' || first) IS NULL THEN
+    -- Not to_regclass: a session remembers that it did not find a name, also while it waits here.
+    IF NOT EXISTS (
+        SELECT FROM pg_class
+        WHERE relnamespace = 'eventlog'::regnamespace AND relname = 'events_from_' || first
+    ) THEN
         EXECUTE format(
             'ALTER TABLE eventlog.events ATTACH PARTITION eventlog.%I FOR VALUES FROM (%s) TO (%s)',
             eventlog.make_partition_table(first, ''), first, first + size

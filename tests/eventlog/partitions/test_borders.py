@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli.local.process import wait_until
 from eventlog.database.verify_chain import verify
 from eventlog.errors import Conflict
 from eventlog.log import Log
@@ -121,3 +122,26 @@ def test_partitions_are_added_under_concurrent_appends(small: Log) -> None:
     with psycopg.connect(small.dsn) as connection:
         firsts = [one.first for one in partitions(connection)]
     assert firsts in (list(range(1, 43, 3)), list(range(1, 46, 3)))
+
+
+def test_a_partition_that_another_session_adds_meanwhile_is_not_added_again(small: Log) -> None:
+    small.append([stored(), stored(), stored()])
+    ahead = "SELECT eventlog.add_partition_ahead()"
+    with (
+        psycopg.connect(small.dsn) as first,
+        psycopg.connect(small.dsn, autocommit=True) as second,
+        psycopg.connect(small.dsn, autocommit=True) as observer,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        second.execute("SELECT eventlog.add_partition(1)")
+        first.execute(ahead)
+        waiting = thread.submit(second.execute, ahead)
+        query = "SELECT FROM pg_locks WHERE pid = %s AND NOT granted"
+        pid = second.info.backend_pid
+        assert wait_until(
+            lambda: observer.execute(query, [pid]).fetchone() is not None, timeout_s=60
+        )
+        first.commit()
+        waiting.result()
+    with psycopg.connect(small.dsn) as connection:
+        assert [one.first for one in partitions(connection)] == [1, 4]

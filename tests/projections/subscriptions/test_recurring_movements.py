@@ -41,18 +41,34 @@ Sums = dict[tuple[str, str], int]
 
 
 def as_of(events: Iterable[SubscriptionEvent], moment: datetime) -> Sums:
-    """Return the recurring revenue of the states that the providers had reported by a moment."""
-    reached: dict[UUID, int] = {}
-    known = []
+    """Return the recurring revenue that the reported changes had reached by a moment."""
+    streams: dict[UUID, list[SubscriptionEvent]] = {}
     for event in events:
-        at_s = getattr(event, "as_of", 0)
-        reached[event.originator_id] = max(at_s, reached.get(event.originator_id, 0))
-        if reached[event.originator_id] < moment.timestamp():
-            known.append(event)
+        streams.setdefault(event.originator_id, []).append(event)
     sums: Sums = {}
-    for key, (minor, _) in naive_sums(folds(known).values()).items():
-        sums[key.mode, key.currency] = sums.get((key.mode, key.currency), 0) + minor
-    return {key: minor for key, minor in sums.items() if minor}
+    for stream in streams.values():
+        for key, minor in _reached(stream, moment).items():
+            sums[key] = sums.get(key, 0) + minor
+    return sums
+
+
+def _reached(stream: Sequence[SubscriptionEvent], moment: datetime) -> Sums:
+    """Return what a subscription's changes had reached by a moment.
+
+    A change counts when the provider reported it, but not before an earlier change.
+    """
+    reached: Sums = {}
+    changed_at_s = 0
+    for count, event in enumerate(stream, 1):
+        found = naive_sums(folds(stream[:count]).values())
+        after = {(key.mode, key.currency): minor for key, (minor, _) in found.items() if minor}
+        if after == reached:
+            continue
+        changed_at_s = max(changed_at_s, getattr(event, "as_of", 0))
+        if changed_at_s >= moment.timestamp():
+            break
+        reached = after
+    return reached
 
 
 def starts(rows: Sequence[RecurringRow], bucket: int) -> Sums:
