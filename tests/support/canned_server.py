@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,10 +62,33 @@ def serve_canned() -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(canned.body)
 
-        do_GET = do_DELETE = do_POST  # noqa: N815 - the base class looks for these names
+        do_GET = do_DELETE = do_PATCH = do_POST  # noqa: N815 - the base class looks for these names
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
     with serving(Handler) as canned.url:
         yield canned
+
+
+@contextmanager
+def serve_slowly(answer: bytes, *, pause_s: float = 0.05) -> Iterator[str]:
+    """Accept one connection, and send an answer byte by byte, then spaces, until the block ends."""
+    ends = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(ConnectionError):
+                connection.recv(65536)
+                for byte in itertools.chain(answer, itertools.repeat(32)):
+                    if ends.wait(pause_s):
+                        return
+                    connection.sendall(bytes([byte]))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        ends.set()
+        thread.join(10)
+        assert not thread.is_alive()

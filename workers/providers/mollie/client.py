@@ -26,11 +26,10 @@ from domain.gateway.errors import (
     ProviderObjectUnreadable,
 )
 from workers.providers import call_results
-from workers.providers.answer_size import bound_body
+from workers.providers.curl_connections import TIMEOUT_S, CurlConnections
 from workers.providers.mollie.errors import raise_port_error
+from workers.providers.mollie.transport import new_connections, new_session
 
-CONNECT_TIMEOUT_S: Final = 3
-READ_TIMEOUT_S: Final = 20
 PAGE: Final = 250
 _KEY: Final = re.compile(r"(live|test)_\w+")
 _AN_ID: Final = re.compile(r"[a-z]+_\w+")
@@ -58,14 +57,11 @@ class MollieClient(Client):
         api_base: str,
         mode: Mode | None,
         await_rate_limit: AwaitRateLimit | None,
-        read_timeout_s: int,
+        connections: CurlConnections,
     ) -> None:
-        super().__init__(
-            api_endpoint=api_base, timeout=(CONNECT_TIMEOUT_S, read_timeout_s), retry=0
-        )
+        super().__init__(api_endpoint=api_base, retry=0)
         self.set_api_key(api_key)
-        self._client = requests.Session()  # the SDK would make the same one at its first call
-        self._client.hooks["response"].append(bound_body)
+        self._client = new_session(connections)  # the SDK would make one at its first call
         self.answered_at = 0
         self._mode = mode
         self._turn = await_rate_limit
@@ -120,7 +116,7 @@ class MollieClient(Client):
 
 
 class MollieClients:
-    """SDK clients of a connection, one per thread."""
+    """SDK clients of a connection, one per thread; they share what libcurl keeps open."""
 
     def __init__(
         self,
@@ -129,11 +125,12 @@ class MollieClients:
         api_base: str,
         mode: Mode | None = None,
         await_rate_limit: AwaitRateLimit | None = None,
-        read_timeout_s: int = READ_TIMEOUT_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Store what all clients share. Raises GatewayMisconfigured.
 
         `mode`: a key of the other mode is refused, and so are answers with objects of the other.
+        `timeout_s` bounds a whole call.
         """
         named = _KEY.fullmatch(api_key)
         if named is None:
@@ -142,20 +139,21 @@ class MollieClients:
             raise GatewayMisconfigured(
                 f"the key is of {named[1]} mode, the connection of {mode} mode"
             )
+        connections = new_connections(timeout_s=timeout_s)
         self._local = threading.local()
         self._open: Callable[[], MollieClient] = lambda: MollieClient(
             api_key,
             api_base=api_base,
             mode=mode,
             await_rate_limit=await_rate_limit,
-            read_timeout_s=read_timeout_s,
+            connections=connections,
         )
 
     def for_thread(self) -> MollieClient:
         """Return this thread's client."""
-        known: MollieClient | None = getattr(self._local, "line", None)
+        known: MollieClient | None = getattr(self._local, "client", None)
         if known is None:
-            known = self._local.line = self._open()
+            known = self._local.client = self._open()
         return known
 
 

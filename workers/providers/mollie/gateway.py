@@ -25,11 +25,11 @@ from domain.gateway.objects import (
     RefundDraft,
     RefundsAndDisputes,
 )
+from workers.providers.curl_connections import TIMEOUT_S
 from workers.providers.mollie import objects
 from workers.providers.mollie.captures import CaptureCalls
 from workers.providers.mollie.client import (
     PAGE,
-    READ_TIMEOUT_S,
     AwaitRateLimit,
     Json,
     MollieClient,
@@ -53,25 +53,25 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
         api_base: str,
         mode: Mode | None = None,
         await_rate_limit: AwaitRateLimit | None = None,
-        read_timeout_s: int = READ_TIMEOUT_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._clients = MollieClients(
             api_key,
             api_base=api_base,
             mode=mode,
             await_rate_limit=await_rate_limit,
-            read_timeout_s=read_timeout_s,
+            timeout_s=timeout_s,
         )
 
     # Customers.
 
     def check_credentials(self) -> None:
         """List the enabled payment methods. Mollie docs: list payment methods."""
-        self._line.methods.list()
+        self._sdk.methods.list()
 
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer; a deleted one is reported as missing. Mollie docs: get customer."""
-        found = self._line.customers.get(named(customer_id))
+        found = self._sdk.customers.get(named(customer_id))
         return ProviderCustomer(id=objects.object_id(found), currency=None, default_method=None)
 
     def create_customer(
@@ -79,7 +79,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
     ) -> str:
         """Create a customer; Mollie stores no address. Mollie docs: create customer."""
         known = {name: contact[name] for name in ("name", "email") if contact.get(name)}
-        made = self._line.customers.create({**known, "metadata": metadata}, idempotency_key=key)
+        made = self._sdk.customers.create({**known, "metadata": metadata}, idempotency_key=key)
         return objects.object_id(made)
 
     def update_customer(
@@ -87,11 +87,11 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
     ) -> None:
         """Set name and e-mail. Mollie docs: update customer."""
         contact = {"name": name, "email": email}
-        self._line.customers.update(named(customer_id), contact, idempotency_key=key)
+        self._sdk.customers.update(named(customer_id), contact, idempotency_key=key)
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Find customers among the newest ones. Mollie docs: list customers."""
-        found = _since(self._line.customers.list(limit=PAGE), created_after)
+        found = _since(self._sdk.customers.list(limit=PAGE), created_after)
         wanted = metadata.items()
         made = [
             objects.object_id(item)
@@ -104,14 +104,14 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
 
     def create_payment(self, draft: PaymentDraft, *, key: str) -> ProviderInvoice:
         """Create a payment. Mollie docs: create payment."""
-        line = self._line
+        line = self._sdk
         return self._read(line, line.payments.create(_params(draft), idempotency_key=key))
 
     def find_payments(
         self, *, customer: str, reference: str, created_after: int
     ) -> list[ProviderInvoice]:
         """Find payments among a customer's newest ones. Mollie docs: list customer payments."""
-        line = self._line
+        line = self._sdk
         owner = Customer({"id": named(customer)}, line)
         found = _since(owner.payments.list(limit=PAGE), created_after)
         made = [self._read(line, item) for item in found]
@@ -119,25 +119,25 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
         """Fetch a payment. Mollie docs: get payment."""
-        line = self._line
+        line = self._sdk
         return self._read(line, line.payments.get(named(invoice_id)))
 
     def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, RefundsAndDisputes]:
         """Fetch a payment with its refunds and chargebacks in one answer. Mollie docs: embed."""
-        line = self._line
+        line = self._sdk
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
         return self._read(line, found), objects.to_refunds_and_disputes(found)
 
     def cancel_payment(self, payment_id: str) -> ProviderInvoice:
         """Cancel a payment; Mollie rejects this if the method does not allow it."""
-        line = self._line
+        line = self._sdk
         return self._read(line, line.payments.delete(named(payment_id)))
 
     # Refunds and chargebacks.
 
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
         """Refund a payment. Mollie docs: create payment refund."""
-        line = self._line
+        line = self._sdk
         payment = Payment({"id": named(draft.invoice_id)}, line)
         params: Json = {
             "amount": _amount(draft.amount_minor, draft.currency),
@@ -169,7 +169,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
         return None
 
     @property
-    def _line(self) -> MollieClient:
+    def _sdk(self) -> MollieClient:
         return self._clients.for_thread()
 
     def _read(self, line: MollieClient, data: Json) -> ProviderInvoice:

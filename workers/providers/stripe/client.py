@@ -19,12 +19,11 @@ import stripe
 from domain.core.providers import Mode
 from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable, ProviderObjectUnreadable
 from workers.providers import call_results
+from workers.providers.curl_connections import TIMEOUT_S
 from workers.providers.stripe.errors import raise_port_error
 from workers.providers.stripe.transport import CurlClient, Response
 
 API_VERSION: Final = "2026-10-28.endive"
-CONNECT_TIMEOUT_S: Final = 3.05
-TIMEOUT_S: Final = 20.0
 NETWORK_RETRIES: Final = 1
 _AN_ID: Final = re.compile(r"[A-Z0-9]")
 _KEY_MODE: Final = re.compile(r"[a-z]+_(live|test)_")
@@ -95,9 +94,7 @@ class _HttpClient(CurlClient):
         timeout_s: float,
         builds_objects: bool,
     ) -> None:
-        super().__init__(
-            api_base=api_base, connect_timeout_s=CONNECT_TIMEOUT_S, timeout_s=timeout_s
-        )
+        super().__init__(api_base=api_base, timeout_s=timeout_s)
         self._mode = mode
         self._turn = await_rate_limit
         self._builds_objects = builds_objects

@@ -19,7 +19,7 @@ from domain.gateway.errors import (
     GatewayRejected,
     GatewayUnavailable,
 )
-from tests.support.canned_server import Canned, serve_canned
+from tests.support.canned_server import Canned, serve_canned, serve_slowly
 from tests.workers.mollie_harness import MollieBench
 from workers.providers.answer_size import LONGEST_ANSWER_BYTES
 from workers.providers.mollie.client import MollieClients, endpoint_of
@@ -148,6 +148,24 @@ def test_an_answer_that_is_too_long_is_given_up_packed_or_not(canned: Canned) ->
     assert client.perform_http_call("GET", "payments/tr_1").json() == {"id": "tr_1"}
 
 
+def test_an_answer_that_comes_byte_by_byte_is_waited_for_no_longer_than_one_that_hangs() -> None:
+    with serve_slowly(b'HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"id": "tr_1"}') as url:
+        client = MollieClients(KEY, api_base=url, timeout_s=0.5).for_thread()
+        with pytest.raises(GatewayUnavailable):
+            client.perform_http_call("GET", "payments/tr_1")
+
+
+def test_a_call_uses_the_proxy_of_the_environment(
+    canned: Canned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", canned.url)
+    client = MollieClients(KEY, api_base="http://mollie.test").for_thread()
+    client.perform_http_call("PATCH", "payments/tr_1", {"a": 1}, idempotency_key="k")
+    assert canned.requests == [("PATCH", "http://mollie.test/v2/payments/tr_1", '{"a": 1}')]
+    assert canned.seen[0]["idempotency-key"] == "k"
+    assert canned.seen[0]["content-type"] == "application/json"
+
+
 @pytest.mark.parametrize("named", ["tr_1/../../customers", "tr_1?x=1", "", "TR"])
 def test_a_malformed_id_causes_no_call(canned: Canned, named: str) -> None:
     with pytest.raises(GatewayRejected) as refused:
@@ -157,11 +175,11 @@ def test_a_malformed_id_causes_no_call(canned: Canned, named: str) -> None:
     assert canned.requests == []
 
 
-def test_each_thread_has_a_line_of_its_own() -> None:
-    lines = MollieClients(KEY, api_base="http://127.0.0.1:1")
-    seen = [lines.for_thread(), lines.for_thread()]
+def test_each_thread_has_a_client_of_its_own() -> None:
+    clients = MollieClients(KEY, api_base="http://127.0.0.1:1")
+    seen = [clients.for_thread(), clients.for_thread()]
 
-    other = threading.Thread(target=lambda: seen.append(lines.for_thread()))
+    other = threading.Thread(target=lambda: seen.append(clients.for_thread()))
     other.start()
     other.join()
 
@@ -207,7 +225,7 @@ def test_trouble_is_no_refusal(mollie: MollieBench, status: int) -> None:
 
 
 def test_a_slow_answer_is_waited_for_so_long_and_looked_for_then(mollie: MollieBench) -> None:
-    mollie.gateway = mollie.new_gateway(read_timeout_s=1)
+    mollie.gateway = mollie.new_gateway(timeout_s=1)
     invoice_id = mollie.request()
     mollie.account.admin.add_fault(
         "delay", path="/v2/payments", method="POST", ms=1500, when="after"

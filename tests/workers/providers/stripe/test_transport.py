@@ -49,7 +49,7 @@ def serve_connections(*answers: list[bytes]) -> Iterator[tuple[str, list[int]]]:
 
 
 def new_client(api_base: str) -> CurlClient:
-    return CurlClient(api_base=api_base, connect_timeout_s=3, timeout_s=20)
+    return CurlClient(api_base=api_base, timeout_s=20)
 
 
 def test_a_connection_is_kept() -> None:
