@@ -23,6 +23,8 @@ SOME: Final = 10_000
 MOST_RANGES: Final = 30
 BEGINNING: Final = 4
 """Number of a term's first characters that the index of beginnings has."""
+FACETS: Final = ("numbers", "several", "items", "of_app", "emails")
+"""Columns of the answer of `facets_query`."""
 _AND: Final = SQL(" AND ")
 _BEHIND_ALL: Final = "\U0010ffff"
 

@@ -17,6 +17,7 @@ from projections.invoices.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.nth_page import nth_page_query
 from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
+from projections.invoices.tenant_pages import is_of_tenant, read_tenant_page
 
 _PASSED: Final = 3_000
 """Rows of a list's order that are passed at most to fill a page of a range of amounts."""
@@ -52,7 +53,18 @@ class ListReader:
 
     async def page(self, filters: InvoiceFilter) -> ListRows:
         """Return a page. Up to 10,000 the total is exact where an index has it."""
-        plan = await self._plan(filters)
+        if is_of_tenant(filters):
+            plan, found = await read_tenant_page(
+                self._pool, filters, few=self._few, some=self._some
+            )
+            if plan.few is not None:
+                rows, next_cursor = _cut(found, filters)
+                return ListRows(rows, next_cursor, plan.sizes[plan.few.name].items, True)
+        else:
+            plan = await self._plan(filters)
+        return await self._page(filters, plan)
+
+    async def _page(self, filters: InvoiceFilter, plan: ReadPlan) -> ListRows:
         estimate = None
         if plan.few is None:
             first_rows = await self._of_first_rows(filters, plan)
