@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg.rows import DictRow
 
+from projections.engine.pool import ReadPool
 from projections.invoices.export import PLACE, Export, place_of
 from projections.invoices.list_plan import FEW, SOME
 from projections.invoices.list_reader import ListReader
@@ -53,6 +55,44 @@ def test_any_combination_gives_exactly_the_invoices_that_fit(
                 assert [row["invoice_id"] for row in first.rows] == expected[:4]
                 second = await reader.page(replace(filters, page=1))
                 assert [row["invoice_id"] for row in second.rows] == expected[4:8]
+
+    asyncio.run(scenario())
+
+
+class Counting:
+    """Counts the statements of a pool."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+        self.statements = 0
+
+    async def fetch(
+        self, query: Any, parameters: Any = (), *, is_generic: bool = False
+    ) -> list[DictRow]:
+        self.statements += 1
+        return await self._pool.fetch(query, parameters, is_generic=is_generic)
+
+    async def copy_csv(self, query: Any, parameters: Any = ()) -> list[bytes]:
+        return await self._pool.copy_csv(query, parameters)
+
+
+@pytest.mark.parametrize("given", [{}, {"mode": "test"}, {"created_from": AT}])
+def test_a_short_list_of_a_tenant_is_one_statement_and_has_the_page_of_a_long_one(
+    database: str, given: dict[str, Any]
+) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            made = assorted()
+            await books.append_and_project(*made)
+            tenant = next(i.view.tenant_id for i in made if i.view.app_id == APP)
+            filters = InvoiceFilter(APP, tenant_id=tenant, limit=1, **given)
+            pages = []
+            for few in (FEW, 0):
+                pool = Counting(books.pool)
+                page = await ListReader(pool, few=few).page(filters)
+                assert (pool.statements == 1) == (few == FEW)
+                pages.append((page.rows[0]["invoice_id"], page.total, page.next_cursor))
+            assert pages[0] == pages[1]
 
     asyncio.run(scenario())
 
