@@ -9,6 +9,9 @@ from uuid import UUID
 _NAMESPACE = UUID("5b3cf7be-9d6e-5d0c-8f0e-0b1d1c0a7f11").bytes
 
 
+# Tenants, connections and objects of a provider come again and again. Typed: equal parts of two
+# types may read differently.
+@lru_cache(maxsize=4096, typed=True)
 def _derive(kind: str, *parts: object) -> UUID:
     """Derive a UUID; lengths are written down so that no two lists of parts read the same."""
     return _uuid5("".join([_with_length(str(part)) for part in (kind, *parts)]))

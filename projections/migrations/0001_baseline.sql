@@ -1434,6 +1434,9 @@ $$;
 
 -- Claim a job that was sent, or put it back uncounted, so that it is sent again when a thread is
 -- free. A lookup of an open breaker is claimed, as an `outage`: its caller gets an answer at once.
+-- The row of a job that was sent a moment ago is neither locked nor marked again: no dispatcher
+-- sends it before that mark is old. Such a claim logs nothing, so that nobody waits for a disk while
+-- it has the lock of all claims.
 CREATE FUNCTION work.claim(p_job bigint, p_sends integer, p_worker uuid, p_threads integer)
 RETURNS TABLE (id bigint, key text, app uuid, queue text, actor text, args jsonb, sends integer,
     tries integer, connection text, is_outage boolean) LANGUAGE plpgsql AS $$
@@ -1441,16 +1444,22 @@ RETURNS TABLE (id bigint, key text, app uuid, queue text, actor text, args jsonb
 DECLARE
     claimed work.jobs;
     verdict text;
+    is_mark_old boolean;
 BEGIN
     PERFORM work.lock_claims();
     SELECT * INTO claimed FROM work.jobs
-        WHERE id = p_job AND sends = p_sends AND sent_at IS NOT NULL FOR UPDATE;
-    IF NOT FOUND THEN
+        WHERE id = p_job AND sends = p_sends AND sent_at IS NOT NULL;
+    is_mark_old := claimed.sent_at < clock_timestamp() - interval '500 milliseconds';
+    IF is_mark_old THEN
+        SELECT * INTO claimed FROM work.jobs
+            WHERE id = p_job AND sends = p_sends AND sent_at IS NOT NULL FOR UPDATE;
+    END IF;
+    IF claimed.id IS NULL THEN
         RETURN;
     END IF;
     verdict := work.admits(claimed.lane, claimed.app, claimed.connection, p_threads);
     IF verdict = 'full' OR (verdict = 'open' AND claimed.lane <> 'lookups') THEN
-        UPDATE work.jobs SET sent_at = NULL WHERE id = p_job;
+        UPDATE work.jobs SET sent_at = NULL WHERE id = p_job AND sends = p_sends;
         NOTIFY billhook_work;
         RETURN;
     END IF;
@@ -1458,7 +1467,9 @@ BEGIN
         VALUES (p_worker, p_job, p_sends, claimed.lane, claimed.app, claimed.connection,
             verdict = 'probe')
         ON CONFLICT (worker, job, sends) DO UPDATE SET is_probe = excluded.is_probe;
-    UPDATE work.jobs SET sent_at = clock_timestamp() WHERE id = p_job;
+    IF is_mark_old THEN
+        UPDATE work.jobs SET sent_at = clock_timestamp() WHERE id = p_job;
+    END IF;
     RETURN QUERY SELECT claimed.id, claimed.key, claimed.app, claimed.queue, claimed.actor,
         claimed.args, claimed.sends, claimed.tries, claimed.connection, verdict = 'open';
 END $$;

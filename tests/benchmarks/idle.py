@@ -20,19 +20,19 @@ from tests.support.system import System, eventually
 
 _WARM_UP_S: Final = 10.0
 _SERVERS: Final = ("postgres", "redis")
-# Notes when a sent row is claimed: both writes are of the same sending. By the database's clock.
+# Notes when a sent row is claimed, before the claim marks it again. By the database's clock.
 _WATCH: Final = """
     CREATE TABLE public.pickups (
         job bigint PRIMARY KEY, opened_at timestamptz, sent_at timestamptz, claimed_at timestamptz
     );
     CREATE FUNCTION public.note_pickup() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
-        INSERT INTO public.pickups VALUES (OLD.id, OLD.opened_at, OLD.sent_at, clock_timestamp())
+        INSERT INTO public.pickups SELECT id, opened_at, sent_at, clock_timestamp()
+            FROM work.jobs WHERE id = NEW.job
             ON CONFLICT DO NOTHING;
         RETURN NULL;
     END $$;
-    CREATE TRIGGER note_pickup AFTER UPDATE ON work.jobs FOR EACH ROW
-        WHEN (OLD.sent_at IS NOT NULL AND NEW.sent_at IS NOT NULL AND OLD.sends = NEW.sends)
+    CREATE TRIGGER note_pickup AFTER INSERT ON work.running FOR EACH ROW
         EXECUTE FUNCTION public.note_pickup();
 """
 _PICKUPS: Final = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
@@ -240,3 +241,46 @@ def test_lookups_have_threads_of_their_own(database: str, slots: WorkerSlots) ->
         take_up(slots, add_jobs(database, 16, app=uuid4(), connection="slow"))
     (lookup,) = add_jobs(database, 1, app=APP, connection="slow0", queue="provider_lookups")
     assert slots.claim(lookup, sends=1, lane=LOOKUPS) is not None
+
+
+def row_version(database: str, job_id: int) -> tuple[object, ...] | None:
+    """Return what any write or lock of a job's row changes."""
+    with psycopg.connect(database) as session:
+        query = "SELECT ctid::text, xmin::text, xmax::text FROM work.jobs WHERE id = %s"
+        return session.execute(query, [job_id]).fetchone()
+
+
+def test_a_claim_of_a_job_that_was_just_sent_leaves_its_row_as_it_is(
+    database: str, slots: WorkerSlots
+) -> None:
+    (job_id,) = add_jobs(database, 1, app=APP, connection="slow")
+    before = row_version(database, job_id)
+    claimed(slots, job_id)
+    assert row_version(database, job_id) == before
+
+
+def test_a_claim_of_a_job_that_was_sent_longer_ago_marks_it_again(
+    database: str, slots: WorkerSlots
+) -> None:
+    (job_id,) = add_jobs(database, 1, app=APP, connection="slow")
+    age(database, "jobs", "sent_at", 20)
+    claimed(slots, job_id)
+    with psycopg.connect(database) as session:
+        query = "SELECT clock_timestamp() - sent_at < interval '15 s' FROM work.jobs"
+        assert session.execute(query).fetchone() == (True,)
+
+
+def test_a_message_is_void_if_its_job_is_being_sent_again(
+    database: str, slots: WorkerSlots
+) -> None:
+    (job_id,) = add_jobs(database, 1, app=APP, connection="slow")
+    age(database, "jobs", "sent_at", 20)
+    with psycopg.connect(database) as dispatcher, ThreadPoolExecutor(1) as thread:
+        dispatcher.execute("UPDATE work.jobs SET sends = 2, sent_at = clock_timestamp()")
+        claim = thread.submit(slots.claim, job_id, sends=1)
+        with psycopg.connect(database, autocommit=True) as watching:
+            waiting = "SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+            eventually(lambda: watching.execute(waiting).fetchall())
+        dispatcher.commit()
+        assert claim.result() is None
+    assert slots.claim(job_id, sends=2) is not None
