@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
+from eventsourcing.persistence import StoredEvent
+
 from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.snapshots import Snapshot, Snapshots
 from eventlog.bodies import Body
@@ -61,11 +63,26 @@ class AsyncStore:
         """Append a new aggregate's events; return the position of the last one."""
         return (await self.append(pending_events(aggregate), bodies))[-1]
 
+    async def record(self, aggregate: AggregateRoot) -> list[RecordedEvent]:
+        """Append a new aggregate's events; return them as `streams` would read them."""
+        stored = [self._codec.encode(event) for event in pending_events(aggregate)]
+        positions = await self._append(stored)
+        return [
+            RecordedEvent(
+                event.originator_id, event.originator_version, event.topic, event.state, position
+            )
+            for event, position in zip(stored, positions, strict=True)
+        ]
+
     async def append(
         self, events: Iterable[DomainEvent], bodies: Sequence[Body] = ()
     ) -> Sequence[int]:
         """Append events, of one aggregate or several, in one transaction; return positions."""
-        stored = [self._codec.encode(event) for event in events]
+        return await self._append([self._codec.encode(event) for event in events], bodies)
+
+    async def _append(
+        self, stored: Sequence[StoredEvent], bodies: Sequence[Body] = ()
+    ) -> Sequence[int]:
         started_s = time.monotonic()
         positions = await self._log.append_async(stored, bodies)
         self._on_append(events=len(stored), seconds=time.monotonic() - started_s)

@@ -7,14 +7,17 @@ import asyncio
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 from uuid import UUID
 
 from eventlog.database.connect import connect_async, pool
 from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener, topics_in
+from eventlog.follow.waiter import EventHeader, Waiter
 from eventlog.process.supervise import supervise
+from eventlog.reading import RecordedEvent
+
+__all__ = ["EventHeader", "Tail"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,9 +29,11 @@ _UNHEARD_PAUSE_S = 0.25
 # A busy log is read once in so long, not at each of its commits.
 _BETWEEN_READS_S = 0.005
 
+# With the data of streams that are waited for: their readers need not read them again.
 _NEWER = (
-    "SELECT position, originator_id, topic FROM eventlog.events"
-    " WHERE position > %s ORDER BY position LIMIT %s"
+    "SELECT position, originator_id, topic, originator_version,"
+    " CASE WHEN originator_id = ANY(%s::uuid[]) THEN state END"
+    " FROM eventlog.events WHERE position > %s ORDER BY position LIMIT %s"
 )
 # Behind a known position, so that the partitions before it are left out.
 _HEAD = (
@@ -39,26 +44,6 @@ _EARLIER = (
     "SELECT position FROM eventlog.events WHERE originator_id = %s AND position > %s"
     " AND topic = ANY(%s) ORDER BY position LIMIT 1"
 )
-
-
-class EventHeader(NamedTuple):
-    """Position and stream of an event, without its data."""
-
-    position: int
-    originator_id: UUID
-    topic: str
-
-
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    topics: Collection[str]
-    after_position: int
-    found: asyncio.Future[int]
-
-    def receive(self, event: EventHeader) -> None:
-        wanted = event.position > self.after_position and event.topic in self.topics
-        if wanted and not self.found.done():
-            self.found.set_result(event.position)
 
 
 class Tail:
@@ -73,7 +58,7 @@ class Tail:
         self._window_start = 0
         self._window: deque[EventHeader] = deque()
         self._by_stream: defaultdict[UUID, deque[EventHeader]] = defaultdict(deque)
-        self._waiters: defaultdict[UUID, set[_Waiter]] = defaultdict(set)
+        self._waiters: defaultdict[UUID, set[Waiter]] = defaultdict(set)
         self._subscribers: list[Callable[[EventHeader], None]] = []
         self._listener: Listener | None = None
         self._is_resting = False
@@ -131,13 +116,17 @@ class Tail:
         topics: Collection[str],
         after_position: int,
         deadline: float,
+        *,
+        collect: Callable[[RecordedEvent], object] | None = None,
     ) -> int | None:
         """Return the position of the stream's first event of these topics after a position.
 
         None when the loop's clock (`loop.time()`, seconds) passes `deadline`. Events that were
-        recorded before the call count, too.
+        recorded before the call count, too. `collect` is given the events of the stream that are
+        read meanwhile, in order; others may be missing, which their versions show.
         """
-        waiter = _Waiter(topics, after_position, asyncio.get_running_loop().create_future())
+        found = asyncio.get_running_loop().create_future()
+        waiter = Waiter(topics, after_position, found, collect)
         for event in self._by_stream.get(originator_id, ()):
             waiter.receive(event)
         if waiter.found.done():
@@ -162,7 +151,7 @@ class Tail:
         if listener is not None and (self._is_resting or not self._skipped.isdisjoint(topics)):
             listener.wake()
 
-    async def _look_back(self, originator_id: UUID, waiter: _Waiter) -> None:
+    async def _look_back(self, originator_id: UUID, waiter: Waiter) -> None:
         """Query events older than those in memory."""
         await self._ready.wait()
         values = [originator_id, waiter.after_position, list(waiter.topics)]
@@ -257,17 +246,19 @@ class Tail:
         """Read what is new and pass it on; True if there may be more."""
         self._skipped.clear()
         cursor = connection.cursor(binary=True)
-        await cursor.execute(_NEWER, [self._position, _QUERY_LIMIT])
+        streams = "{" + ",".join(stream.hex for stream in self._waiters) + "}"
+        await cursor.execute(_NEWER, [streams, self._position, _QUERY_LIMIT])
         rows = await cursor.fetchall()
-        for row in rows:
-            self._dispatch(EventHeader._make(row))
+        for position, stream, topic, version, state in rows:
+            whole = RecordedEvent(stream, version, topic, state, position) if state else None
+            self._dispatch(EventHeader(position, stream, topic), whole)
         return len(rows) == _QUERY_LIMIT
 
-    def _dispatch(self, event: EventHeader) -> None:
+    def _dispatch(self, event: EventHeader, whole: RecordedEvent | None) -> None:
         self._position = event.position
         self._add_to_window(event)
         for waiter in self._waiters.get(event.originator_id, ()):
-            waiter.receive(event)
+            waiter.receive(event, whole)
         for callback in list(self._subscribers):
             try:
                 callback(event)

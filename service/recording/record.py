@@ -15,6 +15,7 @@ from starlette.requests import Request
 from domain.invoices.commands import RequestInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import WAKING_TOPICS
+from eventlog.append.session import stream_of
 from eventlog.errors import Conflict, LogUnavailable
 from eventlog.reading import RecordedEvent
 from service.http.errors import KeyReused
@@ -63,11 +64,11 @@ async def record_invoice_request(
     """
     invoice = Invoice.request(command, occurred_at=context.now())
     try:
-        position = await context.store.create(invoice)
+        recorded = await context.store.record(invoice)
     except Conflict:
         return await _replay(context, command, wait_s=wait_s)
-    requested = Folded(invoice.view, position)
-    outcome = await _outcome(context, requested, wait_s=wait_s)
+    requested = Folded(invoice.view, recorded[-1].position)
+    outcome = await _outcome(context, recorded, wait_s=wait_s)
     return Recorded(result=outcome or requested, pending=outcome is None, replayed=False)
 
 
@@ -78,7 +79,7 @@ async def _replay(
     requested = _same_request(context, recorded, command)
     outcome = context.streams.first_outcome(recorded)
     if outcome is None:
-        outcome = await _outcome(context, requested, wait_s=wait_s)
+        outcome = await _outcome(context, recorded, wait_s=wait_s)
     return Recorded(result=outcome or requested, pending=outcome is None, replayed=True)
 
 
@@ -92,15 +93,16 @@ def _same_request(
 
 
 async def _outcome(
-    context: RecordingContext, requested: FoldedInvoice, *, wait_s: float
+    context: RecordingContext, recorded: Sequence[RecordedEvent], *, wait_s: float
 ) -> FoldedInvoice | None:
-    """Wait for the first outcome after the request."""
+    """Wait for the first outcome after the events that were recorded."""
     return await wait_for_outcome(
         context,
-        requested.view.id,
+        stream_of(recorded[0]),
         WAKING_TOPICS,
         context.streams.first_outcome,
-        after=requested.position,
+        after=recorded[-1].position,
+        known=recorded,
         wait_s=wait_s,
     )
 
@@ -122,7 +124,9 @@ async def find_outcome(
     if found is not None:
         return found
     after = recorded[-1].position
-    return await wait_for_outcome(context, stream, topics, find, after=after, wait_s=wait_s)
+    return await wait_for_outcome(
+        context, stream, topics, find, after=after, known=recorded, wait_s=wait_s
+    )
 
 
 async def wait_for_outcome(
@@ -132,12 +136,13 @@ async def wait_for_outcome(
     find: Callable[[Sequence[RecordedEvent]], Found | None],
     *,
     after: int,
+    known: Sequence[RecordedEvent] = (),
     wait_s: float,
 ) -> Found | None:
     """Wait until `find` finds an outcome in a stream; None if it does not in time.
 
     The stream is read on after each event of `topics` behind the position `after`, which the log's
-    tail announces.
+    tail announces. `known`: events of the stream from its first one on, none of them an outcome.
     """
     if wait_s <= 0:
         return None
@@ -145,7 +150,9 @@ async def wait_for_outcome(
     found: Found | None = None
     # The request is recorded: an unavailable database results in a 202, not in an error.
     with suppress(TimeoutError, LogUnavailable):
-        found = await _found_in_time(context, stream, topics, find, after=after, wait_s=wait_s)
+        found = await _found_in_time(
+            context, stream, topics, find, after=after, known=known, wait_s=wait_s
+        )
     result = "outcome" if found is not None else "timeout"
     context.metrics.record_wait(result, seconds=time.monotonic() - started_s)
     return found
@@ -158,18 +165,34 @@ async def _found_in_time(
     find: Callable[[Sequence[RecordedEvent]], Found | None],
     *,
     after: int,
+    known: Sequence[RecordedEvent],
     wait_s: float,
 ) -> Found | None:
     deadline_s = asyncio.get_running_loop().time() + wait_s
-    recorded: list[RecordedEvent] = []
+    recorded = [*known]
     async with context.waits.wait(wait_s):
-        while position := await context.tail.wait_for(stream, topics, after, deadline_s):
-            known = recorded[-1].originator_version if recorded else 0
-            for event in await context.log.stream_async(stream, after_version=known):
+        while True:
+            newer: list[RecordedEvent] = []
+            position = await context.tail.wait_for(
+                stream, topics, after, deadline_s, collect=newer.append
+            )
+            if position is None:
+                return None
+            version = recorded[-1].originator_version if recorded else 0
+            newer = [event for event in newer if event.originator_version > version]
+            if not _has_all(newer, after_version=version, position=position):
+                newer = await context.log.stream_async(stream, after_version=version)
+            for event in newer:
                 event.share()  # the next read decodes only what is new
-                recorded.append(event)
+            recorded += newer
             found = find(recorded)
             if found is not None:
                 return found
             after = position
-    return None
+
+
+def _has_all(newer: Sequence[RecordedEvent], *, after_version: int, position: int) -> bool:
+    """Return whether all events of a stream after a version, up to a position, were collected."""
+    versions = [event.originator_version for event in newer]
+    is_whole = versions == list(range(after_version + 1, after_version + 1 + len(newer)))
+    return bool(newer) and is_whole and newer[-1].position >= position

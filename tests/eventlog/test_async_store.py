@@ -57,6 +57,19 @@ def test_only_durable_appends_are_measured(database: str) -> None:
     assert measured == [1]
 
 
+def test_recorded_events_are_returned_as_they_would_be_read(database: str) -> None:
+    async def scenario() -> None:
+        log = await Log.open_async(database)
+        try:
+            hint = payment_hint()
+            recorded = await AsyncStore(log).record(hint)
+            assert recorded == await log.stream_async(hint.id)
+        finally:
+            await log.close_async()
+
+    asyncio.run(scenario())
+
+
 def test_a_long_stream_that_lost_events_is_loaded_as_a_whole() -> None:
     async def scenario() -> None:
         log = MemoryLog()

@@ -10,6 +10,7 @@ import pytest
 
 from eventlog.follow.tail import EventHeader, Tail
 from eventlog.log import Log
+from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.wait_until import until
@@ -59,6 +60,24 @@ def test_a_waiter_gets_the_first_event_of_its_topics(database: str, log: Log) ->
         await append(log, 3, "Failed")
         await append(log, 4, "Paid")
         assert await waiting == 4
+
+    with_tail(database, scenario)
+
+
+def test_a_waiter_collects_the_whole_events_of_its_stream_alone(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        requested = await append(log, 1, "Asked")
+        collected: list[RecordedEvent] = []
+        waiting = asyncio.create_task(
+            tail.wait_for(_STREAM, {"Paid"}, requested, in_seconds(10), collect=collected.append)
+        )
+        await asyncio.sleep(0)
+        await append(log, 1, "Paid", uuid4())
+        await append(log, 2, "Started")
+        await append(log, 3, "Paid")
+        assert await waiting == 4
+        read = await asyncio.to_thread(log.stream, _STREAM)
+        assert [event for event in collected if event.originator_version > 1] == read[1:]
 
     with_tail(database, scenario)
 
