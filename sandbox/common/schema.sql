@@ -9,27 +9,25 @@ CREATE TABLE IF NOT EXISTS refused_keys (
 );
 
 CREATE TABLE IF NOT EXISTS objects (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
     owner TEXT,
     body TEXT NOT NULL,
+    -- Of the body: an index of json_extract(…) would parse it for each index and statement.
+    created INTEGER,
+    intent TEXT,
     UNIQUE (account, kind, id)
 );
 -- With the time of creation, so that lists of an earlier time do not read the objects after it.
-CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (
-    account, kind, position, json_extract(body, '$.created')
-);
-CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (account, kind, owner, position);
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (account, kind, position, created);
+CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (account, kind, owner, position)
+    WHERE owner IS NOT NULL;
 
 -- Refunds, disputes and charges are listed by payment, and an invoice is found by it.
-CREATE INDEX IF NOT EXISTS objects_by_payment_intent ON objects (
-    account, kind, json_extract(body, '$.payment_intent'), position
-) WHERE json_extract(body, '$.payment_intent') IS NOT NULL;
-CREATE INDEX IF NOT EXISTS objects_by_payment_of_invoice ON objects (
-    account, kind, json_extract(body, '$.payment.payment_intent'), position
-) WHERE json_extract(body, '$.payment.payment_intent') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_intent ON objects (account, kind, intent, position)
+    WHERE intent IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS idempotency (
     account TEXT NOT NULL,
@@ -58,7 +56,7 @@ CREATE TABLE IF NOT EXISTS ledger (
 CREATE INDEX IF NOT EXISTS ledger_by_account ON ledger (account, position);
 
 CREATE TABLE IF NOT EXISTS requests (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
     entry TEXT NOT NULL
 );
@@ -76,7 +74,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     batch TEXT,
     attempts TEXT NOT NULL DEFAULT '[]'
 );
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE state='pending';
 CREATE INDEX IF NOT EXISTS deliveries_by_account ON deliveries (account, id);
 CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (account, event);
 

@@ -100,6 +100,7 @@ class Accounts:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._parsed: dict[str, tuple[str, State]] = {}
 
     def open(self, key: str) -> Account:
         """Returns the key's account; creates it on first use."""
@@ -121,13 +122,20 @@ class Accounts:
     def get(self, account: str) -> Account | None:
         """Returns an account by its id."""
         for row in self._store.rows("SELECT * FROM accounts WHERE id=?", account):
-            return Account(
-                row["id"], bool(row["livemode"]), State.model_validate_json(row["state"])
-            )
+            return Account(row["id"], bool(row["livemode"]), self._state(account, row["state"]))
         return None
+
+    def _state(self, account: str, text: str) -> State:
+        """Parses an account's stored state, unless it is that of the last time."""
+        known = self._parsed.get(account)
+        if known is None or known[0] != text:
+            known = self._parsed[account] = (text, State.model_validate_json(text))
+        return known[1]
 
     def save(self, account: Account) -> None:
         """Stores the account's state."""
+        # It was changed in place: what is kept is no longer what its text says.
+        self._parsed.pop(account.id, None)
         self._store.execute(
             "UPDATE accounts SET state=? WHERE id=?", account.state.model_dump_json(), account.id
         )

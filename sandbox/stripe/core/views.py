@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.common.store import Json
+from sandbox.stripe.core import deliveries
 from sandbox.stripe.core.account_objects import AccountObjects
 
 LINES_IN_INVOICE = 10
@@ -15,6 +16,8 @@ def view(call: AccountObjects, body: Json) -> Json:
     for key in body:
         if key[0] == "_":
             del shown[key]
+    if body["object"] == "event":
+        shown["pending_webhooks"] = deliveries.pending(call.store, call.account.id, body["id"])
     if body["object"] == "subscription_item" and shown["quantity"] is None:
         del shown["quantity"]
     if body["object"] == "subscription":

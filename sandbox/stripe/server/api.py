@@ -137,30 +137,44 @@ class Api:
         return True
 
     def _execute(self, exchange: Exchange, account: Account) -> None:
-        stored = True
-        with self._services.store.transaction():
-            try:
-                with self._services.store.savepoint(keeps=keeps_changes):
-                    exchange.body = self._run(exchange, account)
-                if exchange.fault and exchange.fault.kind == "status":
-                    # The changes are committed; only the response is replaced by an error.
-                    raise faults.error_of(exchange.fault, key=exchange.key)
-            except StripeError as error:
-                self._fail(exchange, error)
-                stored = error.stored
-            if exchange.key and stored:
-                self._keys.save(
-                    account,
-                    exchange.key,
-                    exchange.fingerprint,
-                    request_id=exchange.request_id,
-                    status=exchange.status,
-                    body=exchange.body,
-                )
-            write(self._services.store, account.id, self._entry(exchange, exchange.status))
+        try:
+            with self._services.store.transaction():
+                self._save(exchange, account, error=self._run_or_fail(exchange, account))
+        except StripeError as error:
+            # Its changes are rolled back, in less time than by a savepoint in the transaction.
+            with self._services.store.transaction():
+                self._save(exchange, account, error=error)
         self._record(exchange)
         if exchange.method != "GET":
             self._services.wake()
+
+    def _run_or_fail(self, exchange: Exchange, account: Account) -> StripeError | None:
+        """Runs the operation. Returns an error whose changes are kept, raises any other."""
+        try:
+            exchange.body = self._run(exchange, account)
+        except StripeError as error:
+            if not keeps_changes(error):
+                raise
+            return error
+        if exchange.fault and exchange.fault.kind == "status":
+            # The changes are committed; only the response is replaced by an error.
+            return faults.error_of(exchange.fault, key=exchange.key)
+        return None
+
+    def _save(self, exchange: Exchange, account: Account, *, error: StripeError | None) -> None:
+        """Stores the response under its key and logs the request."""
+        if error is not None:
+            self._fail(exchange, error)
+        if exchange.key and (error is None or error.stored):
+            self._keys.save(
+                account,
+                exchange.key,
+                exchange.fingerprint,
+                request_id=exchange.request_id,
+                status=exchange.status,
+                body=exchange.body,
+            )
+        write(self._services.store, account.id, self._entry(exchange, exchange.status))
 
     def _run(self, exchange: Exchange, account: Account) -> Json:
         fault = exchange.fault

@@ -46,6 +46,7 @@ class Dispatcher(BackgroundSender):
             return False
         settings = account.state.webhooks
         secrets = valid_secrets(endpoint, account.now())
+        event["pending_webhooks"] = deliveries.pending(self._store, account.id, event["id"])
         payload = orjson.dumps(event, option=orjson.OPT_INDENT_2)
         headers = {
             "Content-Type": "application/json; charset=utf-8",
