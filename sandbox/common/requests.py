@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 
@@ -29,5 +29,16 @@ async def receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in reversed(scope["headers"])
         },
-        body=await Request(scope, receive).body(),
+        body=await _body(receive),
     )
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return body
