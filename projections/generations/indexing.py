@@ -20,6 +20,9 @@ from projections.registry import Projection
 Connection = psycopg.Connection[TupleRow]
 
 _SORT_MEMORY_MB: Final = 256
+_LARGE_TABLES: Final = 3
+"""Tables of a projection that are worth a session each."""
+_MOST_WORKERS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,21 @@ def index_tables(dsn: str, projection: Projection, number: int, *, sessions: int
     def index() -> None:
         with connect(dsn, application_name="billhook rebuild index") as session:
             session.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY_MB // sessions}MB'")
+            session.execute(f"SET max_parallel_maintenance_workers = {_workers(sessions)}")
             tasks.run(session)
 
     with ThreadPoolExecutor(sessions) as pool:
         for indexing in [pool.submit(index) for _ in range(sessions)]:
             indexing.result()
+
+
+def _workers(sessions: int) -> int:
+    """Return how many more processes may sort for an index: for cores that have no session.
+
+    There are as many sessions as cores. Where each has one, to start workers takes longer than
+    they save.
+    """
+    return min(_MOST_WORKERS, max(0, sessions - _LARGE_TABLES))
 
 
 def _tasks(projection: Projection, number: int) -> Iterator[Task]:

@@ -517,6 +517,12 @@ BEGIN
         ALTER TABLE %1$I.timeline ALTER COLUMN data SET STATISTICS 0;
         ALTER TABLE %1$I.timeline ALTER COLUMN actor SET STATISTICS 0;
         ALTER TABLE %1$I.timeline ALTER COLUMN occurred_at SET STATISTICS 0;
+        -- Each query reads it by the one index that fits: a tenth of the sample is enough to choose it.
+        ALTER TABLE %1$I.timeline ALTER COLUMN subject_id SET STATISTICS 10;
+        ALTER TABLE %1$I.timeline ALTER COLUMN position SET STATISTICS 10;
+        ALTER TABLE %1$I.timeline ALTER COLUMN app_id SET STATISTICS 10;
+        ALTER TABLE %1$I.timeline ALTER COLUMN kind SET STATISTICS 10;
+        ALTER TABLE %1$I.timeline ALTER COLUMN type SET STATISTICS 10;
         ALTER TABLE %1$I.timeline ADD PRIMARY KEY (subject_id, position);
         CREATE INDEX ON %1$I.timeline (app_id, position);
         -- Refunds, disputes and failed payments are rare among the entries, and listed newest first.

@@ -1,11 +1,19 @@
 import asyncio
 
+import pytest
+
 from eventlog.database.connect import connect_async
+from projections.engine.errors import GenerationsDiffer
 from projections.invoices.queries import InvoiceFilter
 from tests.projections.generations.rebuilds import execute, generations, rebuilt
 from tests.projections.harness import APP, paid_invoices, projecting, requested
 from tests.support.wait_until import until
 
+_WRITE_TOTAL = (
+    "UPDATE read.timeline SET data = jsonb_set(data, '{totalMinor}', %s::text::jsonb)"
+    " WHERE data @> '{\"totalMinor\": 1000}'"
+)
+_TOTALS = "SELECT data ->> 'totalMinor' FROM read.timeline WHERE data @> '{\"totalMinor\": 1000}'"
 SWITCH = "SELECT read.switch_generation('invoices', 2, interval '1 hour')"
 
 
@@ -47,6 +55,21 @@ def test_a_generation_that_answers_is_not_dropped(database: str) -> None:
     execute(database, "SELECT read.drop_generation('invoices', 1)")
     assert generations(database) == [(1, "active")]
     assert execute(database, "SELECT count(*) FROM read.invoices") == [(0,)]
+
+
+def test_json_is_compared_by_its_values_not_by_its_bytes(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            await books.append_and_project(*paid_invoices(3))
+            execute(database, _WRITE_TOTAL, "1000.00")
+            assert execute(database, _TOTALS) == [("1000.00",)]
+            assert (await rebuilt(database)).differing == 0
+            assert execute(database, _TOTALS) == [("1000",)]
+            execute(database, _WRITE_TOTAL, "1000.01")
+            with pytest.raises(GenerationsDiffer):
+                await rebuilt(database)
+
+    asyncio.run(scenario())
 
 
 def test_a_long_reader_holds_back_the_switch_but_no_other_reader(database: str) -> None:
