@@ -75,7 +75,10 @@ def usable(
     common: set[str],
     by_email: Collection[int],
 ) -> Filters | None:
-    """Return the values of a list's filters that have bitmaps; None without two of them."""
+    """Return the values of a list's filters that have bitmaps; None without two of them.
+
+    In the order of totals a period of creation counts as one: it leaves blocks out.
+    """
     rows = [*_of_row(filters)]
     found = [*rows, *_of_amounts(filters), *_of_payments(sizes)]
     sure = [*rows, *_sure_amounts(filters), *_sure_payments(filters, sizes)]
@@ -99,7 +102,9 @@ def usable(
         is_complete=not missing,
         exact_words=frozenset(exact),
     )
-    return several if len(found) > 1 else None
+    leaves_blocks_out = filters.created_from is not None or filters.created_to is not None
+    is_by_total = filters.sort.endswith("totalMinor")
+    return several if len(found) + (leaves_blocks_out and is_by_total) > 1 else None
 
 
 def _have_word(values: Collection[str], word: str) -> bool:
