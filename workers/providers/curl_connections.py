@@ -31,6 +31,7 @@ _MAYBE_NOT_SENT: Final = frozenset(
         pycurl.E_SEND_FAIL_REWIND,
         pycurl.E_RECV_ERROR,
         pycurl.E_GOT_NOTHING,
+        pycurl.E_ABORTED_BY_CALLBACK,  # of _send_once
     }
 )
 
@@ -130,7 +131,9 @@ class CurlConnections:
         except pycurl.error as error:
             if received.is_too_long:
                 raise NoAnswerError(TOO_LONG, is_maybe_not_sent=False) from error
-            raise _no_answer(error, curl) from error
+            no_answer = _no_answer(error, curl)
+            curl.close()  # at once: an error that is kept would keep the connection
+            raise no_answer from error
         except ValueError as error:
             # A header has a line break, or is not ASCII; the cause's text may quote a key.
             raise NoAnswerError("a header cannot be sent", is_maybe_not_sent=False) from error
@@ -173,8 +176,18 @@ def _prepare(
         curl.unsetopt(pycurl.CUSTOMREQUEST)
     else:
         set_option(pycurl.CUSTOMREQUEST, method)
+    if method == "GET" or body:
+        curl.unsetopt(pycurl.PREREQFUNCTION)
+    else:
+        set_option(pycurl.PREREQFUNCTION, _send_once())
     # Without `Expect`, for whose answer libcurl would wait before it sends a large body.
     set_option(pycurl.HTTPHEADER, [*map(_header, headers, headers.values()), "Expect:"])
+
+
+def _send_once() -> Callable[..., int]:
+    """Return what lets libcurl send a request once, where there is no body that it lacks then."""
+    answers = iter([pycurl.PREREQFUNC_OK])
+    return lambda *_: next(answers, pycurl.PREREQFUNC_ABORT)
 
 
 def _header(name: str, value: str) -> str:
@@ -187,6 +200,8 @@ def _no_answer(failure: pycurl.error, curl: pycurl.Curl) -> NoAnswerError:
     code = failure.args[0]
     is_sent = curl.getinfo(pycurl.PRETRANSFER_TIME) > 0
     is_connect_timeout = code == pycurl.E_OPERATION_TIMEDOUT and not is_sent
+    # The text about a proxy that cannot be used may quote its address, with its password.
+    what = f"error {code}" if code == pycurl.E_COULDNT_RESOLVE_PROXY else failure
     return NoAnswerError(
-        f"libcurl: {failure}", is_maybe_not_sent=is_connect_timeout or code in _MAYBE_NOT_SENT
+        f"libcurl: {what}", is_maybe_not_sent=is_connect_timeout or code in _MAYBE_NOT_SENT
     )

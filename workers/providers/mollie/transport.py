@@ -26,8 +26,9 @@ def new_connections(*, timeout_s: float) -> CurlConnections:
 
 
 def new_session(connections: CurlConnections) -> requests.Session:
-    """Return a session that sends all its requests on the connections."""
+    """Return a session that sends all its requests on the connections and follows no redirect."""
     session = requests.Session()
+    session.max_redirects = 0  # an error: Mollie has none, and each would be another request
     adapter = _CurlAdapter(connections)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

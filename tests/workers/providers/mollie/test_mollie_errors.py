@@ -136,6 +136,16 @@ def test_the_machines_name_is_not_sent(canned: Canned) -> None:
     assert platform.node() not in " ".join(headers.values())
 
 
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_redirects_are_not_followed(canned: Canned, status: int) -> None:
+    client = MollieClients(KEY, api_base=canned.url).for_thread()
+    for method in ("GET", "POST"):
+        canned.answer(status, b"moved", {"Location": f"{canned.url}/other"})
+        with pytest.raises(GatewayUnavailable):
+            client.perform_http_call(method, "payments", data={"a": "b"})
+        assert len(canned.seen) == 1
+
+
 def test_an_answer_that_is_too_long_is_given_up_packed_or_not(canned: Canned) -> None:
     text = b'{"id": "tr_1"' + b" " * LONGEST_ANSWER_BYTES + b"}"
     client = MollieClients(KEY, api_base=canned.url).for_thread()

@@ -80,6 +80,20 @@ def test_a_get_is_repeated_where_a_kept_connection_ends_and_a_post_is_left_to_th
     assert counts == [2, 2, 1]
 
 
+@pytest.mark.parametrize(("method", "post_data"), [("post", ""), ("delete", None)])
+def test_a_request_without_a_body_is_not_repeated_where_a_kept_connection_ends(
+    method: str, post_data: str | None
+) -> None:
+    with serve_connections([OK, b""], [OK], [OK]) as (url, counts):
+        client = new_client(url)
+        client.request("get", f"{url}/v1/a", {})
+        with pytest.raises(stripe.APIConnectionError) as raised:
+            client.request(method, f"{url}/v1/a", {}, post_data)
+        assert raised.value.should_retry
+        client.request("get", f"{url}/v1/a", {})
+    assert counts == [2, 0, 1]  # libcurl opened a connection, and was not let send on it
+
+
 def test_an_answer_that_breaks_off_is_not_requested_again() -> None:
     with (
         serve_connections([OK[:-1]]) as (url, counts),
@@ -126,6 +140,13 @@ def test_an_answer_that_is_too_long_is_given_up_packed_or_not() -> None:
             assert len(canned.seen) == 1
         canned.answer(200, b'{"id": "p"}')
         assert json_of(call_stripe(lambda: client.v1.prices.retrieve("price_1"))) == {"id": "p"}
+
+
+def test_the_password_of_a_proxy_is_not_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:notToBeSeen@[::bad:1")
+    with pytest.raises(stripe.APIConnectionError) as raised:
+        new_client("http://stripe.test").request("get", "http://stripe.test/v1/a", {})
+    assert "notToBeSeen" not in str(raised.value)
 
 
 def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
