@@ -25,8 +25,8 @@ Promise.race([
     new Promise((resolve) => setTimeout(resolve, 3000)),
 ])
 """
-"""Transitions take less than a second. One inside of a closed `details` was seen whose `finished` was
-never settled, though its state was "finished"."""
+"""Transitions take less than a second. Inside of a closed `details` one was seen whose promise
+was never settled, though its state was "finished"."""
 
 
 @pytest.fixture(scope="session")
