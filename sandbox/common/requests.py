@@ -35,10 +35,10 @@ async def receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
 
 async def _body(receive: Receive) -> bytes:
     message = await receive()
-    body: bytes = message.get("body", b"")
+    parts: list[bytes] = [message.get("body", b"")]
     while message.get("more_body"):
         message = await receive()
-        body += message.get("body", b"")
+        parts.append(message.get("body", b""))
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
-    return body
+    return b"".join(parts)
