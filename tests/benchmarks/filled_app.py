@@ -48,8 +48,13 @@ class FilledApp:
     samples: list[Sample]
 
 
-def fill_app(stage: Stage, name: str, *, rows: int, processes: int = 1) -> FilledApp:
-    """Make an app with so many invoices in a database with this name."""
+def fill_app(
+    stage: Stage, name: str, *, rows: int, processes: int = 1, only_lists: bool = False
+) -> FilledApp:
+    """Make an app with so many invoices in a database with this name.
+
+    `only_lists`: with nothing that lists of invoices do not read, as timelines or deliveries.
+    """
     dsn, master_key = stage.database(name), Vault.new_key()
     shop = make_shop(dsn, master_key=master_key)
     app_id = UUID(shop.app_id)
@@ -63,8 +68,9 @@ def fill_app(stage: Stage, name: str, *, rows: int, processes: int = 1) -> Fille
     }
     with stage.running("projections", environment=environment):
         _wait_for_projections(dsn, head)
-    samples = fill(dsn, invoice, rows=rows)
-    fill_others(dsn, subscription, invoices=rows)
+    samples = fill(dsn, invoice, rows=rows, with_timeline=not only_lists)
+    if not only_lists:
+        fill_others(dsn, subscription, invoices=rows)
     return FilledApp(
         app_id=shop.app_id,
         dsn=dsn,

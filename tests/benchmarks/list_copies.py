@@ -1,9 +1,11 @@
 """Copy filled invoices within the database, with what is counted and summed of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+import psycopg
+from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from eventlog.database.connect import connect
@@ -13,6 +15,7 @@ from projections.reports.time_units import QUARTER_S, QUARTERS
 from tests.benchmarks.company import POSITIONS, shift_quarters
 from tests.benchmarks.report import say
 
+Work = Callable[[psycopg.Connection[TupleRow]], object]
 _SESSIONS: Final = 2
 _SETTINGS: Final = {
     "timezone": "UTC",
@@ -85,7 +88,7 @@ ON CONFLICT ({by}, unit, number) DO UPDATE SET {added}
 )
 
 
-def make(dsn: str, schema: str, *, after: int, copies: int) -> None:
+def make(dsn: str, schema: str, *, after: int, copies: int, with_timeline: bool) -> None:
     """Make the copies of all invoices behind a position; `copies` counts the first ones as well."""
     shift = shift_quarters(copies)
     numbers = {
@@ -98,7 +101,8 @@ def make(dsn: str, schema: str, *, after: int, copies: int) -> None:
         "units": list(QUARTERS),
         "sizes": list(QUARTERS.values()),
     }
-    texts = (_COPY_INVOICES, _COPY_TERMS, _COPY_TIMELINE, _COUNT_FACETS, _ADD_UP_TOTALS)
+    timeline = [_COPY_TIMELINE] if with_timeline else []
+    texts = (_COPY_INVOICES, _COPY_TERMS, *timeline, _COUNT_FACETS, _ADD_UP_TOTALS)
     names = {"schema": Identifier(schema), "copies": _FROM_COPIES}
     say("rows: copies")
     sums = [_adding(schema, SUMS, SUMMED), _adding(schema, SHARES, ("items",))]
@@ -127,9 +131,18 @@ def together(
 ) -> None:
     """Run statements that do not depend on each other, in two sessions."""
 
-    def execute(statement: Composable) -> None:
+    def work(statement: Composable) -> Work:
+        return lambda connection: connection.execute(SQL("{}").format(statement), parameters)
+
+    all_of(dsn, [work(one) for one in statements])
+
+
+def all_of(dsn: str, work: Sequence[Work]) -> None:
+    """Call functions that do not depend on each other, in two sessions."""
+
+    def execute(one: Work) -> None:
         with connect(dsn, application_name="benchmark fill", settings=_SETTINGS) as connection:
-            connection.execute(SQL("{}").format(statement), parameters)
+            one(connection)
 
     with ThreadPoolExecutor(_SESSIONS) as sessions:
-        list(sessions.map(execute, statements))
+        list(sessions.map(execute, work))
