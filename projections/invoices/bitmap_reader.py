@@ -6,7 +6,7 @@ from typing import Final
 
 from psycopg.rows import DictRow
 
-from projections.invoices import bitmap_values, list_bitmaps, list_pages, list_places
+from projections.invoices import bitmap_values, list_bitmaps, list_places, sorted_pages
 from projections.invoices.bit_sets import BitSet, places_of, read_bit_set
 from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import choose, is_down
@@ -143,7 +143,7 @@ class BitmapReader:
         """Read the rows of candidates. Raises _Renumbered."""
         filters, plan, of = given.filters, given.plan, given.of
         found, more = list_places.found_query(filters, of, candidates)
-        query, parameters = list_pages.candidates_query(
+        query, parameters = sorted_pages.candidates_query(
             filters,
             found,
             plan.facets,

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
 from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
-from projections.invoices import list_pages, list_plan
+from projections.invoices import list_estimate, list_plan, ordered_pages, sorted_pages
 from projections.invoices.bitmap_reader import BitmapPage, BitmapReader
 from projections.invoices.export import Export, place_of
 from projections.invoices.list_plan import FEW, SOME, Facets, Size
@@ -96,7 +96,7 @@ class ListReader:
         estimate = await self._estimate(filters, plan)
         if _PASSED_BY_ONE * estimate < plan.facets.of_app:
             return None
-        query = list_pages.first_rows_query(filters, plan.facets, passed=_PASSED)
+        query = ordered_pages.first_rows_query(filters, plan.facets, passed=_PASSED)
         found = await self._pool.fetch(*query)
         if len(found) <= filters.limit:
             return None
@@ -192,22 +192,18 @@ class ListReader:
         return max(await self._estimate(filters, plan), seen), False
 
     async def _estimate(self, filters: InvoiceFilter, plan: ReadPlan) -> int:
-        query = list_pages.estimate_query(filters, plan.facets, plan.emails)
+        query = list_estimate.estimate_query(filters, plan.facets, plan.emails)
         (explained,) = await self._pool.fetch(*query)
-        return _planned_rows(explained) * plan.facets.items // max(plan.facets.of_app, 1)
+        return list_estimate.read_estimate(explained, plan.facets)
 
 
 def _query(
     filters: InvoiceFilter, plan: ReadPlan, *, export: Export | None = None
 ) -> tuple[Composed, Parameters]:
     if plan.few is not None:
-        return list_pages.few_query(filters, plan.few, plan.facets, plan.emails, export=export)
+        return sorted_pages.few_query(filters, plan.few, plan.facets, plan.emails, export=export)
     ranges = ordered_ranges(filters, plan.facets, plan.sizes, plan.sources, some=plan.some)
-    return list_pages.ordered_query(filters, ranges, plan.facets, plan.emails, export=export)
-
-
-def _planned_rows(explained: Mapping[str, Any]) -> int:
-    return int(explained["QUERY PLAN"][0]["Plan"]["Plan Rows"])
+    return ordered_pages.ordered_query(filters, ranges, plan.facets, plan.emails, export=export)
 
 
 def _cut(found: Sequence[DictRow], filters: InvoiceFilter) -> tuple[list[DictRow], str | None]:

@@ -1,0 +1,137 @@
+"""Write the statements that filter and sort all invoices that some filters leave."""
+
+from collections.abc import Collection
+from typing import Final
+
+from psycopg.sql import SQL, Composable, Composed
+
+from projections.engine.keyset import Parameters
+from projections.invoices import list_sql as sql
+from projections.invoices import page_parts as parts
+from projections.invoices.export import Export
+from projections.invoices.list_plan import Facets, Source
+from projections.invoices.list_sql import InvoiceFilter
+
+_AND: Final = SQL(" AND ")
+_FEW: Final = SQL(
+    """
+WITH fitting AS MATERIALIZED (
+    SELECT {key} AS key, invoice.invoice_id FROM {rows} AS invoice WHERE {conditions}
+), page AS (
+    SELECT key, invoice_id FROM fitting WHERE {after}
+    ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
+)
+SELECT {columns}{total}
+FROM (SELECT count(*) AS total FROM fitting) AS total
+LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
+{known} WHERE {present}
+ORDER BY page.key {direction}, page.invoice_id {direction}
+"""
+)
+_ROWS_OF_TERM: Final = SQL(
+    """
+(SELECT row.* FROM (SELECT DISTINCT invoice_id FROM ({found}) AS source) AS few
+ CROSS JOIN LATERAL (
+    SELECT * FROM read.invoices WHERE invoices.invoice_id = few.invoice_id OFFSET 0
+ ) AS row)
+"""
+)
+# Of several filters that bitmaps have: rows of the page, and rows that are counted.
+_CANDIDATES: Final = SQL(
+    """
+WITH candidate AS MATERIALIZED (
+    SELECT invoice_id, bool_or(is_paged) AS is_paged, bool_or(is_counted) AS is_counted
+    FROM ({found}) AS found GROUP BY invoice_id
+), fitting AS MATERIALIZED (
+    SELECT {key} AS key, invoice.invoice_id, is_paged, is_counted FROM (
+        SELECT row.*, candidate.is_paged, candidate.is_counted FROM candidate
+        CROSS JOIN LATERAL (
+            SELECT * FROM read.invoices WHERE invoices.invoice_id = candidate.invoice_id OFFSET 0
+        ) AS row
+    ) AS invoice WHERE {conditions}
+), page AS (
+    SELECT key, invoice_id FROM fitting WHERE is_paged AND {after}
+    ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
+)
+SELECT {columns}, total.total, total.numbering, total.waiting
+FROM (
+    SELECT count(*) FILTER (WHERE is_counted) AS total, {numbering} AS numbering,
+        {waiting} AS waiting FROM fitting
+) AS total
+LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
+{known}
+ORDER BY page.key {direction}, page.invoice_id {direction}
+"""
+)
+
+
+def few_query(
+    filters: InvoiceFilter,
+    source: Source,
+    facets: Facets,
+    emails: Collection[str],
+    *,
+    export: Export | None = None,
+) -> tuple[Composed, Parameters]:
+    """Write the statement that filters, sorts and counts all invoices of a source.
+
+    `export`: lines of CSV to be selected instead of the view.
+    """
+    after, page_key = parts.after(filters, SQL("key"))
+    rows: Composable = SQL("(SELECT * FROM read.invoices WHERE {} OFFSET 0)").format(
+        _AND.join(source.conditions)
+    )
+    if source.postings is not None and _is_of_postings(filters, emails):
+        rows = SQL("(SELECT DISTINCT app_id, created_at, invoice_id FROM ({}) AS posting)").format(
+            source.postings
+        )
+    elif not source.conditions:
+        rows = _ROWS_OF_TERM.format(found=source.found)
+    query = _FEW.format(
+        rows=rows,
+        key=parts.key(filters),
+        conditions=_AND.join(parts.conditions(filters, emails, but=_known_words(source))),
+        after=after,
+        direction=sql.direction(filters),
+        total=SQL(", total.total" if export is None else ""),
+        present=SQL("true" if export is None else "page.invoice_id IS NOT NULL"),
+        **parts.selected(filters, export),
+    )
+    return query, parts.parameters(filters, facets) | page_key | parts.mark(export)
+
+
+def candidates_query(
+    filters: InvoiceFilter,
+    found: Composed,
+    facets: Facets,
+    emails: Collection[str],
+    *,
+    known_words: Collection[int],
+    numbering: SQL,
+    waiting: SQL,
+) -> tuple[Composed, Parameters]:
+    """Write the statement that filters and sorts candidates of a page, and counts some of them."""
+    after, page_key = parts.after(filters, SQL("key"))
+    checked, values = sql.checked_conditions(filters, facets.numbers)
+    words = sql.term_conditions(filters, emails, but=known_words)
+    query = _CANDIDATES.format(
+        found=found,
+        key=parts.key(filters),
+        conditions=_AND.join([checked, *words]),
+        after=after,
+        direction=sql.direction(filters),
+        numbering=numbering,
+        waiting=waiting,
+        **parts.selected(filters, None),
+    )
+    return query, parts.parameters(filters, facets) | page_key | values
+
+
+def _is_of_postings(filters: InvoiceFilter, emails: Collection[str]) -> bool:
+    """Return whether terms and the order need no row of the invoices themselves."""
+    has_columns = len([*sql.column_conditions(filters)]) > 1 or sql.has_facet(filters)
+    return not (has_columns or emails) and filters.sort.endswith("createdAt")
+
+
+def _known_words(source: Source) -> Collection[int]:
+    return source.known_words if source.term is None else [source.term]
