@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from cli.common import print_findings
 from cli.migrations import pending_migrations
+from cli.python_build import lacks_optimizations
 from cli.system_checks import check_system
 from domain.apps.app import token_secret_context
 from domain.apps.connection import secret_context
@@ -52,6 +53,8 @@ def run_checks(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 def _python(_: Mapping[str, str]) -> Iterator[Finding]:
     version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+    if lacks_optimizations():
+        version += ", built without --enable-optimizations: slower (docs/platforms.md)"
     old = sys.version_info < _OLDEST_PYTHON
     yield Finding(version, "install Python 3.11 or newer" if old else None)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import psutil
 
+from cli.python_build import lacks_optimizations
 from eventlog.database.connect import connect
 from tests.benchmarks.summary_statistics import rounded
 
@@ -35,6 +36,7 @@ def facts(dsn: str) -> dict[str, object]:
         "load_before": round(os.getloadavg()[0], 1),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "python_lacks_optimizations": lacks_optimizations(),
         "postgres": {name: row[0] if row else None for name, row in shown.items()},
         "commit_ms": rounded(statistics.median(took_ms)),
     }
