@@ -51,6 +51,7 @@ class Projection:
     deferred: tuple[str, ...] = ()
     """Topics that no reader waits for: they are folded together with the events after them."""
     defer_s: float = 0.05
+    between_deferred_s: float = 0.25
     batch: int = 500
     """Most events that are folded in one transaction."""
     is_busy: bool = False
@@ -77,6 +78,8 @@ _ALL: Final = (
         (inbox_projector.DELIVERIES,),
         deferred=inbox_projector.TOPICS,
         defer_s=0.25,
+        # A webhook's receipt and its application, some 0.3 s later, are one row.
+        between_deferred_s=1.0,
     ),
     Projection(
         reconciliation_projector.NAME,

@@ -83,7 +83,7 @@ class Follower:
     needs, and restarted, gets further each time, in the end event by event.
     Run it in as many processes as you like: one leads. `handle` may take `handle_timeout_s`, and
     must leave the loop free meanwhile. `group`: that of the process. Events of `deferred` topics
-    wait up to `defer_s` for others to be handled with, and a quarter of a second after a batch,
+    wait up to `defer_s` for others to be handled with, and `between_deferred_s` after a batch,
     unless a reader waits for `read_model`.
     """
 
@@ -99,6 +99,7 @@ class Follower:
         group: FollowerGroup | None = None,
         deferred: Collection[str] = (),
         defer_s: float = 0.025,
+        between_deferred_s: float = _BETWEEN_DEFERRED_S,
         read_model: str | None = None,
     ) -> None:
         self._sessions = (group.sessions if group else None) or follower_sessions(
@@ -111,6 +112,7 @@ class Follower:
         self._deferred = frozenset(deferred)
         self._urgent = None if self._topics is None else self._topics - self._deferred
         self._defer_s = defer_s
+        self._between_s = between_deferred_s
         self._read_model = read_model
         self._batch = batch
         self._handle_timeout_s = handle_timeout_s
@@ -245,7 +247,7 @@ class Follower:
         return 0 if self._feed is None else self._feed.hurry_to(self._read_model)
 
     def _deferred_until_s(self, progress: Progress) -> float:
-        return progress.deferred_until_s(defer_s=self._defer_s, between_s=_BETWEEN_DEFERRED_S)
+        return progress.deferred_until_s(defer_s=self._defer_s, between_s=self._between_s)
 
     async def _wait_for_more(
         self, listener: Listener | None, progress: Progress, *, stop: asyncio.Event
@@ -268,7 +270,7 @@ class Follower:
                 progress.waiting_from_s = loop.time()
                 await listener.rest_until(self._deferred_until_s(progress))
                 progress.waiting_from_s -= self._defer_s
-        early_s = progress.read_at_s + _BETWEEN_READS_S - loop.time()
+        early_s = progress.rest_until_s(between_s=_BETWEEN_READS_S) - loop.time()
         if early_s > 0:
             await (pause(early_s, stop=stop) if listener is None else listener.rest(early_s))
 
@@ -280,12 +282,11 @@ class Follower:
         *,
         through: int,
     ) -> None:
+        loop = asyncio.get_running_loop()
+        started_at_s = loop.time()
         writing = BatchWriting(self._name, self._handle, timeout_s=self._handle_timeout_s)
         await writing.write(session, events, progress, through=through)
-        progress.stored = progress.seen = through
-        progress.handled_at_s = asyncio.get_running_loop().time()
-        progress.failures = 0
-        progress.limit = min(2 * progress.limit, self._batch)
+        progress.handled(through, from_s=started_at_s, until_s=loop.time(), batch=self._batch)
 
     async def _store_what_was_passed(self, session: LeaderSession, progress: Progress) -> None:
         """Store a position past events of other topics once a second, or for a waiting reader."""

@@ -2,6 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import Final
+
+_REST_PER_WORK: Final = 2
+_LONGEST_REST_S: Final = 0.05
 
 
 @dataclass
@@ -22,6 +26,15 @@ class Progress:
     """Since when there are events, all of them of deferred topics, that wait for others."""
     handled_at_s: float = -math.inf
     """When the last batch was handled."""
+    took_s: float = 0
+    """How long the last batch took."""
+
+    def handled(self, through: int, *, from_s: float, until_s: float, batch: int) -> None:
+        """Go on behind a batch that was written in that time; the next may be twice as large."""
+        self.stored = self.seen = through
+        self.handled_at_s, self.took_s = until_s, until_s - from_s
+        self.failures = 0
+        self.limit = min(2 * self.limit, batch)
 
     def deferred_until_s(self, *, defer_s: float, between_s: float) -> float:
         """Return when events that wait for others are handled without them.
@@ -30,3 +43,12 @@ class Progress:
         """
         waiting_from_s = self.read_at_s if self.waiting_from_s is None else self.waiting_from_s
         return max(waiting_from_s + defer_s, self.handled_at_s + between_s)
+
+    def rest_until_s(self, *, between_s: float) -> float:
+        """Return when the log is to be read again: `between_s` after it was read last, or later.
+
+        Batches that take long, on a busy machine, follow each other less often, so that each of
+        them has more events: a follower is at work for a third of the time at most.
+        """
+        rest_s = min(_REST_PER_WORK * self.took_s, _LONGEST_REST_S)
+        return max(self.read_at_s + between_s, self.handled_at_s + rest_s)

@@ -70,6 +70,7 @@ def follower_of(
         group=group,
         deferred=projection.deferred,
         defer_s=projection.defer_s,
+        between_deferred_s=projection.between_deferred_s,
         read_model=projection.name,
     )
 

@@ -1,8 +1,8 @@
-"""Followers of one process that share a feed, and events that wait for others."""
+"""Followers of one process that share a feed."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import psycopg
@@ -16,25 +16,13 @@ from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
 from eventlog.follow.handler import OutsideHandler
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
+from tests.eventlog.follow.feeding import append, with_feed
 from tests.eventlog.follow.seen_rows import Rows, Running, seen
 from tests.eventlog.stored_events import stored
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.wait_until import until
 
 pytestmark = pytest.mark.usefixtures("_table")
-
-
-def with_feed(feed: Feed, scenario: Callable[[Feed], Awaitable[None]]) -> None:
-    async def run() -> None:
-        stop = asyncio.Event()
-        feeding = asyncio.create_task(feed.run(stop))
-        try:
-            await scenario(feed)
-        finally:
-            stop.set()
-            await feeding
-
-    asyncio.run(run())
 
 
 class Effects:
@@ -45,10 +33,6 @@ class Effects:
 
     async def __call__(self, batch: Sequence[RecordedEvent]) -> None:
         self.handled += [event.position for event in batch]
-
-
-async def append(log: Log, *topics: str) -> None:
-    await asyncio.to_thread(log.append, [stored(topic=topic) for topic in topics])
 
 
 def test_followers_get_what_was_before_the_feed_and_what_comes(database: str, log: Log) -> None:
@@ -149,88 +133,6 @@ def test_a_feed_without_a_server_forgets_events_that_a_standby_may_not_have(
     with_feed(Feed(proxy.dsn, max_age_s=60 if is_cut else 1.5), scenario)
 
 
-@pytest.mark.parametrize("is_shared", [True, False])
-def test_deferred_events_are_handled_with_those_after_them(
-    database: str, log: Log, *, is_shared: bool
-) -> None:
-    async def scenario(feed: Feed) -> None:
-        rows = Rows()
-        follower = Follower(
-            database,
-            "rows",
-            rows,
-            topics=["Urgent", "Deferred"],
-            group=FollowerGroup(feed) if is_shared else None,
-            deferred=["Deferred"],
-            defer_s=3600,
-        )
-        async with Running(follower):
-            await append(log, "Urgent")
-            await until(lambda: rows.handled == [1])
-            await append(log, "Deferred")
-            await append(log, "Deferred")
-            await append(log, "Urgent")
-            await until(lambda: rows.handled == [1, 2, 3, 4])
-        assert [2] not in rows.batches
-
-    with_feed(Feed(database), scenario)
-
-
-@pytest.mark.parametrize("is_shared", [True, False])
-def test_deferred_events_are_handled_in_time_without_others(
-    database: str, log: Log, *, is_shared: bool
-) -> None:
-    async def scenario(feed: Feed) -> None:
-        rows = Rows()
-        topics, group = ["Deferred"], FollowerGroup(feed) if is_shared else None
-        follower = Follower(
-            database, "rows", rows, topics=topics, group=group, deferred=topics, defer_s=0.3
-        )
-        async with Running(follower):
-            await until(lambda: follower.is_leading)
-            appended_s = time.monotonic()
-            await append(log, "Deferred")
-            await until(lambda: rows.handled == [1])
-            assert time.monotonic() - appended_s >= 0.3
-            await append(log, *topics * 5)
-            await until(lambda: len(rows.handled) == 6)
-
-    with_feed(Feed(database), scenario)
-
-
-def test_deferred_events_are_handled_at_once_for_a_reader_that_waits(
-    database: str, log: Log
-) -> None:
-    async def scenario(feed: Feed) -> None:
-        rows, group = Rows(), FollowerGroup(feed)
-        topics = ["Deferred"]
-        follower = Follower(
-            database,
-            "rows",
-            rows,
-            topics=topics,
-            group=group,
-            deferred=topics,
-            defer_s=3600,
-            read_model="books",
-        )
-        async with Running(follower):
-            await until(lambda: feed.read(0, limit=1, topics=None) is not None)
-            # The first batch has one event, and does not wait where others follow it.
-            await append(log, "Deferred", "Deferred")
-            await until(lambda: rows.handled == [1])
-            await append(log, "Other")
-            await until(lambda: (feed.read(0, limit=3, topics=None) or (0,))[0] == 3)
-            assert rows.handled == [1]
-            with psycopg.connect(database, autocommit=True) as reader:
-                reader.execute("NOTIFY billhook_hurry, 'books'")
-                await until(lambda: rows.handled == [1, 2])
-                query = "SELECT position FROM eventlog.followers"
-                await until(lambda: reader.execute(query).fetchone() == (3,))
-
-    with_feed(Feed(database), scenario)
-
-
 def test_followers_of_a_feed_decode_an_event_once(database: str, log: Log) -> None:
     skip = SkipEvent(follower="rows", position=1, reason="test", actor="test")
     skipped = SkippedEvent.create(skip, occurred_at=datetime.now(UTC))
@@ -250,35 +152,6 @@ def test_followers_of_a_feed_decode_an_event_once(database: str, log: Log) -> No
         assert third == first
 
     with_feed(Feed(database), scenario)
-
-
-def test_a_follower_whose_events_may_all_wait_reads_an_idle_log_once_a_second(
-    database: str, log: Log
-) -> None:
-    async def scenario() -> None:
-        rows = Rows()
-        topics = ["A"]
-        follower = Follower(database, "rows", rows, topics=topics, deferred=topics, defer_s=0.001)
-        async with Running(follower):
-            await append(log, "A")
-            await until(lambda: rows.handled == [1])
-            started_s, queries = time.monotonic(), set[object]()
-            with psycopg.connect(database, autocommit=True) as connection:
-
-                def watched() -> bool:
-                    queries.update(connection.execute(_QUERY_TIMES).fetchall())
-                    return time.monotonic() - started_s > 1.5
-
-                await until(watched)
-            assert len(queries) <= 2 * (time.monotonic() - started_s) + 2
-
-    asyncio.run(scenario())
-
-
-_QUERY_TIMES = (
-    "SELECT query_start FROM pg_stat_activity"
-    " WHERE application_name = 'billhook follower rows' AND datname = current_database()"
-)
 
 
 def test_another_channel_is_heard_on_the_feeds_session_also_after_it_was_lost(

@@ -11,8 +11,8 @@ from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
 from eventlog.follow.handler import Cursor, RowsHandler, Writes
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
+from tests.eventlog.follow.feeding import with_feed
 from tests.eventlog.follow.seen_rows import Rows, Running, seen, state_of
-from tests.eventlog.follow.test_feed import with_feed
 from tests.eventlog.stored_events import stored
 from tests.support.wait_until import until, until_async
 
