@@ -17,11 +17,12 @@ clusters = typer.Typer(
 @clusters.command("list")
 def list_clusters(*, as_json: AsJson = False) -> None:
     """List the clusters below /var/lib/billhook with their data folder, state and size."""
-    from cli.local.clusters import kept_clusters  # noqa: PLC0415 - needs the extra [embedded]
+    # Imported here: they need the extra [embedded].
+    from cli.local.clusters import ROOT_HOME, cluster_size, kept_clusters  # noqa: PLC0415
     from cli.local.process import EmbeddedError  # noqa: PLC0415
 
     try:
-        found = kept_clusters()
+        found = kept_clusters(ROOT_HOME)
     except EmbeddedError as error:
         fail(str(error))
     if as_json:
@@ -30,33 +31,45 @@ def list_clusters(*, as_json: AsJson = False) -> None:
                 "key": one.key,
                 "dataFolder": None if one.data_folder is None else str(one.data_folder),
                 "state": one.state,
-                "sizeBytes": one.size_bytes,
+                "sizeBytes": cluster_size(one.key, root_home=ROOT_HOME),
             }
             for one in found
         ]
         typer.echo(json.dumps(rows))
         return
     for one in found:
-        size = f"{one.size_bytes / 2**20:8.1f} MiB"
+        size = f"{cluster_size(one.key, root_home=ROOT_HOME) / 2**20:8.1f} MiB"
         typer.echo(f"{one.key}  {one.state:8}  {size}  {one.data_folder or '-'}")
 
 
 @clusters.command("remove")
 def remove(
-    key: Annotated[str, typer.Argument(help="Key of the cluster, as `list` prints it.")],
+    key: Annotated[
+        str | None, typer.Argument(help="Key of the cluster, as `list` prints it.")
+    ] = None,
     *,
+    orphaned: Annotated[
+        bool, typer.Option("--orphaned", help="Remove each one whose data folder is gone.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete a cluster with all its data; refused while its server runs."""
-    from cli.local.clusters import kept_clusters, remove_cluster  # noqa: PLC0415
+    """Delete a cluster, or all orphaned ones, with all data; refused while its server runs."""
+    # Imported here: they need the extra [embedded].
+    from cli.local.clusters import ROOT_HOME, kept_clusters, remove_cluster  # noqa: PLC0415
     from cli.local.process import EmbeddedError  # noqa: PLC0415
 
+    if (key is None) != orphaned:
+        raise typer.BadParameter("name either the KEY of a cluster or --orphaned")
     try:
-        known = {one.key: one for one in kept_clusters()}
-        if key in known and not yes:
-            owner = known[key].data_folder or "a data folder that is not recorded"
-            typer.confirm(f"Delete the {known[key].state} database of {owner}?", abort=True)
-        remove_cluster(key)
+        found = kept_clusters(ROOT_HOME)
+        chosen = [one for one in found if one.key == key or (orphaned and one.state == "orphaned")]
+        if key is not None and not chosen:
+            fail(f"there is no cluster {key}")
+        for one in chosen:
+            owner = one.data_folder or "a data folder that is not recorded"
+            if not yes:
+                typer.confirm(f"Delete the {one.state} database of {owner}?", abort=True)
+            remove_cluster(one.key, root_home=ROOT_HOME)
+            typer.echo(f"removed {one.key}")
     except EmbeddedError as error:
         fail(str(error))
-    typer.echo(f"removed {key}")

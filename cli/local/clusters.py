@@ -32,7 +32,6 @@ class KeptCluster:
     key: str
     data_folder: Path | None
     state: State
-    size_bytes: int
 
 
 def record_data_folder(home: Path, *, data_folder: Path, mark: str) -> None:
@@ -65,6 +64,16 @@ def kept_clusters(root_home: Path = ROOT_HOME) -> list[KeptCluster]:
     return found
 
 
+def cluster_size(key: str, *, root_home: Path = ROOT_HOME) -> int:
+    """Return the bytes of a cluster's files; it reads thousands of them. 0 if there is none."""
+    total = 0
+    for file in (root_home / FOLDER / key).rglob("*"):
+        with suppress(FileNotFoundError):  # a running server deletes files
+            found = file.lstat()
+            total += found.st_size if S_ISREG(found.st_mode) else 0
+    return total
+
+
 def remove_cluster(key: str, *, root_home: Path = ROOT_HOME) -> KeptCluster:
     """Delete a cluster for good; raises EmbeddedError if there is none or its server runs."""
     found = next((one for one in kept_clusters(root_home) if one.key == key), None)
@@ -82,7 +91,6 @@ def _read(home: Path) -> KeptCluster:
         key=home.name,
         data_folder=data_folder,
         state="running" if _runs(home / "cluster") else state,
-        size_bytes=_size(home),
     )
 
 
@@ -97,15 +105,6 @@ def _owner(home: Path) -> tuple[Path | None, State]:
     except (FileNotFoundError, NotADirectoryError):
         kept = False
     return data_folder, "kept" if kept else "orphaned"
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # a running server deletes files
-            found = file.lstat()
-            total += found.st_size if S_ISREG(found.st_mode) else 0
-    return total
 
 
 def _runs(cluster: Path) -> bool:

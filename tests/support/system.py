@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
+from cli.local.clusters import KeptCluster, kept_clusters, remove_cluster
 from tests.support import plain_http
 from tests.support.processes import children_of, ending_with_tests
 from tests.support.stripe_account import Account
@@ -74,6 +75,8 @@ class System:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if os.geteuid() == 0:
+            self._remove_database()
 
     def start(self) -> None:
         """Start, and return when it says that it is ready. Ports stay over restarts."""
@@ -116,6 +119,17 @@ class System:
         assert self._up is not None
         self._up.kill()
         self._up.wait(_STOP_TIMEOUT_S)
+
+    def _remove_database(self) -> None:
+        """Remove the database that root has outside of the data folder."""
+
+        def ours() -> list[KeptCluster]:
+            data_dir = self.data_dir.resolve()
+            return [one for one in kept_clusters() if one.data_folder == data_dir]
+
+        eventually(lambda: all(one.state != "running" for one in ours()))
+        for one in ours():
+            remove_cluster(one.key)
 
     @property
     def pid(self) -> int:
