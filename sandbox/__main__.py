@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from uvicorn import Config, Server
@@ -30,12 +32,18 @@ class Settings(BaseSettings):
 
 
 class AnnouncingServer(Server):
-    """A server that publishes its URL once it listens."""
+    """A server that publishes its URL once it listens.
+
+    Nothing wakes it but requests and signals: uvicorn's own looks ten times a second for a signal,
+    and sets a date, which the responses here do not have.
+    """
 
     def __init__(self, config: Config, *, url: str, ready_file: Path | None) -> None:
         super().__init__(config)
         self._url = url
         self._ready_file = ready_file
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts listening, then writes the ready file and one line on stdout."""
@@ -50,6 +58,18 @@ class AnnouncingServer(Server):
             draft.rename(self._ready_file)
         sys.stdout.write(f"sandbox listening on {self._url}\n")
         sys.stdout.flush()
+
+    async def main_loop(self) -> None:
+        """Serves until a signal."""
+        self._loop = asyncio.get_running_loop()
+        if not await self.on_tick(0):
+            await self._stopping.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stops the server; called for signals."""
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from service.http.protocol import BoundedHttp
+from service.http.server import QuietServer
 from service.settings import Settings
 
 _STARTUP_FAILED: Final = 3
@@ -42,7 +43,7 @@ def serve(app: str, settings: Settings) -> None:
     if config.workers > 1:
         Multiprocess(config, sockets=[_per_worker(bound) for bound in sockets]).run()
         return
-    server = uvicorn.Server(config)
+    server = QuietServer(config)
     server.run(sockets=sockets)
     if not server.started:
         sys.exit(_STARTUP_FAILED)

@@ -13,7 +13,7 @@ from domain.billing import Billing
 from domain.inbox.dead_letters import replay_dead_letters
 from eventlog import persistence
 from eventlog.follow.follower import FollowerGroup
-from eventlog.follow.leader import Leadership
+from eventlog.follow.leader import Leadership, until_beat_s
 from eventlog.log import Log
 from eventlog.partitions.layout import add_partition_ahead
 from projections.inbox.dead_letters import due_dead_letters
@@ -28,7 +28,6 @@ from workers.webhooks.health import keep_checking
 
 _log = structlog.get_logger("billhook.schedule")
 
-_TICK_S = 1.0
 _OVERDUE = timedelta(minutes=5)
 _MOST_LETTERS = 200
 _LOG_NAME = "schedule"
@@ -107,7 +106,7 @@ async def run_schedule(
     async def lead() -> None:
         while True:
             await run_due(planned)
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(until_beat_s(asyncio.get_running_loop().time()))
 
     try:
         async with asyncio.TaskGroup() as roles:

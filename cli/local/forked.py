@@ -21,6 +21,7 @@ from typing import Final
 from setproctitle import setproctitle
 
 from cli.local.die_with_parent import end_with_parent
+from cli.local.signals import forget_signals
 
 _MODULES: Final = (
     "cli.main",
@@ -129,6 +130,7 @@ def _run(
     not_its_own: Sequence[int],
 ) -> None:
     """Become the process: a new session, its own input and output, environment and handlers."""
+    forget_signals()
     os.setsid()
     end_with_parent(parent, signal.SIGTERM)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Final
 
 _SILENT_S: Final = 20.0
-_PROBE_S: Final = 2.0
+_PROBE_S: Final = 4.0
 
 Probe = Callable[[], object]
 """Returns a value that differs from the last one while the process is alive."""
@@ -30,7 +30,7 @@ class Liveness:
         self._alive_at_s = self._probed_at_s = time.monotonic()
 
     def is_hung(self) -> bool:
-        """Return whether the process has been silent for too long; probes every 2 s."""
+        """Return whether the process has been silent for too long; probes every 4 s."""
         now_s = time.monotonic()
         if now_s - self._probed_at_s >= _PROBE_S:
             self._probed_at_s = now_s

@@ -16,7 +16,9 @@ from cli.local.process import EmbeddedError, log_tail, spawn, stop_process, wait
 from eventlog.process.backoff import backoff_s
 
 _POLL_S = 0.1
-_HOUSEKEEP_ROUNDS = 10
+# Units are looked at once in so long, besides when one ends: whether one hangs.
+_LOOK_S = 2.0
+_HOUSEKEEP_S = 10.0
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 # A process that ran for so long does not fail at its start: its next end is a new fault.
@@ -141,8 +143,9 @@ class Supervisor:
     """Start units stage by stage, restart failed ones, stop the stages in reverse order.
 
     `stopping` returns True once the operator requested a stop; `report` prints a message;
-    `housekeep` is called about once a second. A unit that ended is restarted after half a second;
-    the pause doubles up to 30 s while it ends again within `settled_after_s`.
+    `housekeep` is called once in ten seconds. A unit that ended is restarted after half a second;
+    the pause doubles up to 30 s while it ends again within `settled_after_s`. `pause` returns after
+    at most so many seconds, earlier when a unit ended or a stop was requested.
     """
 
     def __init__(
@@ -151,10 +154,12 @@ class Supervisor:
         report: Callable[[str], None],
         stopping: Callable[[], bool],
         housekeep: Callable[[], None] = lambda: None,
+        pause: Callable[[float], None] = lambda seconds: time.sleep(min(seconds, _POLL_S)),
         settled_after_s: float = _SETTLED_AFTER_S,
     ) -> None:
         self._report = report
         self._housekeep = housekeep
+        self._pause = pause
         self._stopping = stopping
         self._settled_after_s = settled_after_s
         self._stages: list[list[_Watched]] = []
@@ -174,14 +179,16 @@ class Supervisor:
 
     def run(self) -> None:
         """Restart failed units until the operator requests a stop."""
-        rounds = 0
+        housekeep_at = time.monotonic()
         while not self._stopping():
             for watched in self._all():
                 self._restart_if_ended(watched)
-            if rounds % _HOUSEKEEP_ROUNDS == 0:
+            now = time.monotonic()
+            if now >= housekeep_at:
                 self._housekeep()
-            rounds += 1
-            time.sleep(_POLL_S)
+                housekeep_at = now + _HOUSEKEEP_S
+            restarts_at = (watched.due_at for watched in self._all() if watched.due_at is not None)
+            self._pause(max(min((now + _LOOK_S, *restarts_at)) - time.monotonic(), 0))
 
     def stop(self, *, stage_timeout_s: float = 12) -> None:
         """Stop the stages in reverse order; the units of a stage stop at the same time."""

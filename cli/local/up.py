@@ -18,6 +18,7 @@ from cli.local.options import HOST, ReservedPort, UpError, UpOptions
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import InstanceLock, wait_until
 from cli.local.redis import EmbeddedRedis
+from cli.local.signals import SignalWait
 from cli.local.supervisor import ChildFailedError, Supervisor, stop_leftovers
 from cli.migrations import apply_migrations
 from eventlog.database.checks import connection_problem
@@ -45,10 +46,12 @@ def run(options: UpOptions) -> None:
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = InstanceLock(options.data_dir / "up.lock")
     lock.acquire()
+    signals = SignalWait()
     supervisor = Supervisor(
         report=_print,
         stopping=stop.is_set,
         housekeep=lambda: rotate_logs(options.data_dir / "logs"),
+        pause=signals.wait,
     )
     try:
         _Start(options, supervisor, stop).run()
@@ -61,6 +64,7 @@ def run(options: UpOptions) -> None:
         _print("stopping")
         supervisor.stop()
         delete_settings(options.data_dir)
+        signals.close()
         lock.release()
 
 

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from eventlog.database.connect import connect_async
-from eventlog.follow.leader import HEARTBEAT_S, Connection, retry_lost_connections
+from eventlog.follow.leader import (
+    HEARTBEAT_S,
+    Connection,
+    retry_lost_connections,
+    until_beat_s,
+)
 from eventlog.follow.listen import Listener, topics_in
 from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent, read_head, read_on
@@ -153,7 +158,7 @@ class Feed:
                             return
                     self._hurry(hurried)
                     await listener.wait(
-                        timeout_s=HEARTBEAT_S,
+                        timeout_s=until_beat_s(asyncio.get_running_loop().time()),
                         wanted=self._is_urgent,
                         unwanted_s=_DEFERRED_READ_S,
                         unwanted_from_s=read_at_s + _BETWEEN_DEFERRED_READS_S,

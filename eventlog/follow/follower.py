@@ -20,6 +20,7 @@ from eventlog.follow.leader import (
     pause,
     resign,
     retry_lost_connections,
+    until_beat_s,
 )
 from eventlog.follow.listen import Listener
 from eventlog.follow.positions import (
@@ -216,11 +217,11 @@ class Follower:
     ) -> tuple[int, list[RecordedEvent]]:
         """Read from the feed, or from the log once a second and where the feed has no answer."""
         now_s = progress.read_at_s = asyncio.get_running_loop().time()
-        if self._feed is not None and now_s - session.used_at_s < HEARTBEAT_S:
+        if self._feed is not None and not session.is_silent(now_s=now_s):
             found = self._feed.read(progress.seen, limit=limit, topics=self._topics)
             if found is not None:
                 return found
-        session.used_at_s = now_s
+        session.use(now_s=now_s)
         async with session.turn:
             return await read_on(
                 session.connection,
@@ -257,7 +258,7 @@ class Follower:
         With deferred events in hand, only others end the wait.
         """
         loop = asyncio.get_running_loop()
-        topics, timeout_s = self._topics, HEARTBEAT_S
+        topics, timeout_s = self._topics, until_beat_s(loop.time())
         if progress.waiting_from_s is not None:
             topics = self._urgent
             timeout_s = max(self._deferred_until_s(progress) - loop.time(), 0)

@@ -17,6 +17,8 @@ from eventlog.database.connect import connect_async
 _log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
+# A timer may fire early, in relation to the one before it.
+_NEARLY: Final = 0.9
 _STANDBY_POLL_S = 0.5
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
@@ -60,10 +62,22 @@ class LeaderSession:
         if self.connection.closed:
             raise psycopg.OperationalError("the shared session is lost")
 
+    def use(self, *, now_s: float) -> None:
+        """Note a query that keeps the session alive, by the loop's clock."""
+        self.used_at_s = now_s
+
+    def is_silent(self, *, now_s: float) -> bool:
+        """Return whether nobody queried for about a second: somebody must."""
+        return now_s - self.used_at_s >= _NEARLY * HEARTBEAT_S
+
     async def keep_alive(self) -> None:
-        """Query nothing, so that the server does not end the session for its silence."""
-        async with self.turn:
-            await self.connection.execute("SELECT 1")
+        """Query nothing if nobody queried, so that the server does not end the session."""
+        self.raise_if_lost()
+        now_s = asyncio.get_running_loop().time()
+        if self.is_silent(now_s=now_s):
+            self.use(now_s=now_s)
+            async with self.turn:
+                await self.connection.execute("SELECT 1")
 
 
 class LeaderSessions:
@@ -146,6 +160,15 @@ async def pause(seconds: float, *, stop: asyncio.Event) -> None:
         return
 
 
+def until_beat_s(now_s: float) -> float:
+    """Return the seconds until the next heartbeat, at a whole second of the loop's clock or so.
+
+    Timers that end together wake a process once.
+    """
+    left_s = HEARTBEAT_S - now_s % HEARTBEAT_S
+    return left_s if left_s > (1 - _NEARLY) * HEARTBEAT_S else left_s + HEARTBEAT_S
+
+
 async def retry_lost_connections(
     work: Callable[[], Awaitable[None]], *, name: str, stop: asyncio.Event
 ) -> None:
@@ -205,7 +228,7 @@ class Leadership:
                     await session.keep_alive()
                     await asyncio.wait(
                         [working, stopping := asyncio.ensure_future(stop.wait())],
-                        timeout=HEARTBEAT_S,
+                        timeout=until_beat_s(asyncio.get_running_loop().time()),
                         return_when=asyncio.FIRST_COMPLETED,
                     )
                     stopping.cancel()

@@ -1,6 +1,7 @@
 """Hearing of new events in every process: one query per commit however many wait.
 
-While nobody waits, only the position of the newest event is read, a few times a second.
+While nobody waits, only the position of the newest event is read, a few times a second while the
+log grows.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ _QUERY_LIMIT = 5_000
 _LOOK_BACK_PAUSE_S = 0.2
 # Short, so that whoever comes then has little to catch up with.
 _UNHEARD_PAUSE_S = 0.25
+# A log that did not grow meanwhile is read after its next commit, or after so long.
+_QUIET_PAUSE_S = 5.0
 # A busy log is read once in so long, not at each of its commits.
 _BETWEEN_READS_S = 0.005
 
@@ -205,15 +208,21 @@ class Tail:
             )
             await listener.rest_until(read_at_s + _BETWEEN_READS_S)
             return
+        is_quiet = False
         while not self._is_heard:
             self._is_resting = True
             try:
-                await listener.rest(_UNHEARD_PAUSE_S)
+                if is_quiet:
+                    await listener.wait(timeout_s=_QUIET_PAUSE_S)
+                if not (self._is_heard or self._stop.is_set()):
+                    await listener.rest(_UNHEARD_PAUSE_S)
             finally:
                 self._is_resting = False
             if self._is_heard or self._stop.is_set():
                 return
+            known = self._position
             await self._skip_to_head(connection)
+            is_quiet = self._position == known
 
     def _is_wanted(self, payload: str) -> bool:
         """Return whether somebody waits for an event of a topic that a notification names."""

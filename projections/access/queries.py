@@ -206,7 +206,7 @@ class AccessQueries:
         be verified is that `position` reaches a `head` seen earlier.
         """
         values = {"since": since, "far": _FAR, "topics": list(ACCESS_TOPICS)}
-        found = await self._freshness.fetch(_FRESHNESS, values)
+        found = await self._freshness.fetch(_FRESHNESS, values, is_generic=True)
         return AccessFreshness(**found[0])
 
 

@@ -1,6 +1,7 @@
 """List generations and run the followers that fill them."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,7 @@ from psycopg.rows import TupleRow, class_row
 
 from eventlog.follow.feed import Feed, running_feed
 from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
-from eventlog.follow.leader import LeaderSession, retry_lost_connections
+from eventlog.follow.leader import LeaderSession, retry_lost_connections, until_beat_s
 from projections.registry import PROJECTIONS
 
 Connection = psycopg.AsyncConnection[TupleRow]
@@ -79,7 +80,8 @@ def follower_of(
 
 _log = structlog.get_logger("billhook.projections")
 
-_LOOK_EVERY_S: Final = 1.0
+# A follower whose generation was dropped may write its row once more.
+_LOOKS_PER_CLEARING: Final = 10
 
 
 class RunningFollower:
@@ -104,6 +106,8 @@ class Projections:
         self._feed = feed
         self._sessions = follower_sessions(dsn, application_name="billhook projections")
         self._running: dict[str, RunningFollower] = {}
+        self._filled: list[Generation] = []
+        self._looks = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises what a follower fails with, other than a lost connection."""
@@ -126,13 +130,14 @@ class Projections:
                     await self._tend(session, feed)
                     await asyncio.wait(
                         [stopping, *(running.task for running in self._running.values())],
-                        timeout=_LOOK_EVERY_S,
+                        timeout=until_beat_s(asyncio.get_running_loop().time()),
                         return_when=asyncio.FIRST_COMPLETED,
                     )
         finally:
             stopping.cancel()
 
     async def _tend(self, session: LeaderSession, feed: Feed) -> None:
+        session.use(now_s=asyncio.get_running_loop().time())
         async with session.turn:
             filled = await filled_generations(session.connection)
         generations = [one for one in filled if one.projection in PROJECTIONS]
@@ -145,6 +150,14 @@ class Projections:
                 self._running[name] = RunningFollower(self._follower(generation, feed))
             elif self._running[name].task.done():
                 await self._running.pop(name).end()
+        has_changed = filled != self._filled or any(one.may_be_dropped for one in generations)
+        if has_changed or self._looks % _LOOKS_PER_CLEARING == 0:
+            await self._clear(session, generations)
+        self._filled = filled
+        self._looks += 1
+
+    async def _clear(self, session: LeaderSession, generations: Sequence[Generation]) -> None:
+        """Drop generations that nobody uses, and rows of followers without a generation."""
         async with session.turn:
             for generation in generations:
                 if generation.may_be_dropped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import Final, Protocol
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -12,12 +12,17 @@ from eventlog.database.connect import connect
 from projections.work.sessions import WorkUnavailable
 from projections.work.table import CHANNEL
 
+_LONGEST_WAIT_S: Final = 1.0
+
 
 class Notifier(Protocol):
     """Wakes a dispatcher when rows were opened or threads became free."""
 
     def wait(self, timeout_s: float) -> None:
         """Return when a row was opened or a thread became free, or after the time-out."""
+
+    def wake(self) -> None:
+        """End the wait within a second."""
 
     def close(self) -> None:
         """Free what it holds."""
@@ -38,12 +43,16 @@ class FedNotifier:
         self._notified.wait(timeout_s)
         self._notified.clear()  # what it was notified of is looked for after this
 
+    def wake(self) -> None:
+        """End the wait that is on, or the next one."""
+        self.notify()
+
     def close(self) -> None:
         """Hold nothing."""
 
 
 class WorkNotifier:
-    """The notifier with a session of its own."""
+    """The notifier with a session of its own, whose waits end within a second."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -56,10 +65,14 @@ class WorkNotifier:
                 self._connection = connect(self._dsn, application_name="billhook work listener")
                 self._connection.execute(f"LISTEN {CHANNEL}")
                 return
-            for _ in self._connection.notifies(timeout=timeout_s, stop_after=1):
+            longest_s = min(timeout_s, _LONGEST_WAIT_S)
+            for _ in self._connection.notifies(timeout=longest_s, stop_after=1):
                 pass
         except psycopg.Error as error:
             raise WorkUnavailable(type(error).__name__) from error
+
+    def wake(self) -> None:
+        """Do nothing: the driver's wait cannot be ended."""
 
     def close(self) -> None:
         """Close the session."""

@@ -2,14 +2,16 @@
 
 from typing import Final, LiteralString
 
-# Rows that are due already wait for a thread, whose release notifies the dispatcher.
+# Rows that are due already wait for a thread, whose release notifies the dispatcher. Rows in flight
+# are looked at once a second: their process may die.
 # Each half by its index: rows may wait for months, and are many then.
 NEXT_DUE: Final[LiteralString] = """
     SELECT extract(epoch FROM least(
         (SELECT due_at FROM work.jobs
          WHERE sent_at IS NULL AND gave_up_at IS NULL AND due_at > now()
          ORDER BY due_at LIMIT 1),
-        (SELECT min(greatest(due_at, sent_at + %(resend)s)) FROM work.jobs
+        (SELECT min(least(greatest(due_at, sent_at + %(resend)s), now() + interval '1 s'))
+         FROM work.jobs
          WHERE sent_at IS NOT NULL AND gave_up_at IS NULL
            AND greatest(due_at, sent_at + %(resend)s) > now())
     ) - now())::float8
@@ -23,7 +25,7 @@ NEXT_DUE: Final[LiteralString] = """
 # the message before it void, which a busy worker may be about to read.
 # Round robin: each app's oldest row first, then each app's second, and so on. SKIP LOCKED lets
 # several dispatchers work beside each other. The seconds until the next row is due come along with
-# the rows taken, and alone where there are none.
+# the rows taken, and alone where there are none; no more than one while a row is due.
 TAKE_DUE: Final[LiteralString] = (
     """
     WITH busy AS (
@@ -100,7 +102,9 @@ TAKE_DUE: Final[LiteralString] = (
         FROM chosen WHERE jobs.id = chosen.id
         RETURNING jobs.id, key, app, queue, actor, args, sends, tries, connection
     )
-    SELECT next.due_s, taken.* FROM ("""  # noqa: S608 - constants
+    SELECT CASE WHEN EXISTS (SELECT FROM due) THEN least(next.due_s, 1) ELSE next.due_s END,
+        taken.*
+    FROM ("""  # noqa: S608 - constants
     + NEXT_DUE
     + """) AS next (due_s) LEFT JOIN taken ON true
 """

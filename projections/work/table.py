@@ -195,8 +195,8 @@ class WorkTable:
     def take_due_and_next(self, *, limit: int) -> tuple[list[Job], float | None]:
         """Mark due rows as sent and return them: fairly by app, and no more than threads are free.
 
-        Without a registered worker, one row at a time is sent. Also return the seconds until the
-        next row becomes due; None without one.
+        Without a registered worker, one row at a time is sent. Also return the seconds until rows
+        may become due, no more than one while a row is due or in flight; None without one.
         """
         parameters = {
             "limit": limit,

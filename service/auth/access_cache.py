@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 _LOOK_EVERY_S: Final = 0.5
+# Once so long where nothing was read, and the projection had passed the log's head.
+_QUIET_LOOK_EVERY_S: Final = 2.0
 _TTL_S: Final = 2.0
 _MOST_ENTRIES: Final = 50_000
 _MOST_GUESSES: Final = 10_000
@@ -51,9 +53,10 @@ class Access(Protocol):
 class AccessCache:
     """Rows of the access projection: at most 2 s old, and dropped when any of them changes.
 
-    `look` runs twice a second: once the projection has passed the log's head of some time, the
-    cache is verified as of that time. If the newest such time is more than `max_age_s` ago, every
-    read raises AccessUnverified. A revocation therefore applies everywhere within `max_age_s`.
+    `look` runs twice a second, less often while nobody reads: once the projection has passed the
+    log's head of some time, the cache is verified as of that time. If the newest such time is more
+    than `max_age_s` ago, every read raises AccessUnverified. A revocation therefore applies
+    everywhere within `max_age_s`.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class AccessCache:
         self._heads: list[tuple[float, int]] = []
         self._verified_at_s: float | None = None
         self._verified_once = asyncio.Event()
+        self._is_settled = False
+        self._was_read = asyncio.Event()
 
     async def key(self, sha256_hex: str) -> KeyRow | None:
         """Find a key by the SHA-256 of its text."""
@@ -114,6 +119,7 @@ class AccessCache:
 
     def cached_connection(self, connection_id: UUID) -> ConnectionRow | None:
         """Return a connection without waiting; None unless it is cached and verified."""
+        self._was_read.set()
         found = self._known.get(("id", connection_id))
         is_fresh = found is not None and self._clock_s() - found[0] <= _TTL_S
         return cast("ConnectionRow", found[1]) if found and is_fresh and self.is_verified else None
@@ -126,9 +132,11 @@ class AccessCache:
 
     async def look(self) -> None:
         """Read the projection's position; drop the cache if rows changed."""
+        self._is_settled = False
         queried_at_s = self._clock_s()
         seen = await self._access.freshness(self._position)
         self._position = seen.position
+        self._is_settled = seen.position >= seen.head
         if seen.changed:
             self._forget()
         self._heads.append((queried_at_s, seen.head))
@@ -148,14 +156,24 @@ class AccessCache:
                 await self._verified_once.wait()
 
     async def keep_looking(self) -> None:
-        """Refresh twice a second until cancelled; after an error the last refresh ages."""
+        """Refresh until cancelled; after an error the last refresh ages."""
         while True:
+            self._was_read.clear()
             try:
                 async with asyncio.timeout(self._max_age_s):
                     await self.look()
             except Exception as error:  # noqa: BLE001 - the edge of a background task
                 _log.warning("access_not_verified", error=type(error).__name__)
             await asyncio.sleep(_LOOK_EVERY_S)
+            if self._is_settled:
+                await self._wait_for_a_read()
+
+    async def _wait_for_a_read(self) -> None:
+        """Return once anything was read since the last refresh, or when the next one is due."""
+        longest_s = min(_QUIET_LOOK_EVERY_S, self._max_age_s / 2) - _LOOK_EVERY_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest_s):
+                await self._was_read.wait()
 
     def _forget(self) -> None:
         """Drop all cached rows, and running queries, which may have read older rows."""
@@ -187,6 +205,7 @@ class AccessCache:
         keep: Callable[[T], bool],
         most: int,
     ) -> T:
+        self._was_read.set()
         if not self.is_verified:
             raise AccessUnverified
         found = known.get(name)

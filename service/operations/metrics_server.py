@@ -17,6 +17,7 @@ from starlette.routing import Route
 from eventlog.process.supervise import end_process
 from projections.engine.pool import open_pool
 from projections.operations.system_state import read_state
+from service.http.server import QuietServer
 from service.operations.metrics import counts_in
 from service.operations.system_metrics import system_metrics
 from service.operations.system_watch import SystemWatch
@@ -58,7 +59,7 @@ def create_metrics_app(settings: Settings, *, folder: Path) -> Starlette:
 
 def _serve(settings: Settings, folder: Path) -> None:
     try:
-        uvicorn.run(
+        config = uvicorn.Config(
             create_metrics_app(settings, folder=folder),
             host=settings.metrics_host,
             port=settings.metrics_port or 0,
@@ -69,6 +70,7 @@ def _serve(settings: Settings, folder: Path) -> None:
             access_log=False,
             server_header=False,
         )
+        QuietServer(config).run()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the process's edge
         _log.critical("metrics_server_ended", error=type(error).__name__)
     finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Final
+from uuid import uuid4
 
 import dramatiq
 import redis
@@ -14,6 +16,9 @@ from dramatiq.errors import ConnectionClosed
 from projections.work.table import Job
 from workers.queue.jobs import QUEUES
 
+# A wait in Redis, and so the pause between two heartbeats of an idle consumer. Redis may end a wait
+# a second late, and the client's own time-out is 5 s.
+_LONGEST_WAIT_S: Final = 3.0
 # Other workers requeue a killed worker's messages after 10 s without its heartbeat. A consumer
 # that blocks sends few commands, so each of them does the maintenance that finds dead workers.
 _HEARTBEAT_TIMEOUT_MS: Final = 10_000
@@ -29,7 +34,7 @@ class _BlockingConsumer(_RedisConsumer):
         # Without a time-out the library's consumer does not sleep after an empty fetch.
         super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call]
         self._key = f"{broker.namespace}:{queue_name}"
-        self._timeout_s = timeout_ms / 1000
+        self._timeout_s = min(timeout_ms / 1000, _LONGEST_WAIT_S)
         self._acknowledged = threading.Event()
         self._is_drained = False
 
@@ -83,6 +88,17 @@ class BlockingRedisBroker(RedisBroker):
         """Return the class that `consume` creates."""
         return _BlockingConsumer
 
+    def end_waits(self) -> None:
+        """End the waits of its consumers in Redis.
+
+        Without Redis, or without the right to do so, they end with their time-outs.
+        """
+        name = self.client.connection_pool.connection_kwargs["client_name"]
+        with suppress(redis.RedisError):
+            for known in self.client.client_list():
+                if known["name"] == name and known["cmd"] == "blmove":
+                    self.client.client_unblock(int(known["id"]))
+
     def declare_queue(self, queue_name: str) -> None:
         """Declare a queue; nothing happens if it is declared already."""
         if queue_name not in self.queues:
@@ -94,7 +110,7 @@ class BlockingRedisBroker(RedisBroker):
 def open_broker(redis_url: str, *, queues: Collection[str] = QUEUES) -> BlockingRedisBroker:
     """Open a broker without middleware: the work table keeps retries, time-outs and results."""
     broker = BlockingRedisBroker(  # type: ignore[no-untyped-call]
-        url=redis_url,
+        client=redis.Redis.from_url(redis_url, client_name=f"billhook-{uuid4()}"),
         middleware=[],
         heartbeat_timeout=_HEARTBEAT_TIMEOUT_MS,
         maintenance_chance=_ALWAYS,

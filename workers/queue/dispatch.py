@@ -17,7 +17,8 @@ from workers.queue.broker import enqueue
 _log = structlog.get_logger("billhook.dispatch")
 
 _BATCH: Final = 200
-_LONGEST_NAP_S: Final = 1.0
+# Of an empty table, or one whose rows are due later: an opened row ends it.
+_LONGEST_NAP_S: Final = 5.0
 _SHORTEST_NAP_S: Final = 0.005
 _AFTER_TROUBLE_S: Final = 0.5
 
@@ -42,7 +43,7 @@ class Dispatcher:
                 stop.wait(_AFTER_TROUBLE_S)
 
     def send_due(self) -> tuple[int, float | None]:
-        """Send one batch; return its size, and the seconds until the next row becomes due.
+        """Send one batch; return its size, and the seconds until the next row may become due.
 
         Without Redis, unmark the rows not sent.
         """

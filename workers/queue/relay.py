@@ -73,6 +73,7 @@ async def run_relay(
         await relay_follower(dsn, group=group).run(stop)
     finally:
         ended.set()
+        notifier.wake()
         await dispatching
         notifier.close()
         work.close()

@@ -34,6 +34,7 @@ from workers.queue.job_type import EVENTS, REQUESTS
 from workers.queue.job_type import LOOKUPS as LOOKUP_QUEUE
 from workers.queue.job_type import RECONCILE as RECONCILE_QUEUE
 from workers.queue.jobs import JOB_TYPES
+from workers.queue.quiet_worker import QuietWorker
 from workers.queue.retries_exhausted import ExhaustedJob
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
@@ -48,8 +49,6 @@ _MISCONFIGURED_BACKOFF_S: Final = 60.0
 _MOST_CONFLICTS: Final = 7
 _MOST_EXCEPTIONS: Final = 3
 _CHECK_LATER_S: Final = 6 * 3600.0
-# Time after which an idle thread looks whether it should stop. A message ends the wait at once.
-_IDLE_WAKE_MS: Final = 1000
 
 
 class JobRunner:
@@ -194,12 +193,10 @@ def run_workers(settings: Settings, stop: threading.Event) -> None:
 
 def _start(
     settings: Settings, runtime: Runtime, lane: str, *, queues: list[str], threads: int
-) -> dramatiq.Worker:
+) -> QuietWorker:
     broker = open_broker(settings.redis_url, queues=queues)
     declare_actors(broker, JobRunner(runtime, lane=lane))
-    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=_IDLE_WAKE_MS)
-    # Messages beyond this process's threads stay in Redis for the threads of others.
-    worker.queue_prefetch = threads
+    worker = QuietWorker(broker, threads=threads)
     worker.start()
     return worker
 

@@ -159,6 +159,21 @@ def test_a_starting_process_waits_for_its_first_position_with_a_time_out() -> No
     assert asyncio.run(start()) == (False, True)
 
 
+def test_a_read_ends_the_longer_pause_of_a_settled_projection() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        looking = asyncio.ensure_future(bench.cache.keep_looking())
+        await bench.cache.wait_until_verified(10)
+        assert await bench.cache.key("ab") == KEY
+        bench.projection.row, bench.projection.position = None, 11
+        bench.projection.head = bench.projection.changed_at = 11
+        await until(lambda: not bench.cache._known)  # noqa: SLF001
+        assert await bench.cache.key("ab") is None
+        looking.cancel()
+
+    asyncio.run(scenario())
+
+
 def test_the_age_of_a_position_counts_from_before_its_query(bench: Bench) -> None:
     bench.projection.head = 20
     bench.look()

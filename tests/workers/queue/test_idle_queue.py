@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from tests.support.sandbox import wait_for
 from tests.support.wait_until import DEADLINE_S
 from workers.queue.broker import BlockingRedisBroker, enqueue, open_broker
 from workers.queue.jobs import QUEUES
+from workers.queue.quiet_worker import QuietWorker
 
 ACTOR = "noted"
 
@@ -37,7 +39,7 @@ def broker(redis_url: str, seen: queue.Queue[int]) -> Iterator[BlockingRedisBrok
     dramatiq.actor(broker=opened, actor_name=ACTOR, queue_name=QUEUES[0])(
         lambda job, _: seen.put(job)
     )
-    worker = dramatiq.Worker(opened, worker_threads=1, worker_timeout=1000)
+    worker = QuietWorker(opened, threads=1)
     worker.queue_prefetch = 2
     worker.start()
     yield opened
@@ -85,6 +87,32 @@ def test_more_messages_than_may_be_prefetched_are_all_delivered(
     enqueue(broker, [job(number) for number in range(50)])
     assert [seen.get(timeout=DEADLINE_S) for _ in range(50)] == list(range(50))
     wait_for(lambda: client.exists(f"dramatiq:{QUEUES[0]}.msgs") == 0)
+
+
+def test_a_worker_stops_while_its_threads_wait(client: redis.Redis, redis_url: str) -> None:
+    opened = open_broker(redis_url)
+    worker = QuietWorker(opened, threads=3)
+    worker.start()
+    wait_for(lambda: blocked(client) == len(QUEUES))
+
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
+    stopping.join(DEADLINE_S)
+
+    assert not stopping.is_alive()
+    assert not any(thread.is_alive() for thread in [*worker.workers, *worker.consumers.values()])
+    assert blocked(client) == 0
+
+
+def test_the_end_of_waits_leaves_those_of_other_workers(
+    client: redis.Redis, broker: BlockingRedisBroker, redis_url: str, seen: queue.Queue[int]
+) -> None:
+    wait_for(lambda: blocked(client) == len(QUEUES))
+    open_broker(redis_url, queues=[]).end_waits()
+    assert blocked(client) == len(QUEUES)
+
+    enqueue(broker, [job(7)])
+    assert seen.get(timeout=DEADLINE_S) == 7
 
 
 @pytest.mark.usefixtures("broker")
