@@ -36,7 +36,6 @@ from eventlog.reading import RecordedEvent, read_on
 _log = logging.getLogger(__name__)
 
 _HANDLE_TIMEOUT_S = 30.0
-
 # So far ahead one query looks for events of its topics.
 _WINDOW = 10_000
 # A busy log is read once in so long, not at each of its commits. What comes after a quiet moment
