@@ -84,7 +84,7 @@ class MollieClient(Client):
             response = super().perform_http_call(http_method, path, data, params, idempotency_key)
         except RequestError as error:
             call_results.record(answered=False)
-            raise GatewayUnavailable("no answer from Mollie") from error
+            raise GatewayUnavailable(f"no answer from Mollie: {error.__context__}") from error
         call_results.record(answered=True)
         self._check_response(response)
         # The SDK would write a warning with our key in it to the root logger.

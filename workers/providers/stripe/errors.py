@@ -66,6 +66,8 @@ def _unavailable(error: stripe.StripeError, code: str) -> GatewayUnavailable:
 
 
 def _description(error: stripe.StripeError, code: str) -> str:
+    if isinstance(error, stripe.APIConnectionError):
+        return f"no answer from Stripe: {error.user_message}"
     return f"{type(error).__name__} ({error.http_status}, {code})"
 
 
