@@ -5,8 +5,10 @@ The only place outside the recorder that collects an aggregate's events, encodes
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -79,6 +81,24 @@ class AsyncStore:
     ) -> Sequence[int]:
         """Append events, of one aggregate or several, in one transaction; return positions."""
         return await self._append([self._codec.encode(event) for event in events], bodies)
+
+    def start_append(
+        self, events: Iterable[DomainEvent], bodies: Sequence[Body]
+    ) -> asyncio.Future[list[int]] | None:
+        """Start to append events with small bodies, without waiting; None if the queue is full.
+
+        The future has the positions that `append` returns, or its error. Raises LogClosed.
+        """
+        stored = [self._codec.encode(event) for event in events]
+        started_s = time.monotonic()
+        done = self._log.start_append(stored, bodies)
+        if done is not None:
+            done.add_done_callback(partial(self._measure, len(stored), started_s))
+        return done
+
+    def _measure(self, events: int, started_s: float, done: asyncio.Future[list[int]]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._on_append(events=events, seconds=time.monotonic() - started_s)
 
     async def _append(
         self, stored: Sequence[StoredEvent], bodies: Sequence[Body] = ()

@@ -98,6 +98,15 @@ class Log:
                 await asyncio.to_thread(body.pack)
         return await self._commits.append(events, bodies)
 
+    def start_append(
+        self, events: Sequence[StoredEvent], bodies: Sequence[Body]
+    ) -> asyncio.Future[list[int]] | None:
+        """Start to record events with small bodies, on the log's loop; None if its queue is full.
+
+        The future has the result of `append_async`, or its error. Raises LogClosed, DataError.
+        """
+        return self._commits.start_append(events, bodies)
+
     async def stream_async(
         self,
         stream: UUID,

@@ -18,7 +18,7 @@ from service.compose import open_context
 from service.dashboard.own_port import OwnPort
 from service.dashboard.routes import DASHBOARD_ROUTES
 from service.http.cors import Cors
-from service.http.direct_route import DirectRoute
+from service.http.direct import DIRECT_ENDPOINT
 from service.http.errors import HANDLED_ERRORS, problem_of
 from service.http.limits import Limits
 from service.http.responses import error_response
@@ -27,7 +27,7 @@ from service.operations.request_log import RequestLog
 from service.recording.waits import Waits
 from service.routes import ROUTES, WEBHOOKS_ROUTE
 from service.settings import Settings
-from service.webhooks.endpoint import receive_webhook
+from service.webhooks.direct import DirectDeliveries
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -36,15 +36,16 @@ def create_app(settings: Settings) -> Starlette:
     waits = Waits()
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         async with AsyncExitStack() as stack:
             stack.callback(metrics.flush)
-            app.state.context = await open_context(settings, stack, metrics=metrics, waits=waits)
+            context = await open_context(settings, stack, metrics=metrics, waits=waits)
+            app.state.context = context
             # Modules and models stay: to search them for cycles would hold up all requests.
             gc.collect()
             gc.freeze()
             gc.set_threshold(50_000, 20, 50)
-            yield
+            yield {DIRECT_ENDPOINT: DirectDeliveries(context.webhooks, route=WEBHOOKS_ROUTE)}
 
     def access() -> AccessCache:
         return cast("AccessCache", app.state.context.auth.access)
@@ -56,7 +57,6 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(RequestLog, metrics=metrics),
             Middleware(Limits, settings=settings),
             *_own_port(settings),
-            Middleware(DirectRoute, route=WEBHOOKS_ROUTE, method="POST", endpoint=receive_webhook),
         ],
         exception_handlers=dict.fromkeys((HTTPException, *HANDLED_ERRORS), _refuse),
         lifespan=lifespan,

@@ -9,7 +9,7 @@ from typing import Final
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from service.http.protocol import BoundedHttp
+from service.http.direct import DirectHttp
 from service.http.server import QuietServer
 from service.settings import Settings
 
@@ -27,7 +27,7 @@ def serve(app: str, settings: Settings) -> None:
         port=settings.port,
         workers=settings.processes,
         loop="uvloop",
-        http=BoundedHttp,
+        http=DirectHttp,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -13,6 +13,7 @@ from eventsourcing.persistence import StoredEvent
 from eventlog.append.checks import check_events, no_positions, refusal_of
 from eventlog.append.gathering import Gathering
 from eventlog.append.limits import CommitLimits
+from eventlog.append.queue_room import QueueRoom
 from eventlog.append.session import Append, AppendSession, stream_of
 from eventlog.bodies import Body
 from eventlog.errors import Conflict, LogClosed, LogUnavailable
@@ -44,8 +45,7 @@ class GroupCommit:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Append] = deque()
-        self._unanswered = 0
-        self._room_waiters: deque[asyncio.Future[None]] = deque()
+        self._room = QueueRoom(limits.queued_appends)
         self._work = asyncio.Event()
         self._session: AppendSession | None = None
         self._connecting: asyncio.Future[AppendSession] | None = None
@@ -67,21 +67,41 @@ class GroupCommit:
             return no_positions(bodies)
         check_events(events)
         deadline_s = self._loop.time() + self._limits.deadline_s
-        if self._unanswered >= self._limits.queued_appends:
-            await self._wait_for_room(deadline_s)
-        self._unanswered += 1
+        await self._room.enter(deadline_s)
         try:
-            if self._closed:
-                raise LogClosed("the event log is closed")
-            append = Append(events, bodies, deadline_s, self._loop.create_future())
-            self._queue.append(append)
-            self._work.set()
-            self._gathering.arrived(len(self._queue))
-            return await append.done
+            return await self._queued(events, bodies, deadline_s)
         finally:
-            self._unanswered -= 1
-            if self._room_waiters:
-                self._admit_next()
+            self._room.leave()
+
+    def start_append(
+        self, events: Sequence[StoredEvent], bodies: Sequence[Body]
+    ) -> asyncio.Future[list[int]] | None:
+        """Queue events without a task that waits; None if the queue is full.
+
+        The future has the result of `append`, or its error. Raises LogClosed, DataError.
+        """
+        check_events(events)
+        if not self._room.try_enter():
+            return None
+        try:
+            done = self._queued(events, bodies, self._loop.time() + self._limits.deadline_s)
+        except BaseException:
+            self._room.leave()
+            raise
+        done.add_done_callback(lambda _: self._room.leave())
+        return done
+
+    def _queued(
+        self, events: Sequence[StoredEvent], bodies: Sequence[Body], deadline_s: float
+    ) -> asyncio.Future[list[int]]:
+        """Queue an append for the next commit; return the future of its positions."""
+        if self._closed:
+            raise LogClosed("the event log is closed")
+        append = Append(events, bodies, deadline_s, self._loop.create_future())
+        self._queue.append(append)
+        self._work.set()
+        self._gathering.arrived(len(self._queue))
+        return append.done
 
     async def close(self) -> None:
         """Write what is queued, for as long as its deadlines allow; then hang up."""
@@ -90,28 +110,6 @@ class GroupCommit:
         await self._writer
         await self._stop_connecting()
         await self._drop_session()
-
-    async def _wait_for_room(self, deadline_s: float) -> None:
-        """Wait while the queue is full. Raises LogUnavailable at the deadline."""
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                while self._unanswered >= self._limits.queued_appends:
-                    waiter: asyncio.Future[None] = self._loop.create_future()
-                    self._room_waiters.append(waiter)
-                    await waiter
-        except TimeoutError:
-            self._admit_next()  # in place of this one, if it was admitted at this very moment
-            raise LogUnavailable("its queue is full") from None
-        except asyncio.CancelledError:
-            self._admit_next()
-            raise
-
-    def _admit_next(self) -> None:
-        while self._room_waiters:
-            waiter = self._room_waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
 
     async def _write(self) -> None:
         while self._queue or not self._closed:

@@ -38,6 +38,11 @@ class JoinedWrites:
         else:
             self._transport.write(data)
 
+    def write_whole(self, response: bytes) -> None:
+        """Write a head with all of its body."""
+        self._expects_head = False
+        self._transport.write(response)
+
     def close(self) -> None:
         """Write a head that is held back, and close."""
         self._flush()

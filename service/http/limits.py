@@ -40,7 +40,7 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _head_bytes(scope) > self._settings.header_limit_bytes:
+        if head_bytes(scope) > self._settings.header_limit_bytes:
             await _refuse(TooManyHeaders(), scope, receive, send)
             return
         session_holder.set(UNAUTHENTICATED)
@@ -172,7 +172,7 @@ def _within(node: object) -> list[object]:
     return node if isinstance(node, list) else []
 
 
-def _head_bytes(scope: Scope) -> int:
+def head_bytes(scope: Scope) -> int:
     """Return the size of request line and headers, as in HTTP/1.1."""
     size = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"])
     for name, value in scope["headers"]:

@@ -71,12 +71,13 @@ async def read_json(request: Request, settings: Settings, *, default: object = N
 def path_uuid(request: Request, name: str) -> UUID:
     """Parse an id of the path. Raises NotFound if it is not an id."""
     try:
-        return _parsed_uuid(request.path_params[name])
+        return parsed_uuid(request.path_params[name])
     except ValueError:
         raise NotFound from None
 
 
-_parsed_uuid = lru_cache(maxsize=1024)(UUID)
+parsed_uuid = lru_cache(maxsize=1024)(UUID)
+"""Parse an id. Raises ValueError."""
 
 
 def path_provider(request: Request) -> Provider:

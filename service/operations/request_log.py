@@ -31,7 +31,7 @@ class RequestLog:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._logs_routine = _log.is_enabled_for(logging.DEBUG)
+        self._logs_routine = logs_routine()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -39,7 +39,7 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         scope["path"] = scope["path"].rstrip("/") or "/"
-        exchange = _Exchange(scope, send)
+        exchange = _Sending(scope, send)
         # Not bound for a block: each request has a task, and so variables, of its own.
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
@@ -58,10 +58,10 @@ class RequestLog:
             exchange.finish(self._metrics, logs_routine=self._logs_routine)
 
 
-class _Exchange:
-    """A request and its response."""
+class Exchange:
+    """A request: its id, and its line in the log and metrics once it is answered."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope) -> None:
         given = b""
         for name, value in scope["headers"]:
             if name == _REQUEST_ID:
@@ -71,15 +71,7 @@ class _Exchange:
         scope[REQUEST_ID] = self.request_id = given.decode() if is_sane else secrets.token_hex(16)
         self.status = 0
         self._scope = scope
-        self._send = send
         self._started_s = time.perf_counter()
-
-    async def send(self, message: Message) -> None:
-        """Send a message of the application, with the request's id."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message["headers"], (_REQUEST_ID, self.request_id.encode())]
-        await self._send(message)
 
     def finish(self, metrics: Metrics, *, logs_routine: bool) -> None:
         """Count and log the request, by route: paths contain secret ids of webhooks.
@@ -96,11 +88,32 @@ class _Exchange:
         log = _log.debug if is_routine else _log.info
         log(
             "request",
+            request_id=self.request_id,
             method=method,
             route=path,
             status=self.status,
             duration_ms=round(seconds * 1000, 1),
         )
+
+
+class _Sending(Exchange):
+    """A request whose response the application sends."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        super().__init__(scope)
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the application, with the request's id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], (_REQUEST_ID, self.request_id.encode())]
+        await self._send(message)
+
+
+def logs_routine() -> bool:
+    """Return whether frequent successful requests have a line in the log."""
+    return bool(_log.is_enabled_for(logging.DEBUG))
 
 
 def _is_routine(path: str, status: int, *, seconds: float) -> bool:

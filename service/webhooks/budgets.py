@@ -39,13 +39,21 @@ class DeliveryBudgets:
 
     def admit(self, connection: ConnectionRow, *, size_bytes: int) -> None:
         """Count a delivery. Raises DeliveriesOverRate and DeliveriesOverBytes."""
-        key = connection.connection_id
-        if not self._per_minute.fits(key):
+        if not self.fits(connection, size_bytes=size_bytes):
             self._record_rejected(connection)
+            if self._per_minute.fits(connection.connection_id):
+                raise DeliveriesOverBytes
             raise DeliveriesOverRate
-        if not self._bytes_per_day.fits(key, cost=size_bytes):
-            self._record_rejected(connection)
-            raise DeliveriesOverBytes
+        self.count(connection, size_bytes=size_bytes)
+
+    def fits(self, connection: ConnectionRow, *, size_bytes: int) -> bool:
+        """Return whether a delivery would be admitted; count nothing."""
+        key = connection.connection_id
+        return self._per_minute.fits(key) and self._bytes_per_day.fits(key, cost=size_bytes)
+
+    def count(self, connection: ConnectionRow, *, size_bytes: int) -> None:
+        """Count a delivery that fits."""
+        key = connection.connection_id
         self._per_minute.count(key)
         self._bytes_per_day.count(key, cost=size_bytes)
 

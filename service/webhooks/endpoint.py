@@ -18,8 +18,11 @@ from service.webhooks.mollie_signature import HEADER as MOLLIE_SIGNATURE
 from service.webhooks.rejections import REJECTIONS, record_rejection
 from service.webhooks.response_schemas import Received
 
-_RECEIVED: Final = serialized(Received(received=True))
-_HEADERS: Final = Response(_RECEIVED, headers=PRIVATE, media_type="application/json").raw_headers
+RECEIVED: Final = serialized(Received(received=True))
+"""Body of the response to a stored delivery."""
+RECEIVED_HEADERS: Final = Response(
+    RECEIVED, headers=PRIVATE, media_type="application/json"
+).raw_headers
 _POSITION: Final = POSITION.encode()
 _MOLLIE_SIGNATURE: Final = MOLLIE_SIGNATURE.encode()
 _STRIPE: Final = (b"stripe-signature", store_stripe_event)
@@ -30,9 +33,9 @@ class _Acknowledged(Response):
 
     def __init__(self, position: int | None) -> None:
         self.status_code = int(HTTPStatus.OK)
-        self.body = _RECEIVED
+        self.body = RECEIVED
         known = [] if position is None else [(_POSITION, b"%d" % position)]
-        self.raw_headers = [*_HEADERS, *known]
+        self.raw_headers = [*RECEIVED_HEADERS, *known]
         self.background = None
 
 

@@ -1,5 +1,7 @@
 """Verify, parse and store deliveries, each event once."""
 
+import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import cast
 
@@ -7,7 +9,7 @@ from domain.apps.connection import secret_context
 from domain.core import ids
 from domain.core.providers import Mode, Provider
 from domain.inbox.commands import ReceiveProviderEvent
-from domain.inbox.provider_event import ProviderEvent
+from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from eventlog.bodies import Body
 from eventlog.errors import Conflict
 from eventlog.security.safe_json import Unreadable
@@ -34,6 +36,25 @@ async def store_stripe_event(
     )
     context.budgets.admit(connection, size_bytes=len(raw))
     return await _stored(context, connection, event, received_at=received_at)
+
+
+def start_to_store(
+    context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
+) -> asyncio.Future[list[int]] | None:
+    """Verify a small delivery of Stripe and start to append it; the future has its position.
+
+    None, and nothing is counted, where `store_stripe_event` would wait or refuse it. Raises
+    WebhookRejected and LogClosed. `count_stored` counts it once the future is done.
+    """
+    received_at = context.now()
+    event = _proved(context, connection, raw, header=header, received_at=received_at)
+    if not context.budgets.fits(connection, size_bytes=len(raw)):
+        return None
+    received, body = _received(connection, event, received_at=received_at)
+    done = context.recording.store.start_append([received], [body])
+    if done is not None:
+        context.budgets.count(connection, size_bytes=len(raw))
+    return done
 
 
 async def store_mollie_event(
@@ -103,6 +124,24 @@ async def _stored(
     received_at: datetime,
 ) -> int | None:
     """Store an event and count it; return None for a known event."""
+    received, body = _received(connection, event, received_at=received_at)
+    position = None
+    with suppress(Conflict):
+        (position,) = await context.recording.store.append([received], [body])
+    count_stored(context, connection, is_known=position is None)
+    return position
+
+
+def count_stored(context: WebhooksContext, connection: ConnectionRow, *, is_known: bool) -> None:
+    """Count a delivery that was stored, or whose event was known."""
+    result = "known" if is_known else "stored"
+    context.recording.metrics.record_delivery(connection.provider, result)
+
+
+def _received(
+    connection: ConnectionRow, event: StripeEvent | MollieEvent, *, received_at: datetime
+) -> tuple[ProviderEventReceived, Body]:
+    """Return what is recorded of a verified delivery."""
     body = Body.of(event.body, None)
     command = ReceiveProviderEvent(
         event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),
@@ -120,11 +159,4 @@ async def _stored(
         body=body.sha256.hex(),
         actor=f"webhook:{event.id}",
     )
-    received = ProviderEvent.received_event(command, occurred_at=received_at)
-    try:
-        (position,) = await context.recording.store.append([received], [body])
-    except Conflict:
-        context.recording.metrics.record_delivery(connection.provider, "known")
-        return None
-    context.recording.metrics.record_delivery(connection.provider, "stored")
-    return position
+    return ProviderEvent.received_event(command, occurred_at=received_at), body

@@ -3,8 +3,8 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from service.app import create_app
 from service.context import Context
 from service.settings import Settings
 from tests.service.fake_worker import Worker
+from tests.service.served import Served
 
 T = TypeVar("T")
 MASTER_KEY = Vault.new_key()
@@ -49,6 +50,7 @@ class Service:
         self._stack = AsyncExitStack()
         self._newest: Counter[str] = Counter()  # the last event's position, by projection
         self.app: Starlette
+        self._client: httpx.AsyncClient
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -90,6 +92,21 @@ class Service:
 
         return self.call(send_all())
 
+    @contextmanager
+    def served(self) -> Iterator[Served]:
+        """Send the block's requests over a socket, to the protocol that serves it."""
+        over_socket = Served(self.app, self._state)
+        self.call(over_socket.listen())
+        in_process = self._client
+        base_url = "http://{}:{}".format(*over_socket.address)
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=60, trust_env=False)
+        try:
+            yield over_socket
+        finally:
+            self.call(self._client.aclose())
+            self.call(over_socket.close())
+            self._client = in_process
+
     def head(self) -> int:
         return self.call(self.context.recording.log.head_async())
 
@@ -112,7 +129,9 @@ class Service:
 
     async def _open(self) -> None:
         self.app = create_app(self._settings)
-        await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
+        lifespan = self.app.router.lifespan_context(self.app)
+        state = await self._stack.enter_async_context(lifespan)  # type: ignore[arg-type,unused-ignore]
+        self._state: Mapping[str, Any] = state or {}
         if self._wait_for_tail:
             await self.context.recording.tail.ready()
         self._worker = Worker(self.context)

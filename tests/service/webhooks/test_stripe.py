@@ -1,5 +1,6 @@
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,16 @@ from domain.inbox.provider_event import ProviderEventReceived
 from tests.service.harness import Shop, errors, sign, stripe_event
 from tests.service.running_service import Service
 from tests.service.webhooks.delivery_counts import count
+
+
+@pytest.fixture(params=["application", "server"])
+def shop(request: pytest.FixtureRequest, service: Service) -> Iterator[Shop]:
+    """An app whose deliveries go to the application, or over a socket to the server."""
+    if request.param == "application":
+        yield Shop(service)
+        return
+    with service.served():
+        yield Shop(service)
 
 
 def test_a_signed_delivery_is_stored_with_its_facts(service: Service, shop: Shop) -> None:
