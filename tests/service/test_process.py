@@ -1,18 +1,12 @@
 """`python -m service` as it is run: uvicorn, two worker processes, real sockets."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPResponse
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -20,46 +14,9 @@ import psutil
 import pytest
 
 from tests.service.harness import Shop
-from tests.service.running_service import MASTER_KEY, Service
+from tests.service.service_process import Process, Start, wait_until
 from tests.support import plain_http
 from tests.support.ports import free_port
-from tests.support.processes import ending_with_tests
-
-Start = Callable[..., "Process"]
-
-
-class Process:
-    """A service that runs on its own, on a free port."""
-
-    def __init__(self, database: str, log: Path, *, processes: int, **settings: str) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = log
-        environment = {
-            "BILLHOOK_DATABASE_URL": database,
-            "BILLHOOK_MASTER_KEYS": MASTER_KEY,
-            "BILLHOOK_PORT": str(port),
-            "BILLHOOK_PROCESSES": str(processes),
-            **settings,
-        }
-        with log.open("wb") as output:
-            self.popen = subprocess.Popen(
-                ending_with_tests([sys.executable, "-m", "service"]),
-                env={**os.environ, **environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def is_ready(self) -> bool:
-        try:
-            return plain_http.get(f"{self.url}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def end(self) -> int:
-        if self.popen.poll() is None:
-            self.popen.terminate()
-        return self.popen.wait(120)
 
 
 def counted(text: str, *, method: str, status: int) -> float:
@@ -69,31 +26,6 @@ def counted(text: str, *, method: str, status: int) -> float:
         line for line in lines if f'method="{method}"' in line and f'status="{status}"' in line
     ]
     return sum(float(line.rpartition(" ")[2]) for line in found)
-
-
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 120) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not come about in time"
-        pause.wait(0.05)
-
-
-@pytest.fixture
-def start(service: Service, service_database: str, tmp_path: Path) -> Iterator[Start]:
-    """Start services; `service` brings the projections and the worker."""
-    started: list[Process] = []
-
-    def run(*, processes: int = 1, **settings: str) -> Process:
-        log = tmp_path / f"{len(started)}.log"
-        started.append(process := Process(service_database, log, processes=processes, **settings))
-        wait_until(process.is_ready)
-        return process
-
-    assert service.request("GET", "/healthz").status_code == 200
-    yield run
-    for process in started:
-        process.end()
 
 
 def require_one_invoice_for_one_key(process: Process, shop: Shop) -> None:
