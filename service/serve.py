@@ -14,6 +14,9 @@ from service.http.server import QuietServer
 from service.settings import Settings
 
 _STARTUP_FAILED: Final = 3
+# Then a worker process that gives no sign of life is killed and replaced, with its open requests.
+# uvicorn's 5 s are less than the imports take on a small or busy machine: it would never start.
+_HUNG_AFTER_S: Final = 60
 # The worker processes read the settings anew: they get the port that was bound.
 _DASHBOARD_PORT: Final = "BILLHOOK_DASHBOARD_PORT"
 
@@ -36,6 +39,7 @@ def serve(app: str, settings: Settings) -> None:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_graceful_shutdown=settings.stop_timeout_s,
+        timeout_worker_healthcheck=_HUNG_AFTER_S,
     )
     sockets = [config.bind_socket()]
     if settings.dashboard_port is not None:

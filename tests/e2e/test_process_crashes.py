@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import psutil
@@ -13,6 +14,8 @@ from tests.support.stripe_account import Account
 from tests.support.system import Caller, System, eventually
 
 SLOW_MS = 300
+# It looks twice a second, and kills after 5 s without an answer.
+_LONGER_THAN_UVICORN_WAITS_S = 7
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,12 @@ def kill_api(system: System) -> None:
     assert alive == []
 
 
+def workers_of_api(system: System) -> list[psutil.Process]:
+    """Find the API's two worker processes by the command that multiprocessing starts them with."""
+    parent = system.child("-m", "service")
+    return [one for one in parent.children() if "spawn_main" in " ".join(one.cmdline())]
+
+
 def kill_everything(system: System) -> None:
     system.kill()
     system.start()
@@ -85,6 +94,24 @@ def test_an_invoice_ends_paid_and_charged_once_after_a_kill_of_any_process(
         eventually(lambda: api_answers(caller))
         item = eventually(lambda: by_status(caller, invoice_id, "paid"))
         assert taken(account, item) == 1999
+
+
+@pytest.mark.extended
+def test_a_worker_process_of_the_api_that_the_machine_keeps_waiting_is_not_replaced(
+    mortal: System,
+) -> None:
+    """As while it starts on a busy machine: seconds pass in which it can answer nothing."""
+    waiting = workers_of_api(mortal)
+    waiting[0].suspend()
+    try:
+        time.sleep(_LONGER_THAN_UVICORN_WAITS_S)
+    finally:
+        waiting[0].resume()
+
+    assert len(waiting) == 2
+    assert workers_of_api(mortal) == waiting
+    with mortal.caller() as caller:
+        eventually(lambda: api_answers(caller))
 
 
 @pytest.mark.extended
