@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Final
 
 _SILENT_S: Final = 20.0
+_STARTING_S: Final = 120.0
 _PROBE_S: Final = 4.0
 
 Probe = Callable[[], object]
@@ -16,28 +17,42 @@ Probe = Callable[[], object]
 class Liveness:
     """Counts the time since a process last showed that it is alive.
 
-    By the monotonic clock, which stops while a machine sleeps: nothing hangs then.
+    One that starts has `starting_s` for its first sign of life: on a small or busy machine its
+    imports alone may take longer than the `silent_s` that it may be silent later, and, killed then,
+    it would never start. By the monotonic clock, which stops while a machine sleeps: nothing hangs
+    then.
     """
 
-    def __init__(self, probe: Probe, *, silent_s: float = _SILENT_S) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        *,
+        silent_s: float = _SILENT_S,
+        starting_s: float = _STARTING_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._probe = probe
         self._silent_s = silent_s
-        self._last: object = None
-        self._alive_at_s = self._probed_at_s = time.monotonic()
+        self._starting_s = starting_s
+        self._clock = clock
+        self.reset()
 
     def reset(self) -> None:
         """Start to count anew: the process was started."""
-        self._alive_at_s = self._probed_at_s = time.monotonic()
+        self._has_started = False
+        self._last = self._probe()  # what an earlier process left is no sign of this one's life
+        self._alive_at_s = self._probed_at_s = self._clock()
 
     def is_hung(self) -> bool:
         """Return whether the process has been silent for too long; probes every 4 s."""
-        now_s = time.monotonic()
+        now_s = self._clock()
         if now_s - self._probed_at_s >= _PROBE_S:
             self._probed_at_s = now_s
             seen = self._probe()
             if seen != self._last:
-                self._last, self._alive_at_s = seen, time.monotonic()
-        return time.monotonic() - self._alive_at_s > self._silent_s
+                self._last, self._alive_at_s, self._has_started = seen, self._clock(), True
+        allowed_s = self._silent_s if self._has_started else self._starting_s
+        return self._clock() - self._alive_at_s > allowed_s
 
 
 def heartbeat_probe(file: Path) -> Probe:

@@ -164,7 +164,7 @@ class Supervisor:
         self._settled_after_s = settled_after_s
         self._stages: list[list[_Watched]] = []
 
-    def start(self, *units: Unit, timeout_s: float = 60) -> None:
+    def start(self, *units: Unit, timeout_s: float = 120) -> None:
         """Start a stage and wait until all its units are ready.
 
         Raises ChildFailedError with the last lines of the log of a unit that is not.

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 from threading import Event
@@ -24,12 +25,54 @@ def test_logs_are_rotated_by_size_and_few_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_a_process_without_a_heartbeat_hangs_and_one_with_it_does_not(tmp_path: Path) -> None:
-    beat = tmp_path / "beat"
-    silent = Liveness(heartbeat_probe(beat), silent_s=-1)
-    assert silent.is_hung()
-    alive = Liveness(heartbeat_probe(beat), silent_s=DEADLINE_S)
-    assert not alive.is_hung()
+class Beating:
+    """A process with a heartbeat file, and a clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "beat"
+        self._now_s = 0.0
+        self.liveness = Liveness(heartbeat_probe(self._file), clock=lambda: self._now_s)
+
+    def beat(self) -> None:
+        self._file.touch()
+        os.utime(self._file, ns=(0, int(self._now_s * 1e9) + 1))
+
+    def is_hung_after(self, seconds: float) -> bool:
+        self._now_s += seconds
+        return self.liveness.is_hung()
+
+
+def test_a_process_that_was_alive_hangs_after_20_s_without_a_sign_of_life(tmp_path: Path) -> None:
+    process = Beating(tmp_path)
+    for _ in range(10):
+        process.beat()
+        assert not process.is_hung_after(19)
+
+    assert not process.is_hung_after(19)
+    assert process.is_hung_after(2)
+
+
+def test_a_process_that_starts_has_two_minutes_for_its_first_sign_of_life(tmp_path: Path) -> None:
+    process = Beating(tmp_path)
+    assert not process.is_hung_after(119)
+    assert process.is_hung_after(2)
+
+    process.liveness.reset()
+    assert not process.is_hung_after(119)
+    process.beat()
+    assert not process.is_hung_after(4)
+    assert process.is_hung_after(21)
+
+
+def test_what_an_earlier_process_left_is_no_sign_of_life(tmp_path: Path) -> None:
+    process = Beating(tmp_path)
+    process.beat()
+    assert not process.is_hung_after(4)
+    process.beat()
+
+    process.liveness.reset()
+
+    assert not process.is_hung_after(100)
 
 
 def test_a_late_response_is_a_sign_of_life() -> None:
@@ -58,7 +101,7 @@ def test_a_process_that_hangs_is_killed_and_started_again(tmp_path: Path) -> Non
         log=log,
         owner=tmp_path,
         ready=lambda: log.read_text() != "",
-        liveness=Liveness(heartbeat_probe(tmp_path / "beat"), silent_s=0),
+        liveness=Liveness(heartbeat_probe(tmp_path / "beat"), starting_s=0),
     )
     watch.supervisor.start(child)
     (first,) = children_of(tmp_path)
