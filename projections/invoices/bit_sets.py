@@ -45,7 +45,9 @@ class BitSet:
     `items`: invoices that the list may have, without those that have no number. `unsure`: so many
     of them may not fit; `to_check`: these, if they are few. `of_times`: their numbers by the time
     of their blocks, also of blocks whose bits were not read. `waiting`: the app's invoices without
-    a number. Both are None where no block was looked at.
+    a number. Both are None where no block was looked at. `sent`: bits are read of so many invoices
+    behind the cursor, where the list is in the order of creation. `is_whole`: all blocks of a list
+    were looked at, not only the first ones.
     """
 
     blocks: Sequence[Block]
@@ -55,9 +57,11 @@ class BitSet:
     of_times: Sequence[Blocks]
     numbering: str | None
     waiting: int | None
+    sent: int
+    is_whole: bool
 
 
-def read_bit_set(found: Sequence[DictRow]) -> BitSet:
+def read_bit_set(found: Sequence[DictRow], *, sent: int, is_whole: bool) -> BitSet:
     """Read the answer of `list_bitmaps.count_query`."""
 
     def blocks(name: str) -> list[Block]:
@@ -76,6 +80,8 @@ def read_bit_set(found: Sequence[DictRow]) -> BitSet:
         ],
         numbering=found[0]["numbering"] if found else None,
         waiting=found[0]["waiting"] if found else None,
+        sent=sent,
+        is_whole=is_whole,
     )
 
 

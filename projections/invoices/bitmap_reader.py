@@ -7,7 +7,7 @@ from typing import Final
 from psycopg.rows import DictRow
 
 from projections.invoices import bitmap_values, list_bitmaps, list_places, sorted_pages
-from projections.invoices.bit_sets import BitSet, places_of, read_bit_set
+from projections.invoices.bit_sets import BitSet, Place, places_of, read_bit_set
 from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import choose, is_down
 from projections.invoices.list_bitmaps import CHECKED, NUMBERING, WAITING
@@ -26,6 +26,8 @@ _MORE: Final = 4
 """Times as many are read where too few did fit."""
 _TRIES: Final = 3
 """Times that bits are read again while invoices get other ordinals."""
+_FIRST_BLOCKS: Final = 8
+"""Blocks of a list whose number of invoices is known that are looked at first."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,23 @@ class _Renumbered(Exception):
     """Ordinals have changed since bits were read."""
 
 
+class _TooFewBits(Exception):
+    """A page needs the bits of more invoices than were read: of `wanted`."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+
 @dataclass(frozen=True)
 class _List:
-    """A list of which the bits are known."""
+    """A list of which the bits are known. `wanted`: invoices to be checked first for a page."""
 
     filters: InvoiceFilter
     plan: ReadPlan
     of: Filters
     found: BitSet
+    wanted: int
 
 
 class BitmapReader:
@@ -65,29 +76,55 @@ class BitmapReader:
         of = await self._filters(filters, plan)
         if of is None:
             return BitmapPage()
+        wanted = _needed(filters)
+        is_by_creation = filters.sort.endswith("createdAt") and skipped_rows(filters) <= _DEEPEST
+        if is_by_creation and plan.is_counted:
+            page, wanted = await self._of_first_blocks(filters, plan, of, wanted=wanted)
+            if page is not None:
+                return page
         for _ in range(_TRIES):
-            query = list_bitmaps.count_query(filters, of)
-            found = await self._pool.fetch(*query, is_generic=True)
+            # More of them, where some may not fit.
+            sent = max(self._checked + 1, wanted if _are_sure(of) else _MORE * _MORE * wanted)
+            found = await self._bits(filters, of, sent=sent)
             try:
-                return await self._read(_List(filters, plan, of, read_bit_set(found)))
+                return await self._read(_List(filters, plan, of, found, wanted))
+            except _TooFewBits as error:
+                wanted = error.wanted
             except _Renumbered:
                 continue
         return BitmapPage()
 
+    async def _of_first_blocks(
+        self, filters: InvoiceFilter, plan: ReadPlan, of: Filters, *, wanted: int
+    ) -> tuple[BitmapPage | None, int]:
+        """Read a page of a list whose number is known from its first blocks, if these have it.
+
+        Also return how many invoices a page wants at least.
+        """
+        found = await self._bits(filters, of, sent=self._few, first_blocks=_FIRST_BLOCKS)
+        given = _List(filters, plan, of, found, wanted)
+        try:
+            page = await self._by_creation(given, Candidates(()))
+        except _TooFewBits as error:
+            return None, error.wanted
+        except _Renumbered:
+            return None, wanted
+        return (None if page is None else BitmapPage(_present(page))), wanted
+
+    async def _bits(
+        self, filters: InvoiceFilter, of: Filters, *, sent: int, first_blocks: int | None = None
+    ) -> BitSet:
+        query = list_bitmaps.count_query(filters, of, sent=sent, first_blocks=first_blocks)
+        found = await self._pool.fetch(*query, is_generic=True)
+        is_whole = first_blocks is None or len(found) < first_blocks
+        return read_bit_set(found, sent=sent, is_whole=is_whole)
+
     async def _read(self, given: _List) -> BitmapPage:
         """Return a page, with an exact total if few invoices are to be checked for it."""
-        filters, items, unsure = given.filters, given.found.items, given.found.unsure
+        items, unsure = given.found.items, given.found.unsure
         is_counted = unsure <= self._checked
         counted = places_of(given.found.to_check) if is_counted else None
-        page: list[DictRow] | None = None
-        if items <= self._checked:
-            page = await self._fetch(given, Candidates(given.found.blocks, counted=counted))
-        elif skipped_rows(filters) > _DEEPEST:
-            pass
-        elif filters.sort.endswith("createdAt"):
-            page = await self._by_creation(given, Candidates((), counted=counted))
-        elif _needed(filters) * given.plan.facets.of_app > _PASSED * items:
-            page = await self._by_total(given, Candidates((), counted=counted))
+        page = await self._page(given, counted)
         if page is None:
             return BitmapPage(None, items if given.of.is_complete else None)
         rows = _present(page)
@@ -99,13 +136,30 @@ class BitmapReader:
             items -= unsure // 2
         return BitmapPage(rows, max(items, len(rows)) if given.of.is_complete else None)
 
+    async def _page(self, given: _List, counted: list[Place] | None) -> list[DictRow] | None:
+        """Read the rows of a page; None where the list is to be read in its order."""
+        filters, items = given.filters, given.found.items
+        if items <= self._checked:
+            return await self._fetch(given, Candidates(given.found.blocks, counted=counted))
+        if skipped_rows(filters) > _DEEPEST:
+            return None
+        if filters.sort.endswith("createdAt"):
+            return await self._by_creation(given, Candidates((), counted=counted))
+        if _needed(filters) * given.plan.facets.of_app > _PASSED * items:
+            return await self._by_total(given, Candidates((), counted=counted))
+        return None
+
     async def _by_creation(self, given: _List, counted: Candidates) -> list[DictRow] | None:
-        """Read as many blocks as a page needs; None if most of their invoices do not fit."""
+        """Read as many blocks as a page needs; None if most of their invoices do not fit.
+
+        Raises _TooFewBits and _Renumbered.
+        """
         filters, blocks = given.filters, given.found.of_times
-        # Some of the invoices that bits leave open do not fit.
-        wanted = _needed(filters) * (2 if given.found.unsure else 1)
+        wanted = max(given.wanted, _first_wanted(filters, given.found))
         while wanted <= self._few:
             chosen = choose(filters, blocks, rows=wanted)
+            if wanted > given.found.sent or (chosen.is_rest and not given.found.is_whole):
+                raise _TooFewBits(wanted)
             is_whole = chosen.is_rest and chosen.items <= self._checked
             candidates = replace(
                 counted,
@@ -185,6 +239,16 @@ def _is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:
 def _present(rows: Sequence[DictRow]) -> list[DictRow]:
     """Leave out the row that has only the total, of a page without invoices."""
     return [row for row in rows if row["invoice_id"] is not None]
+
+
+def _first_wanted(filters: InvoiceFilter, found: BitSet) -> int:
+    """Return how many invoices to check first: up to four times as many, the more may not fit."""
+    needed = _needed(filters)
+    return needed + (_MORE - 1) * needed * found.unsure // max(found.items, 1)
+
+
+def _are_sure(of: Filters) -> bool:
+    return of.is_sure and of.sure == of.values
 
 
 def _needed(filters: InvoiceFilter) -> int:

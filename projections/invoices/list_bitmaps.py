@@ -37,7 +37,17 @@ CROSS JOIN LATERAL (
 _EITHER: Final = SQL("(coalesce({name}.bits | {sure}.bits, {name}.bits, {sure}.bits))")
 _HITS: Final = SQL(
     "SELECT block.block, block.from_at, {inside} AS is_inside, {bits} AS bits, {sure} AS sure"
-    " FROM read.invoice_blocks AS block {joins} WHERE block.app_id = %(app_id)s AND {created}"
+    " FROM (SELECT * FROM read.invoice_blocks AS block WHERE block.app_id = %(app_id)s"
+    " AND {created} {first}) AS block {joins}"
+)
+# All blocks of one time: any of them may have the newest or oldest invoice.
+_FIRST: Final = SQL(
+    "AND {behind} ORDER BY block.from_at {direction} FETCH FIRST {blocks} ROWS WITH TIES"
+)
+# The block that the cursor's invoice is of by its time, and those behind it.
+_OF_CURSOR: Final = SQL(
+    "(SELECT max(own.from_at) FROM read.invoice_blocks AS own"
+    " WHERE own.app_id = %(app_id)s AND own.from_at <= %(after)s)"
 )
 # Ordinals mean the same invoices, but for those that have lost theirs, until it changes.
 NUMBERING: Final = SQL(
@@ -54,10 +64,10 @@ _COUNT: Final = SQL(
     """
 SELECT block, nullif(from_at, '-infinity') AS from_at, items, unsure,
     {numbering} AS numbering, {waiting} AS waiting,
-    CASE WHEN items > 0 AND before < {sent} THEN bit_send(bits) END AS bits,
-    CASE WHEN unsure BETWEEN 1 AND {checked} THEN bit_send({unsure}) END AS unsure_bits
+    CASE WHEN items > 0 AND {is_sent} THEN bit_send(bits) END AS bits,
+    CASE WHEN unsure > 0 AND of_all <= {checked} THEN bit_send({unsure}) END AS unsure_bits
 FROM (
-    SELECT *, coalesce(sum(items) OVER (
+    SELECT *, sum(unsure) OVER () AS of_all, coalesce(sum(items) FILTER (WHERE {follows}) OVER (
         ORDER BY from_at {direction} RANGE UNBOUNDED PRECEDING EXCLUDE GROUP
     ), 0) AS before
     FROM (
@@ -78,23 +88,54 @@ _LARGEST: Final = SQL(
 )
 
 
-def count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Parameters]:
+def count_query(
+    filters: InvoiceFilter, of: Filters, *, sent: int, first_blocks: int | None = None
+) -> tuple[Composed, Parameters]:
     """Write the statement that intersects all filters, in the order of the blocks' times.
 
-    A first page in the order of creation needs the bits of the first blocks alone, but all of those
-    that are of one time: any of them may have its newest or oldest invoice.
+    A page in the order of creation needs the bits of the first blocks behind the cursor alone: of
+    those with so many invoices, `sent`. `first_blocks`: only so many blocks behind the cursor are
+    looked at, and those of the last one's time. Raises BadCursor.
     """
-    is_first = filters.cursor is None and filters.sort.endswith("createdAt")
+    is_by_creation = filters.sort.endswith("createdAt")
+    follows, behind = _behind_cursor(filters)
     query = _COUNT.format(
-        hits=_hits(filters, of),
+        hits=_hits(filters, of, first=_first(filters, behind, first_blocks)),
         unsure=_unsure(of),
         numbering=NUMBERING,
         waiting=WAITING,
+        follows=follows,
         direction=sql.direction(filters),
-        sent=SQL("5000" if is_first else "'infinity'::float8"),
+        is_sent=SQL("{} AND before < {}").format(behind, Literal(sent))
+        if is_by_creation
+        else SQL("true"),
         checked=Literal(CHECKED),
     )
-    return query, sql.parameters_of(filters) | _parameters(of)
+    return query, sql.parameters_of(filters) | _parameters(of) | _cursor_moment(filters)
+
+
+def _first(filters: InvoiceFilter, behind: Composable, blocks: int | None) -> Composable:
+    if blocks is None:
+        return SQL("")
+    return _FIRST.format(behind=behind, direction=sql.direction(filters), blocks=Literal(blocks))
+
+
+def _behind_cursor(filters: InvoiceFilter) -> tuple[Composable, Composable]:
+    """Write that a block is wholly behind the cursor, and that some of it may be."""
+    if not _cursor_moment(filters):
+        return SQL("true"), SQL("true")
+    wholly, partly = ("<", "<=") if is_down(filters) else (">", ">=")
+    follows, behind = (
+        SQL("(from_at {} {})").format(SQL(side), _OF_CURSOR) for side in (wholly, partly)
+    )
+    return follows, behind
+
+
+def _cursor_moment(filters: InvoiceFilter) -> Parameters:
+    if filters.cursor is None or not filters.sort.endswith("createdAt"):
+        return {}
+    key = cursors.read(filters.cursor, list_name=filters.list_name)
+    return {"after": cursors.from_microseconds(key.value)}
 
 
 def largest_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
@@ -134,7 +175,7 @@ def _unsure(of: Filters) -> SQL:
     return SQL("CASE WHEN is_inside AND sure IS NOT NULL THEN bits & ~ sure ELSE bits END")
 
 
-def _hits(filters: InvoiceFilter, of: Filters) -> Composed:
+def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed:
     names = [Identifier(f"filter_{number}") for number in range(len(of.values))]
     partly = [
         number for number, one in enumerate(of.values) if of.is_sure and of.sure[number] != one
@@ -170,6 +211,7 @@ def _hits(filters: InvoiceFilter, of: Filters) -> Composed:
         joins=SQL("").join(joins),
         inside=_AND.join(inside),
         created=_AND.join(created),
+        first=first,
     )
 
 

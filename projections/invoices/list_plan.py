@@ -94,12 +94,14 @@ class Source:
 
     `conditions`: of its rows, where it is not a term. `postings`: its rows without their columns,
     where a term alone finds them. `known_words`: words of the search that all its invoices have,
-    counted from 0.
+    counted from 0. `is_of_index`: its index has the order of the list as well, so that as many are
+    read at once as are counted.
     """
 
     name: str
     found: Composed
     is_whole: bool = False
+    is_of_index: bool = False
     term: int | None = None
     conditions: tuple[Composable, ...] = ()
     postings: Composed | None = None
@@ -136,10 +138,11 @@ def read_facets(row: DictRow) -> tuple[Facets, set[str]]:
 def sources(filters: InvoiceFilter, emails: Collection[str]) -> list[Source]:
     """Return the sources of a filter but for its facets, which are counted."""
     found = [*_of_columns(filters), *_of_terms(filters, emails)]
-    whole = [source.name for source in found] in (["facets"], ["amount"])
-    if not whole:
+    names = [source.name for source in found]
+    if names not in (["facets"], ["amount"]):
         return found
-    return [replace(source, is_whole=True) for source in found]
+    is_of_index = names == ["amount"] and filters.sort.endswith("createdAt")
+    return [replace(source, is_whole=True, is_of_index=is_of_index) for source in found]
 
 
 def _of_columns(filters: InvoiceFilter) -> Iterator[Source]:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
@@ -18,11 +17,6 @@ from projections.invoices.nth_page import nth_page_query
 from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.tenant_pages import is_of_tenant, read_tenant_page
-
-_PASSED: Final = 3_000
-"""Rows of a list's order that are passed at most to fill a page of a range of amounts."""
-_PASSED_BY_ONE: Final = 80
-"""Rows passed for one that fits, at most, as the planner estimates it."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +61,6 @@ class ListReader:
     async def _page(self, filters: InvoiceFilter, plan: ReadPlan) -> ListRows:
         estimate = None
         if plan.few is None:
-            first_rows = await self._of_first_rows(filters, plan)
-            if first_rows is not None:
-                return first_rows
             by_bitmaps = await self._bitmaps.page(filters, plan)
             if by_bitmaps.rows is not None:
                 return await self._of_bitmaps(filters, plan, by_bitmaps)
@@ -82,25 +73,6 @@ class ListReader:
             found = [row for row in found if row["invoice_id"] is not None]
         else:
             total, is_exact = await self._total(filters, plan, found, estimate=estimate)
-        rows, next_cursor = _cut(found, filters)
-        return ListRows(rows, next_cursor, total, is_exact)
-
-    async def _of_first_rows(self, filters: InvoiceFilter, plan: ReadPlan) -> ListRows | None:
-        """Return a page of a range of amounts that the first rows of the list's order fill."""
-        is_of_amounts = [one.name for one in plan.sources] == ["amount"]
-        is_in_order = filters.sort.endswith("createdAt") and not skipped_rows(filters)
-        if not is_of_amounts or not is_in_order:
-            return None
-        if _PASSED_BY_ONE * plan.facets.items < plan.facets.of_app:
-            return None
-        estimate = await self._estimate(filters, plan)
-        if _PASSED_BY_ONE * estimate < plan.facets.of_app:
-            return None
-        query = ordered_pages.first_rows_query(filters, plan.facets, passed=_PASSED)
-        found = await self._pool.fetch(*query)
-        if len(found) <= filters.limit:
-            return None
-        total, is_exact = await self._total(filters, plan, found, estimate=estimate)
         rows, next_cursor = _cut(found, filters)
         return ListRows(rows, next_cursor, total, is_exact)
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
+from projections.engine.keyset import COUNTED_EXACTLY
 from projections.invoices.list_plan import Facets, Size, Source
 
 
@@ -43,9 +44,10 @@ class ReadPlan:
     def few(self) -> Source | None:
         """Return the source that leaves the fewest invoices, if they are few."""
         smallest = min(self.sources, key=lambda one: self.sizes[one.name].items, default=None)
-        if smallest is None or self.sizes[smallest.name].items > self.most_few:
+        if smallest is None:
             return None
-        return smallest
+        most = COUNTED_EXACTLY if smallest.is_of_index else self.most_few
+        return smallest if self.sizes[smallest.name].items <= most else None
 
     @property
     def counted(self) -> int | None:
@@ -54,3 +56,14 @@ class ReadPlan:
             return self.facets.items
         whole = next((one for one in self.sources if one.is_whole), None)
         return None if whole is None else self.sizes[whole.name].items
+
+    @property
+    def is_counted(self) -> bool:
+        """Return whether the number of invoices that fit needs no bitmaps.
+
+        It is known exactly, or the list is one of amounts, of which more are not counted.
+        """
+        counted = self.counted
+        if counted is None:
+            return False
+        return counted <= COUNTED_EXACTLY or [one.name for one in self.sources] == ["amount"]

@@ -1,6 +1,6 @@
 """Write the statements that filter and sort all invoices that some filters leave."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from psycopg.sql import SQL, Composable, Composed
@@ -27,6 +27,13 @@ LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id 
 {known} WHERE {present}
 ORDER BY page.key {direction}, page.invoice_id {direction}
 """
+)
+_WHOLE_ROWS: Final = SQL("(SELECT * FROM read.invoices WHERE {conditions} OFFSET 0)")
+_ROWS_OF_INDEX: Final = SQL(
+    "(SELECT created_at, invoice_id FROM read.invoices WHERE {conditions} OFFSET 0)"
+)
+_ROWS_OF_POSTINGS: Final = SQL(
+    "(SELECT DISTINCT app_id, created_at, invoice_id FROM ({postings}) AS posting)"
 )
 _ROWS_OF_TERM: Final = SQL(
     """
@@ -78,19 +85,11 @@ def few_query(
     `export`: lines of CSV to be selected instead of the view.
     """
     after, page_key = parts.after(filters, SQL("key"))
-    rows: Composable = SQL("(SELECT * FROM read.invoices WHERE {} OFFSET 0)").format(
-        _AND.join(source.conditions)
-    )
-    if source.postings is not None and _is_of_postings(filters, emails):
-        rows = SQL("(SELECT DISTINCT app_id, created_at, invoice_id FROM ({}) AS posting)").format(
-            source.postings
-        )
-    elif not source.conditions:
-        rows = _ROWS_OF_TERM.format(found=source.found)
+    rows, conditions = _rows_of(filters, source, emails)
     query = _FEW.format(
         rows=rows,
         key=parts.key(filters),
-        conditions=_AND.join(parts.conditions(filters, emails, but=_known_words(source))),
+        conditions=_AND.join([SQL("true"), *conditions]),
         after=after,
         direction=sql.direction(filters),
         total=SQL(", total.total" if export is None else ""),
@@ -98,6 +97,20 @@ def few_query(
         **parts.selected(filters, export),
     )
     return query, parts.parameters(filters, facets) | page_key | parts.mark(export)
+
+
+def _rows_of(
+    filters: InvoiceFilter, source: Source, emails: Collection[str]
+) -> tuple[Composable, Iterable[Composable]]:
+    """Write the rows of a source, from its index alone where that has all, and what they miss."""
+    if source.is_of_index:
+        return _ROWS_OF_INDEX.format(conditions=_AND.join(source.conditions)), ()
+    conditions = parts.conditions(filters, emails, but=_known_words(source))
+    if source.postings is not None and _is_of_postings(filters, emails):
+        return _ROWS_OF_POSTINGS.format(postings=source.postings), conditions
+    if not source.conditions:
+        return _ROWS_OF_TERM.format(found=source.found), conditions
+    return _WHOLE_ROWS.format(conditions=_AND.join(source.conditions)), conditions
 
 
 def candidates_query(

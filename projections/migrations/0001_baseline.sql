@@ -478,8 +478,9 @@ BEGIN
         CREATE INDEX ON %1$I.invoices (app_id, coalesce(total_minor, 0), invoice_id)
             INCLUDE (total_minor);
         CREATE INDEX ON %1$I.invoices (app_id, facet, created_at, invoice_id);
+        -- A range of totals is read from it alone in the order of creation, too.
         CREATE INDEX ON %1$I.invoices (app_id, facet, coalesce(total_minor, 0), invoice_id)
-            INCLUDE (total_minor);
+            INCLUDE (total_minor, created_at);
         CREATE INDEX ON %1$I.invoices (app_id, tenant_id, facet, created_at, invoice_id)
             WHERE tenant_id IS NOT NULL;
         CREATE INDEX ON %1$I.invoices (app_id, user_id, created_at, invoice_id)

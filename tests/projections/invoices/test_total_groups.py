@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from projections.invoices.bit_sets import BITS, BitSet, Block, bits_text, read_bits
 from projections.invoices.total_groups import TotalGroups
 
-_ALL = BitSet([Block(3, None, (1 << BITS) - 1)], BITS, 0, [], [], None, None)
+_ALL = BitSet([Block(3, None, (1 << BITS) - 1)], BITS, 0, [], [], None, None, 0, True)
 
 
 def sent(ordinals: set[int]) -> bytes:
