@@ -73,7 +73,7 @@ class BitmapReader:
 
     async def page(self, filters: InvoiceFilter, plan: ReadPlan) -> BitmapPage:
         """Return a page of a list whose every filter leaves many invoices."""
-        of = await self._filters(filters, plan)
+        of = _filters(filters, plan)
         if of is None:
             return BitmapPage()
         wanted = _needed(filters)
@@ -211,16 +211,13 @@ class BitmapReader:
             raise _Renumbered
         return rows
 
-    async def _filters(self, filters: InvoiceFilter, plan: ReadPlan) -> Filters | None:
-        if not plan.sources or _is_in_order(filters, plan):
-            return None
-        terms = [one for one in plan.sources if one.name.startswith("term ")]
-        by_email = [number for number, one in enumerate(terms) if one.term is None]
-        query = bitmap_values.common_query(filters, plan.sizes, by_email)
-        common = set[str]()
-        if query is not None:
-            common = {row["value"] for row in await self._pool.fetch(*query, is_generic=True)}
-        return bitmap_values.usable(filters, plan.sizes, common, by_email)
+
+def _filters(filters: InvoiceFilter, plan: ReadPlan) -> Filters | None:
+    if not plan.sources or _is_in_order(filters, plan):
+        return None
+    terms = [one for one in plan.sources if one.name.startswith("term ")]
+    by_email = [number for number, one in enumerate(terms) if one.term is None]
+    return bitmap_values.usable(filters, plan.sizes, plan.common, by_email)
 
 
 def _is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:

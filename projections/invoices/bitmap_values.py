@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from psycopg.sql import SQL, Composed
-
 from domain.core.money import MAX_SUM_MINOR
-from projections.engine.keyset import Parameters
 from projections.invoices.list_plan import BEGINNING, MOST_RANGES, Size
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.payment_days import divide
@@ -22,10 +19,6 @@ _LENGTHS: Final = (6, BEGINNING)
 """Numbers of characters of a term that have bitmaps as its beginning."""
 _MOST_AMOUNTS: Final = 8
 _NUMBERED: Final = ["numbered"]
-_COMMON: Final = SQL(
-    "SELECT value FROM read.invoice_common_values"
-    " WHERE app_id = %(app_id)s AND value = ANY(%(values)s)"
-)
 
 
 @dataclass(frozen=True)
@@ -48,31 +41,19 @@ class Filters:
         return self.is_complete and all(self.sure)
 
 
-def common_query(
-    filters: InvoiceFilter, sizes: Mapping[str, Size], by_email: Collection[int]
-) -> tuple[Composed, Parameters] | None:
-    """Write the statement that tells which terms and ids have bitmaps; None without any.
+def known_values(filters: InvoiceFilter) -> list[str]:
+    """Return the ids and the beginnings of words of a list that may have bitmaps.
 
-    `by_email`: words of the search, counted from 0, that e-mails have as well.
+    Terms themselves may, too: those that begin with a word of the search.
     """
-    values = [
-        *(
-            value
-            for choices in _of_terms(filters, sizes, by_email)
-            for one in choices
-            for value in one
-        ),
-        *_of_ids(filters),
-    ]
-    if not values:
-        return None
-    return SQL("{}").format(_COMMON), {"app_id": filters.app_id, "values": values}
+    words = query_terms(filters.q or "")
+    return [*(one for word in words for one in _beginnings(word)), *_of_ids(filters)]
 
 
 def usable(
     filters: InvoiceFilter,
     sizes: Mapping[str, Size],
-    common: set[str],
+    common: Collection[str],
     by_email: Collection[int],
 ) -> Filters | None:
     """Return the values of a list's filters that have bitmaps; None without two of them.
@@ -82,11 +63,11 @@ def usable(
     rows = [*_of_row(filters)]
     found = [*rows, *_of_amounts(filters), *_of_payments(sizes)]
     sure = [*rows, *_sure_amounts(filters), *_sure_payments(filters, sizes)]
-    words = query_terms(filters.q or "")
+    words, known = query_terms(filters.q or ""), set(common)
     exact, missing = set[int](), int(_has_amount(filters) and not [*_of_amounts(filters)])
     choices = [*_of_terms(filters, sizes, by_email), *([[one]] for one in _of_ids(filters))]
     for number, values in enumerate(choices):
-        chosen = next((one for one in values if one and common.issuperset(one)), None)
+        chosen = next((one for one in values if one and known.issuperset(one)), None)
         if chosen is None:
             missing += 1
             continue
@@ -227,9 +208,13 @@ def _of_terms(
             yield []
             continue
         kind, *values = sizes[f"term {number}"].ranges or [""]
-        beginnings = [f"beginning={word[:length]}" for length in _LENGTHS if length <= len(word)]
         choices = [[f"{kind}={value}" for value in values]] if len(values) <= MOST_RANGES else []
         # Ranges of beginnings have more than the word's own terms, if the word is longer.
         is_exact = kind == "term" or len(word) <= BEGINNING
-        longest = [[one] for one in beginnings]
+        longest = [[one] for one in _beginnings(word)]
         yield choices + longest if is_exact else longest + choices
+
+
+def _beginnings(word: str) -> list[str]:
+    """Return the beginnings of a word that have bitmaps where they are common, longest first."""
+    return [f"beginning={word[:length]}" for length in _LENGTHS if length <= len(word)]

@@ -135,9 +135,14 @@ def read_facets(row: DictRow) -> tuple[Facets, set[str]]:
     return Facets(**known), set(row["emails"])
 
 
-def sources(filters: InvoiceFilter, emails: Collection[str]) -> list[Source]:
-    """Return the sources of a filter but for its facets, which are counted."""
-    found = [*_of_columns(filters), *_of_terms(filters, emails)]
+def sources(
+    filters: InvoiceFilter, emails: Collection[str], *, of_facets: SQL = _OF_FACETS
+) -> list[Source]:
+    """Return the sources of a filter but for its facets, which are counted.
+
+    `of_facets`: the condition of the app and of its facets that fit.
+    """
+    found = [*_of_columns(filters, of_facets), *_of_terms(filters, emails)]
     names = [source.name for source in found]
     if names not in (["facets"], ["amount"]):
         return found
@@ -145,17 +150,17 @@ def sources(filters: InvoiceFilter, emails: Collection[str]) -> list[Source]:
     return [replace(source, is_whole=True, is_of_index=is_of_index) for source in found]
 
 
-def _of_columns(filters: InvoiceFilter) -> Iterator[Source]:
+def _of_columns(filters: InvoiceFilter, of_facets: SQL) -> Iterator[Source]:
     created = [*keyset.bound_conditions(filters, sql.CREATED)]
     if filters.tenant_id is not None or created:
         tenant = [*keyset.equal_conditions(filters, ["tenant_id"])]
         # All facets of an app are the app: to plan for hundreds takes longer than to count.
         is_of_facets = sql.has_facet(filters) or bool(tenant and created)
-        of = _OF_FACETS if is_of_facets else SQL("app_id = %(app_id)s")
+        of = of_facets if is_of_facets else SQL("app_id = %(app_id)s")
         yield _source("facets", [of, *tenant, *created])
     amount = [*keyset.bound_conditions(filters, sql.AMOUNT)]
     if amount:
-        yield _source("amount", [_OF_FACETS, *amount])
+        yield _source("amount", [of_facets, *amount])
     for name in ("user_id", "customer", "subscription_id"):
         for condition in keyset.equal_conditions(filters, [name]):
             yield _source(name, [SQL("app_id = %(app_id)s"), condition, *created])
@@ -183,20 +188,26 @@ def _of_terms(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Sourc
 
 
 def sizes_query(
-    filters: InvoiceFilter, of: Sequence[Source], facets: Facets, *, few: int, with_ranges: bool
+    filters: InvoiceFilter, of: Sequence[Source], facets: Facets, *, few: int
 ) -> tuple[Composed, Parameters]:
     """Write the statement that counts sources, each up to a cap."""
-    selects = []
-    for source in of:
-        most = COUNTED_EXACTLY if source.is_whole else few
-        ranges = _ranges(filters, source) if with_ranges else SQL("NULL::text[]")
-        selects.append(
-            _SIZE.format(
-                name=Literal(source.name), found=source.found, most=Literal(most + 1), ranges=ranges
-            )
-        )
-    query = SQL(" UNION ALL ").join(selects)
+    query = SQL(" UNION ALL ").join(size_selects(filters, of, few=few, with_ranges=False))
     return query, sql.parameters_of(filters) | {"facets": facets.numbers}
+
+
+def size_selects(
+    filters: InvoiceFilter, of: Sequence[Source], *, few: int, with_ranges: bool
+) -> list[Composed]:
+    """Write for each source what counts it up to a cap, and what divides it into ranges."""
+    return [
+        _SIZE.format(
+            name=Literal(source.name),
+            found=source.found,
+            most=Literal((COUNTED_EXACTLY if source.is_whole else few) + 1),
+            ranges=_ranges(filters, source) if with_ranges else SQL("NULL::text[]"),
+        )
+        for source in of
+    ]
 
 
 def _ranges(filters: InvoiceFilter, source: Source) -> Composable:

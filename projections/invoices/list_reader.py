@@ -1,6 +1,6 @@
 """Read lists of invoices: a page with its total, or all pages one after the other."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg.rows import DictRow
@@ -11,8 +11,9 @@ from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_estimate, list_plan, ordered_pages, sorted_pages
 from projections.invoices.bitmap_reader import BitmapPage, BitmapReader
 from projections.invoices.export import Export, place_of
-from projections.invoices.list_plan import FEW, SOME, Facets, Size
+from projections.invoices.list_plan import FEW, SOME, Facets
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
+from projections.invoices.list_survey import Survey, read_survey, survey_query
 from projections.invoices.nth_page import nth_page_query
 from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
@@ -107,41 +108,44 @@ class ListReader:
             cursor = keyset.cursor_after(last.key, last.invoice_id, name=filters.list_name)
             filters = replace(filters, cursor=cursor)
             # An invoice may have got into a facet that nothing had before.
-            facets, _ = await self._facets(filters)
-            plan = replace(plan, facets=facets)
+            plan = replace(plan, facets=await self._facets(filters))
 
     async def nth_page(self, filters: InvoiceFilter) -> list[DictRow]:
         """Return a page by its number, at any depth, of what a connection's provider has."""
         return await self._pool.fetch(*nth_page_query(filters))
 
     async def _plan(self, filters: InvoiceFilter) -> ReadPlan:
-        facets, emails = await self._facets(filters)
-        sources = list_plan.sources(filters, emails)
-        sizes: Mapping[str, Size] = {}
-        if sources:
-            query = list_plan.sizes_query(filters, sources, facets, few=self._few, with_ranges=True)
-            # Only one index has terms in order, whatever the words are.
-            is_generic = all(one.term is not None for one in sources)
-            sizes = list_plan.read_sizes(await self._pool.fetch(*query, is_generic=is_generic))
-        return ReadPlan(emails, facets, sources, sizes, self._few, self._some)
+        if not list_plan.sources(filters, ()):
+            facets = await self._facets(filters)
+            return ReadPlan((), facets, (), {}, self._few, self._some)
+        known = await self._survey(filters, ())
+        if known.emails:
+            # Once more, with e-mails as another way to find these words' invoices.
+            known = await self._survey(filters, known.emails)
+        of = list_plan.sources(filters, known.emails)
+        return ReadPlan(
+            known.emails, known.facets, of, known.sizes, self._few, self._some, known.common
+        )
+
+    async def _survey(self, filters: InvoiceFilter, emails: Collection[str]) -> Survey:
+        query, values, is_generic = survey_query(filters, emails, few=self._few)
+        return read_survey(await self._pool.fetch(query, values, is_generic=is_generic))
 
     async def _compared(self, filters: InvoiceFilter, plan: ReadPlan) -> ReadPlan:
         """Count sources further, to read the smallest one."""
         of, facets = plan.sources, plan.facets
         if not of or (len(of) == 1 and not are_rare(facets)):
             return plan
-        query = list_plan.sizes_query(filters, of, facets, few=self._some, with_ranges=False)
+        query = list_plan.sizes_query(filters, of, facets, few=self._some)
         counted = list_plan.read_sizes(await self._pool.fetch(*query))
         sizes = {
             name: replace(size, items=counted[name].items) for name, size in plan.sizes.items()
         }
         return replace(plan, sizes=sizes)
 
-    async def _facets(self, filters: InvoiceFilter) -> tuple[Facets, set[str]]:
-        query = list_plan.facets_query(filters)
-        # As the next statement, so that the session's plans are not set twice.
-        (known,) = await self._pool.fetch(*query, is_generic=filters.q is not None)
-        return list_plan.read_facets(known)
+    async def _facets(self, filters: InvoiceFilter) -> Facets:
+        (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
+        return list_plan.read_facets(known)[0]
 
     async def _total(
         self,

@@ -31,7 +31,10 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """Facets, sources and their sizes of a filter, read once before its first page."""
+    """Facets, sources and their sizes of a filter, read once before its first page.
+
+    `common`: its terms and ids that have bitmaps.
+    """
 
     emails: Collection[str]
     facets: Facets
@@ -39,6 +42,7 @@ class ReadPlan:
     sizes: Mapping[str, Size]
     most_few: int
     some: int
+    common: Collection[str] = ()
 
     @property
     def few(self) -> Source | None:
