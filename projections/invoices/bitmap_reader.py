@@ -6,7 +6,13 @@ from typing import Final
 
 from psycopg.rows import DictRow
 
-from projections.invoices import bitmap_values, list_bitmaps, list_places, sorted_pages
+from projections.invoices import (
+    bitmap_values,
+    deep_pages,
+    list_bitmaps,
+    list_places,
+    sorted_pages,
+)
 from projections.invoices.bit_sets import BitSet, Place, places_of, read_bit_set
 from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import choose, is_down
@@ -17,6 +23,7 @@ from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.total_groups import TotalGroups
 
 _DEEPEST: Final = 500
+"""Rows in front of a page by its number, at most, that are read for it."""
 _PASSED: Final = 4_000
 """At most so many invoices are passed in the order of totals."""
 _MOST_FIT: Final = 4
@@ -26,7 +33,7 @@ _MORE: Final = 4
 """Times as many are read where too few did fit."""
 _TRIES: Final = 3
 """Times that bits are read again while invoices get other ordinals."""
-_FIRST_BLOCKS: Final = 8
+FIRST_BLOCKS: Final = 8
 """Blocks of a list whose number of invoices is known that are looked at first."""
 
 
@@ -65,9 +72,13 @@ class _List:
 class BitmapReader:
     """Reads pages. Each method may raise BadCursor and ReadModelUnavailable."""
 
-    def __init__(self, pool: Fetcher, *, few: int) -> None:
-        """`few`: if all filters leave at most so many invoices, they are sorted and counted."""
+    def __init__(self, pool: Fetcher, *, few: int, first_blocks: int) -> None:
+        """`few`: if all filters leave at most so many invoices, they are sorted and counted.
+
+        `first_blocks`: so many are looked at first of a list whose number is known.
+        """
         self._pool = pool
+        self._first_blocks = first_blocks
         self._few = few
         self._checked = min(few, CHECKED)
 
@@ -76,9 +87,10 @@ class BitmapReader:
         of = _filters(filters, plan)
         if of is None:
             return BitmapPage()
+        if skipped_rows(filters) > _DEEPEST:
+            return await self._deep_page(filters, plan, of)
         wanted = _needed(filters)
-        is_by_creation = filters.sort.endswith("createdAt") and skipped_rows(filters) <= _DEEPEST
-        if is_by_creation and plan.is_counted:
+        if filters.sort.endswith("createdAt") and plan.is_counted:
             page, wanted = await self._of_first_blocks(filters, plan, of, wanted=wanted)
             if page is not None:
                 return page
@@ -94,6 +106,24 @@ class BitmapReader:
                 continue
         return BitmapPage()
 
+    async def _deep_page(self, filters: InvoiceFilter, plan: ReadPlan, of: Filters) -> BitmapPage:
+        """Read a page by its number in the order of creation, where bits tell of each invoice."""
+        if not filters.sort.endswith("createdAt") or not _are_sure(of):
+            return BitmapPage()
+        for _ in range(_TRIES):
+            query = list_bitmaps.deep_count_query(filters, of)
+            found = read_bit_set(
+                await self._pool.fetch(*query, is_generic=True), sent=0, is_whole=True
+            )
+            if found.unsure:
+                return BitmapPage()
+            chosen = deep_pages.choose_deep(filters, found)
+            page = deep_pages.deep_query(filters, chosen, plan.facets, plan.emails)
+            rows = await self._pool.fetch(*page, is_generic=True)
+            if (rows[0]["numbering"], rows[0]["waiting"]) == (found.numbering, found.waiting):
+                return BitmapPage(_present(rows), found.items + int(rows[0]["total"]), True)
+        return BitmapPage()
+
     async def _of_first_blocks(
         self, filters: InvoiceFilter, plan: ReadPlan, of: Filters, *, wanted: int
     ) -> tuple[BitmapPage | None, int]:
@@ -101,7 +131,7 @@ class BitmapReader:
 
         Also return how many invoices a page wants at least.
         """
-        found = await self._bits(filters, of, sent=self._few, first_blocks=_FIRST_BLOCKS)
+        found = await self._bits(filters, of, sent=self._few, first_blocks=self._first_blocks)
         given = _List(filters, plan, of, found, wanted)
         try:
             page = await self._by_creation(given, Candidates(()))
@@ -141,8 +171,6 @@ class BitmapReader:
         filters, items = given.filters, given.found.items
         if items <= self._checked:
             return await self._fetch(given, Candidates(given.found.blocks, counted=counted))
-        if skipped_rows(filters) > _DEEPEST:
-            return None
         if filters.sort.endswith("createdAt"):
             return await self._by_creation(given, Candidates((), counted=counted))
         if _needed(filters) * given.plan.facets.of_app > _PASSED * items:
@@ -213,7 +241,8 @@ class BitmapReader:
 
 
 def _filters(filters: InvoiceFilter, plan: ReadPlan) -> Filters | None:
-    if not plan.sources or _is_in_order(filters, plan):
+    is_deep = skipped_rows(filters) > _DEEPEST
+    if not plan.sources or (not is_deep and _is_in_order(filters, plan)):
         return None
     terms = [one for one in plan.sources if one.name.startswith("term ")]
     by_email = [number for number, one in enumerate(terms) if one.term is None]

@@ -78,6 +78,11 @@ FROM (
 ) AS hit ORDER BY hit.from_at {direction}, block
 """
 )
+# Each invoice that waits may be in front of the page or behind it.
+_OF_DEEP: Final = SQL(
+    "before < %(end)s::bigint AND before + sum(items) OVER (PARTITION BY from_at)"
+    " > %(skipped)s::bigint - {waiting}"
+)
 _OF_AMOUNTS: Final = SQL(
     "SELECT value, block, bit_send(bits) AS bits FROM read.invoice_bitmaps"
     " WHERE app_id = %(app_id)s AND block = ANY(%(blocks)s::int[]) AND value = ANY(%(values)s)"
@@ -112,6 +117,23 @@ def count_query(
         checked=Literal(CHECKED),
     )
     return query, sql.parameters_of(filters) | _parameters(of) | _cursor_moment(filters)
+
+
+def deep_count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Parameters]:
+    """Write the same statement, with the bits of the blocks that a page by its number may be in."""
+    query = _COUNT.format(
+        hits=_hits(filters, of, first=SQL("")),
+        unsure=_unsure(of),
+        numbering=NUMBERING,
+        waiting=WAITING,
+        follows=SQL("true"),
+        direction=sql.direction(filters),
+        is_sent=_OF_DEEP.format(waiting=WAITING),
+        checked=Literal(CHECKED),
+    )
+    skipped = sql.skipped_rows(filters)
+    more: Parameters = {"skipped": skipped, "end": skipped + filters.limit + 1}
+    return query, sql.parameters_of(filters) | _parameters(of) | more
 
 
 def _first(filters: InvoiceFilter, behind: Composable, blocks: int | None) -> Composable:

@@ -9,7 +9,7 @@ from psycopg.sql import Composed
 from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_estimate, list_plan, ordered_pages, sorted_pages
-from projections.invoices.bitmap_reader import BitmapPage, BitmapReader
+from projections.invoices.bitmap_reader import FIRST_BLOCKS, BitmapPage, BitmapReader
 from projections.invoices.export import Export, place_of
 from projections.invoices.list_plan import FEW, SOME, Facets
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
@@ -36,13 +36,16 @@ class ListRows:
 class ListReader:
     """Reads lists of invoices. Each method may raise BadCursor and ReadModelUnavailable."""
 
-    def __init__(self, pool: Fetcher, *, few: int = FEW, some: int = SOME) -> None:
+    def __init__(
+        self, pool: Fetcher, *, few: int = FEW, some: int = SOME, first_blocks: int = FIRST_BLOCKS
+    ) -> None:
         """`few`: at most so many invoices are read at once, to be filtered and sorted.
 
         `some`: a filter that leaves at most so many is read in the list's order before all others.
+        `first_blocks`: so many blocks are looked at first of a list whose number is known.
         """
         self._pool = pool
-        self._bitmaps = BitmapReader(pool, few=few)
+        self._bitmaps = BitmapReader(pool, few=few, first_blocks=first_blocks)
         self._few = few
         self._some = some
 

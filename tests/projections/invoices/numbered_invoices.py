@@ -105,6 +105,8 @@ class Session:
     connection: psycopg.Connection[DictRow]
     counted: int = 0
     found: int = 0
+    deep: int = 0
+    of_first: int = 0
 
     async def fetch(
         self, query: Any, parameters: Any = (), *, is_generic: bool = False
@@ -114,6 +116,8 @@ class Session:
         text = query.as_string(None)
         self.counted += "bit_send(bits)" in text and "most_found" not in text
         self.found += "most_found" in text
+        self.deep += "block_bits" in text
+        self.of_first += "WITH TIES" in text
         return self.connection.execute(query, parameters).fetchall()
 
     async def copy_csv(self, query: Any, parameters: Any = ()) -> list[bytes]:
