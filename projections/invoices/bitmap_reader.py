@@ -84,7 +84,7 @@ class BitmapReader:
 
     async def page(self, filters: InvoiceFilter, plan: ReadPlan) -> BitmapPage:
         """Return a page of a list whose every filter leaves many invoices."""
-        of = _filters(filters, plan)
+        of = await self._filters(filters, plan)
         if of is None:
             return BitmapPage()
         if skipped_rows(filters) > _DEEPEST:
@@ -239,14 +239,18 @@ class BitmapReader:
             raise _Renumbered
         return rows
 
-
-def _filters(filters: InvoiceFilter, plan: ReadPlan) -> Filters | None:
-    is_deep = skipped_rows(filters) > _DEEPEST
-    if not plan.sources or (not is_deep and _is_in_order(filters, plan)):
-        return None
-    terms = [one for one in plan.sources if one.name.startswith("term ")]
-    by_email = [number for number, one in enumerate(terms) if one.term is None]
-    return bitmap_values.usable(filters, plan.sizes, plan.common, by_email)
+    async def _filters(self, filters: InvoiceFilter, plan: ReadPlan) -> Filters | None:
+        is_deep = skipped_rows(filters) > _DEEPEST
+        if not plan.sources or (not is_deep and _is_in_order(filters, plan)):
+            return None
+        terms = [one for one in plan.sources if one.name.startswith("term ")]
+        by_email = [number for number, one in enumerate(terms) if one.term is None]
+        common = plan.common
+        if common is None:
+            query = bitmap_values.common_query(filters, plan.sizes, by_email)
+            found = [] if query is None else await self._pool.fetch(*query, is_generic=True)
+            common = {row["value"] for row in found}
+        return bitmap_values.usable(filters, plan.sizes, common, by_email)
 
 
 def _is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:

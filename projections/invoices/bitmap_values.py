@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from psycopg.sql import SQL, Composed
+
 from domain.core.money import MAX_SUM_MINOR
+from projections.engine.keyset import Parameters
 from projections.invoices.list_plan import BEGINNING, MOST_RANGES, Size
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.payment_days import divide
@@ -19,6 +22,12 @@ _LENGTHS: Final = (6, BEGINNING)
 """Numbers of characters of a term that have bitmaps as its beginning."""
 _MOST_AMOUNTS: Final = 8
 _NUMBERED: Final = ["numbered"]
+
+
+_COMMON: Final = SQL(
+    "SELECT value FROM read.invoice_common_values"
+    " WHERE app_id = %(app_id)s AND value = ANY(%(values)s)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,27 @@ def known_values(filters: InvoiceFilter) -> list[str]:
     """
     words = query_terms(filters.q or "")
     return [*(one for word in words for one in _beginnings(word)), *_of_ids(filters)]
+
+
+def common_query(
+    filters: InvoiceFilter, sizes: Mapping[str, Size], by_email: Collection[int]
+) -> tuple[Composed, Parameters] | None:
+    """Write the statement that tells which terms and ids have bitmaps; None without any.
+
+    `by_email`: words of the search, counted from 0, that e-mails have as well.
+    """
+    values = [
+        *(
+            value
+            for choices in _of_terms(filters, sizes, by_email)
+            for one in choices
+            for value in one
+        ),
+        *_of_ids(filters),
+    ]
+    if not values:
+        return None
+    return SQL("{}").format(_COMMON), {"app_id": filters.app_id, "values": values}
 
 
 def usable(
@@ -146,6 +176,12 @@ def _has_amount(filters: InvoiceFilter) -> bool:
 def _amount_groups(filters: InvoiceFilter) -> tuple[int, int]:
     last = MAX_SUM_MINOR if filters.amount_max is None else filters.amount_max
     return amount_group(filters.amount_min or 0), amount_group(last)
+
+
+def has_wide_amounts(filters: InvoiceFilter) -> bool:
+    """Return whether a range of amounts has at least a power of two."""
+    first, last = _amount_groups(filters)
+    return last - first >= _MOST_AMOUNTS
 
 
 def _amount_values(first: int, last: int) -> list[str]:

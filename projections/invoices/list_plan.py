@@ -135,14 +135,9 @@ def read_facets(row: DictRow) -> tuple[Facets, set[str]]:
     return Facets(**known), set(row["emails"])
 
 
-def sources(
-    filters: InvoiceFilter, emails: Collection[str], *, of_facets: SQL = _OF_FACETS
-) -> list[Source]:
-    """Return the sources of a filter but for its facets, which are counted.
-
-    `of_facets`: the condition of the app and of its facets that fit.
-    """
-    found = [*_of_columns(filters, of_facets), *_of_terms(filters, emails)]
+def sources(filters: InvoiceFilter, emails: Collection[str]) -> list[Source]:
+    """Return the sources of a filter but for its facets, which are counted."""
+    found = [*_of_columns(filters), *_of_terms(filters, emails)]
     names = [source.name for source in found]
     if names not in (["facets"], ["amount"]):
         return found
@@ -150,17 +145,17 @@ def sources(
     return [replace(source, is_whole=True, is_of_index=is_of_index) for source in found]
 
 
-def _of_columns(filters: InvoiceFilter, of_facets: SQL) -> Iterator[Source]:
+def _of_columns(filters: InvoiceFilter) -> Iterator[Source]:
     created = [*keyset.bound_conditions(filters, sql.CREATED)]
     if filters.tenant_id is not None or created:
         tenant = [*keyset.equal_conditions(filters, ["tenant_id"])]
         # All facets of an app are the app: to plan for hundreds takes longer than to count.
         is_of_facets = sql.has_facet(filters) or bool(tenant and created)
-        of = of_facets if is_of_facets else SQL("app_id = %(app_id)s")
+        of = _OF_FACETS if is_of_facets else SQL("app_id = %(app_id)s")
         yield _source("facets", [of, *tenant, *created])
     amount = [*keyset.bound_conditions(filters, sql.AMOUNT)]
     if amount:
-        yield _source("amount", [of_facets, *amount])
+        yield _source("amount", [_OF_FACETS, *amount])
     for name in ("user_id", "customer", "subscription_id"):
         for condition in keyset.equal_conditions(filters, [name]):
             yield _source(name, [SQL("app_id = %(app_id)s"), condition, *created])
@@ -188,10 +183,10 @@ def _of_terms(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Sourc
 
 
 def sizes_query(
-    filters: InvoiceFilter, of: Sequence[Source], facets: Facets, *, few: int
+    filters: InvoiceFilter, of: Sequence[Source], facets: Facets, *, few: int, with_ranges: bool
 ) -> tuple[Composed, Parameters]:
     """Write the statement that counts sources, each up to a cap."""
-    query = SQL(" UNION ALL ").join(size_selects(filters, of, few=few, with_ranges=False))
+    query = SQL(" UNION ALL ").join(size_selects(filters, of, few=few, with_ranges=with_ranges))
     return query, sql.parameters_of(filters) | {"facets": facets.numbers}
 
 

@@ -1,7 +1,8 @@
 """Read lists of invoices: a page with its total, or all pages one after the other."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
@@ -10,14 +11,23 @@ from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_estimate, list_plan, ordered_pages, sorted_pages
 from projections.invoices.bitmap_reader import FIRST_BLOCKS, BitmapPage, BitmapReader
+from projections.invoices.bitmap_values import has_wide_amounts
 from projections.invoices.export import Export, place_of
-from projections.invoices.list_plan import FEW, SOME, Facets
+from projections.invoices.list_plan import FEW, SOME, Facets, Size
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
-from projections.invoices.list_survey import Survey, read_survey, survey_query
+from projections.invoices.list_survey import (
+    read_survey,
+    survey_query,
+)
 from projections.invoices.nth_page import nth_page_query
 from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.tenant_pages import is_of_tenant, read_tenant_page
+
+_PASSED: Final = 1_000
+"""Rows of a list's order that are passed at most to fill a page of a wide range of amounts."""
+_PASSED_BY_ONE: Final = 20
+"""Rows passed for one of the list's facets, at most."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,9 @@ class ListReader:
     async def _page(self, filters: InvoiceFilter, plan: ReadPlan) -> ListRows:
         estimate = None
         if plan.few is None:
+            first_rows = await self._of_first_rows(filters, plan)
+            if first_rows is not None:
+                return first_rows
             by_bitmaps = await self._bitmaps.page(filters, plan)
             if by_bitmaps.rows is not None:
                 return await self._of_bitmaps(filters, plan, by_bitmaps)
@@ -77,6 +90,22 @@ class ListReader:
             found = [row for row in found if row["invoice_id"] is not None]
         else:
             total, is_exact = await self._total(filters, plan, found, estimate=estimate)
+        rows, next_cursor = _cut(found, filters)
+        return ListRows(rows, next_cursor, total, is_exact)
+
+    async def _of_first_rows(self, filters: InvoiceFilter, plan: ReadPlan) -> ListRows | None:
+        """Return a page of a wide range of amounts that the first rows of the list's order fill."""
+        is_of_amounts = [one.name for one in plan.sources] == ["amount"]
+        is_in_order = filters.sort.endswith("createdAt") and not skipped_rows(filters)
+        if not is_of_amounts or not is_in_order or not has_wide_amounts(filters):
+            return None
+        if _PASSED_BY_ONE * plan.facets.items < plan.facets.of_app:
+            return None
+        query = ordered_pages.first_rows_query(filters, plan.facets, passed=_PASSED)
+        found = await self._pool.fetch(*query)
+        if len(found) <= filters.limit:
+            return None
+        total, is_exact = await self._total(filters, plan, found, estimate=None)
         rows, next_cursor = _cut(found, filters)
         return ListRows(rows, next_cursor, total, is_exact)
 
@@ -111,44 +140,49 @@ class ListReader:
             cursor = keyset.cursor_after(last.key, last.invoice_id, name=filters.list_name)
             filters = replace(filters, cursor=cursor)
             # An invoice may have got into a facet that nothing had before.
-            plan = replace(plan, facets=await self._facets(filters))
+            facets, _ = await self._facets(filters)
+            plan = replace(plan, facets=facets)
 
     async def nth_page(self, filters: InvoiceFilter) -> list[DictRow]:
         """Return a page by its number, at any depth, of what a connection's provider has."""
         return await self._pool.fetch(*nth_page_query(filters))
 
     async def _plan(self, filters: InvoiceFilter) -> ReadPlan:
-        if not list_plan.sources(filters, ()):
-            facets = await self._facets(filters)
-            return ReadPlan((), facets, (), {}, self._few, self._some)
-        known = await self._survey(filters, ())
-        if known.emails:
-            # Once more, with e-mails as another way to find these words' invoices.
-            known = await self._survey(filters, known.emails)
-        of = list_plan.sources(filters, known.emails)
-        return ReadPlan(
-            known.emails, known.facets, of, known.sizes, self._few, self._some, known.common
-        )
-
-    async def _survey(self, filters: InvoiceFilter, emails: Collection[str]) -> Survey:
-        query, values, is_generic = survey_query(filters, emails, few=self._few)
-        return read_survey(await self._pool.fetch(query, values, is_generic=is_generic))
+        of = list_plan.sources(filters, ())
+        if of and all(one.term is not None for one in of):
+            # Only one index has terms in order, whatever the words are.
+            query = survey_query(filters, few=self._few)
+            known = read_survey(await self._pool.fetch(*query, is_generic=True))
+            if not known.emails:
+                return ReadPlan(
+                    (), known.facets, of, known.sizes, self._few, self._some, known.common
+                )
+            facets, emails = known.facets, known.emails
+        else:
+            facets, emails = await self._facets(filters)
+        of = list_plan.sources(filters, emails)
+        sizes: Mapping[str, Size] = {}
+        if of:
+            query = list_plan.sizes_query(filters, of, facets, few=self._few, with_ranges=True)
+            sizes = list_plan.read_sizes(await self._pool.fetch(*query))
+        return ReadPlan(emails, facets, of, sizes, self._few, self._some)
 
     async def _compared(self, filters: InvoiceFilter, plan: ReadPlan) -> ReadPlan:
         """Count sources further, to read the smallest one."""
         of, facets = plan.sources, plan.facets
         if not of or (len(of) == 1 and not are_rare(facets)):
             return plan
-        query = list_plan.sizes_query(filters, of, facets, few=self._some)
+        query = list_plan.sizes_query(filters, of, facets, few=self._some, with_ranges=False)
         counted = list_plan.read_sizes(await self._pool.fetch(*query))
         sizes = {
             name: replace(size, items=counted[name].items) for name, size in plan.sizes.items()
         }
         return replace(plan, sizes=sizes)
 
-    async def _facets(self, filters: InvoiceFilter) -> Facets:
-        (known,) = await self._pool.fetch(*list_plan.facets_query(filters))
-        return list_plan.read_facets(known)[0]
+    async def _facets(self, filters: InvoiceFilter) -> tuple[Facets, set[str]]:
+        query = list_plan.facets_query(filters)
+        (known,) = await self._pool.fetch(*query, is_generic=filters.q is not None)
+        return list_plan.read_facets(known)
 
     async def _total(
         self,

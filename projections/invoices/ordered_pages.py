@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Literal, Placeholder
 
 from projections.engine.keyset import Parameters
 from projections.invoices import list_postings
@@ -43,6 +43,12 @@ ORDER BY invoice.key {direction}, invoice.invoice_id {direction}
 _OF_APP: Final = SQL(
     "(SELECT {key} AS key, invoice_id FROM read.invoices AS invoice WHERE {conditions}"
     " ORDER BY {key} {direction}, invoice_id {direction} LIMIT %(through)s)"
+)
+_OF_FIRST_ROWS: Final = SQL(
+    "(SELECT key, invoice_id FROM (SELECT {key} AS key, * FROM read.invoices"
+    " WHERE app_id = %(app_id)s AND {after} ORDER BY {key} {direction}, invoice_id {direction}"
+    " LIMIT {passed}) AS invoice WHERE {conditions}"
+    " ORDER BY key {direction}, invoice_id {direction} LIMIT %(through)s)"
 )
 _OF_RANGES: Final = SQL(
     """
@@ -84,6 +90,23 @@ def ordered_query(
         **parts.selected(filters, export),
     )
     return query, known | {f"range_{number}": one.values for number, one in enumerate(ranges)}
+
+
+def first_rows_query(
+    filters: InvoiceFilter, facets: Facets, *, passed: int
+) -> tuple[Composed, Parameters]:
+    """Write the statement that reads a page from the app's first rows behind the cursor alone."""
+    after, page_key = parts.after(filters, parts.key(filters))
+    direction = sql.direction(filters)
+    found = _OF_FIRST_ROWS.format(
+        key=parts.key(filters),
+        conditions=_AND.join(parts.conditions(filters, ())),
+        after=after,
+        direction=direction,
+        passed=Literal(passed),
+    )
+    query = _PAGE.format(found=found, direction=direction, **parts.selected(filters, None))
+    return query, parts.parameters(filters, facets) | page_key
 
 
 def _found(

@@ -33,7 +33,7 @@ class Fetcher(Protocol):
 class ReadPlan:
     """Facets, sources and their sizes of a filter, read once before its first page.
 
-    `common`: its terms and ids that have bitmaps.
+    `common`: its terms and ids that have bitmaps; None: not known yet.
     """
 
     emails: Collection[str]
@@ -42,7 +42,7 @@ class ReadPlan:
     sizes: Mapping[str, Size]
     most_few: int
     some: int
-    common: Collection[str] = ()
+    common: Collection[str] | None = None
 
     @property
     def few(self) -> Source | None:

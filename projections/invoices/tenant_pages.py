@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composable, Composed, Literal
 
 from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
-from projections.invoices import bitmap_values, list_plan
+from projections.invoices import list_plan
 from projections.invoices import list_sql as sql
 from projections.invoices.list_plan import Size
 from projections.invoices.list_sql import InvoiceFilter
@@ -31,10 +31,7 @@ WITH known AS MATERIALIZED ({facets}), fitting AS MATERIALIZED (
     WHERE (SELECT counted FROM size) <= %(few)s AND {after}
     ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
 )
-SELECT known.*, size.counted, EXISTS (
-        SELECT FROM read.invoice_common_values
-        WHERE app_id = %(app_id)s AND value = %(value)s AND size.counted > %(few)s
-    ) AS is_common, page.key, page.invoice_id,
+SELECT known.*, size.counted, page.key, page.invoice_id,
     invoice.view::text AS view, invoice.position
 FROM known CROSS JOIN size LEFT JOIN page ON true
 LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
@@ -62,8 +59,7 @@ async def read_tenant_page(
     found = await fetcher.fetch(*_query(filters, few=few))
     facets, emails = list_plan.read_facets({name: found[0][name] for name in list_plan.FACETS})
     sizes = {_SOURCE: Size(found[0]["counted"])}
-    common = _values(filters) if found[0]["is_common"] else []
-    plan = ReadPlan(emails, facets, list_plan.sources(filters, emails), sizes, few, some, common)
+    plan = ReadPlan(emails, facets, list_plan.sources(filters, emails), sizes, few, some)
     rows = [{name: row[name] for name in _OF_PAGE} for row in found]
     return plan, [row for row in rows if row["invoice_id"] is not None]
 
@@ -90,10 +86,4 @@ def _query(filters: InvoiceFilter, *, few: int) -> tuple[Composed, Parameters]:
         direction=sql.direction(filters),
     )
     paging = {"few": few, "rows": filters.limit + 1, "skipped": sql.skipped_rows(filters)}
-    (value,) = _values(filters)
-    return query, parameters | page_key | paging | {"value": value}
-
-
-def _values(filters: InvoiceFilter) -> list[str]:
-    """Return the tenant as bitmaps name it."""
-    return bitmap_values.known_values(filters)
+    return query, parameters | page_key | paging
