@@ -36,7 +36,7 @@ class EmbeddedRedis:
         self._lock = InstanceLock(self._folder / "lock")
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, timeout_s: float = 20) -> None:
+    def start(self, *, timeout_s: float = 60) -> None:
         """Start the server and wait until it is ready; raises EmbeddedError with its log's end."""
         self.launch()
         wait_until(lambda: self.is_ready() or not self.is_running(), timeout_s=timeout_s)

@@ -28,7 +28,7 @@ from projections.runtime_role import grant_runtime_role
 _DATABASE = "billhook"
 _RUNTIME_ROLE = "billhook_runtime"
 _DEMO_TIMEOUT_S = 120
-_READ_MODEL_TIMEOUT_S = 30
+_READ_MODEL_TIMEOUT_S = 120
 
 
 class _StoppedError(Exception):
