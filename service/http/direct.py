@@ -69,8 +69,14 @@ class DirectHttp(BoundedHttp):
         cycle, _ = self._held
         if not cycle.more_body or self.flow.read_paused:
             self._release()
-        elif self._arrival_timer is None:
-            self._arrival_timer = self.loop.call_later(self.arrival_s, self._release)
+        else:
+            self._await_arrival()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, whose head may be here without all of its body."""
+        super().on_response_complete()
+        if self._held is not None:
+            self._await_arrival()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Hold a request that the endpoint may serve back until its body is here."""
@@ -80,6 +86,10 @@ class DirectHttp(BoundedHttp):
             self._held = (cycle, app)
         else:
             super()._start_asgi_task(cycle, app)
+
+    def _await_arrival(self) -> None:
+        if self._arrival_timer is None:
+            self._arrival_timer = self.loop.call_later(self.arrival_s, self._release)
 
     def _release(self) -> None:
         """Serve the request that is held back."""

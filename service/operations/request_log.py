@@ -21,6 +21,7 @@ _SANE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 _REQUEST_ID: Final = b"x-request-id"
 _MACHINE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _WEBHOOKS: Final = "/webhooks/"
+_STARTED: Final = "billhook.started_s"
 _SLOW_S: Final = 1.0
 _GONE: Final = 499  # as nginx logs a caller that closed the connection
 
@@ -71,7 +72,8 @@ class Exchange:
         scope[REQUEST_ID] = self.request_id = given.decode() if is_sane else secrets.token_hex(16)
         self.status = 0
         self._scope = scope
-        self._started_s = time.perf_counter()
+        # The application goes on with some requests that were begun without it.
+        self._started_s: float = scope.setdefault(_STARTED, time.perf_counter())
 
     def finish(self, metrics: Metrics, *, logs_routine: bool) -> None:
         """Count and log the request, by route: paths contain secret ids of webhooks.

@@ -73,7 +73,7 @@ class DirectDeliveries:
         position_line = b"" if error is not None else _POSITION_LINE % done.result()[0]
         count_stored(self._context, connection, is_known=error is not None)
         scope["route"] = self._route
-        exchange.status = HTTPStatus.OK
+        exchange.status = int(HTTPStatus.OK)  # an HTTPStatus would be another value in the log
         exchange.finish(self._context.recording.metrics, logs_routine=self._logs_routine)
         request_id_line = _REQUEST_ID_LINE % exchange.request_id.encode()
         return _HEADER_LINES + position_line + request_id_line, RECEIVED

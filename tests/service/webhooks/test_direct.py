@@ -129,8 +129,17 @@ def test_a_body_that_is_late_is_read_by_the_application(
     monkeypatch.setattr(DirectHttp, "arrival_s", 0.001)
     event = stripe_event()
     request = _request(shop, event, more=_CLOSE)
-    answer = _exchange(service, served, request[:-100], request[-100:])
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+    async def scenario() -> bytes:
+        reader, writer = await asyncio.open_connection(*served.address)
+        writer.write(request[:-100])
+        await until(lambda: served.paths)
+        writer.write(request[-100:])
+        received = await asyncio.wait_for(reader.read(), timeout=30)
+        writer.close()
+        return received
+
+    assert service.call(scenario()).startswith(b"HTTP/1.1 200 OK\r\n")
     assert len(shop.received(event["id"])) == 1
     assert served.paths == [shop.webhook_url]
 
@@ -159,6 +168,22 @@ def test_deliveries_sent_one_after_the_other_are_answered_in_order(
     answer = _exchange(service, served, b"".join(sent))
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 4
     assert sorted(names, key=lambda name: answer.index(name.encode())) == names
+
+
+def test_a_body_that_is_late_behind_another_delivery_is_read_by_the_application(
+    service: Service, served: Served, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its head is here before the first response; no more data may come after that."""
+    monkeypatch.setattr(DirectHttp, "arrival_s", 0.001)
+
+    async def scenario() -> None:
+        _, writer = await asyncio.open_connection(*served.address)
+        writer.write(_request(shop, stripe_event()) + _request(shop, stripe_event())[:-100])
+        await until(lambda: served.paths)
+        writer.close()
+
+    service.call(scenario())
+    assert served.paths == [shop.webhook_url]
 
 
 def test_a_sender_that_asks_to_go_on_is_told_so(
@@ -202,6 +227,28 @@ def test_an_append_that_fails_is_answered_by_the_application(
     assert shop.deliver(event).status_code == 200
     assert served.paths == [shop.webhook_url]
     assert len(shop.received(event["id"])) == 1
+
+
+def test_the_time_of_an_append_that_fails_is_part_of_the_requests(
+    service: Service, served: Served, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording, measured, waited_s = service.context.recording, [], 0.05
+
+    def fail(*_: object) -> asyncio.Future[list[int]]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[list[int]] = loop.create_future()
+        loop.call_later(waited_s, done.set_exception, LogUnavailable("no connection"))
+        return done
+
+    def measure(*_: object, seconds: float) -> None:
+        measured.append(seconds)
+
+    monkeypatch.setattr(recording.store, "start_append", fail)
+    monkeypatch.setattr(recording.metrics, "record_answer", measure)
+    assert shop.deliver(stripe_event()).status_code == 200
+    assert served.paths == [shop.webhook_url]
+    assert len(measured) == 1
+    assert measured[0] >= waited_s
 
 
 def test_the_server_waits_for_a_delivery_before_it_stops(
