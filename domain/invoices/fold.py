@@ -5,19 +5,17 @@ Pure: it has no clock, calls no provider and never raises on an old event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from domain.core.calendar import from_unix
 from domain.core.failures import Failure
-from domain.core.steps import GaveUp, StepRecord
-from domain.invoices import action_events as ae
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices import refunds, status
+from domain.invoices.first_view import copy_lines, first_view
 from domain.invoices.payment_fold import (
     apply_amount_due,
     apply_authorization,
@@ -25,14 +23,8 @@ from domain.invoices.payment_fold import (
     apply_payment,
     apply_provider_state,
 )
-from domain.invoices.steps import REFUND_STEP, STEP_OF
-from domain.invoices.view import (
-    InvoiceRequest,
-    InvoiceView,
-    Line,
-    PendingRequest,
-    RequestedLine,
-)
+from domain.invoices.step_fold import apply_step
+from domain.invoices.view import InvoiceView
 
 Apply = Callable[[InvoiceView, Any], None]
 # An authorization ends with them; they may come without the payment that had it.
@@ -42,7 +34,7 @@ _NOTHING_IS_HELD: Final = frozenset({status.PAID, status.CANCELED, status.EXPIRE
 def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
     """Apply one event. The view is changed in place and returned; the first event creates it."""
     if view is None:
-        return _first_view(event)
+        return first_view(event)
     view.updated_at = event.timestamp
     _apply_of(type(event))(view, event)
     _clear_ended(view)
@@ -61,87 +53,6 @@ def _clear_ended(view: InvoiceView) -> None:
         view.amount_capturable_minor, view.capture_before = 0, None
     if not view.in_progress:
         view.pending_request = None
-
-
-def _first_view(event: e.InvoiceEvent) -> InvoiceView:
-    match event:
-        case e.InvoiceRequested():
-            return _requested_view(event)
-        case e.InvoiceImported():
-            return InvoiceView(
-                id=event.originator_id,
-                app_id=event.app_id,
-                tenant_id=event.tenant_id,
-                provider=event.provider,
-                connection=event.connection,
-                connection_id=event.connection_id,
-                mode=event.mode,
-                type=event.type,
-                origin=event.origin,
-                created_at=from_unix(event.created_at) or event.timestamp,
-                updated_at=event.timestamp,
-                description=event.description,
-                footer=event.footer,
-                metadata=dict(event.metadata or {}),
-                status=status.DRAFT,
-                currency=event.currency,
-                customer=event.customer,
-                subscription_id=event.subscription_id,
-                revision_of=event.revision_of,
-                provider_object_type=event.provider_object_type,
-                provider_object_id=event.provider_object_id,
-                in_progress=False,
-            )
-    raise AssertionError(f"a stream cannot begin with {type(event).__name__}")
-
-
-def _requested_view(event: e.InvoiceRequested) -> InvoiceView:
-    return InvoiceView(
-        id=event.originator_id,
-        app_id=event.app_id,
-        tenant_id=event.tenant_id,
-        provider=event.provider,
-        connection=event.connection,
-        connection_id=event.connection_id,
-        mode=event.mode,
-        type=event.type,
-        origin="request",
-        created_at=event.timestamp,
-        updated_at=event.timestamp,
-        user_id=event.user_id,
-        customer=event.customer,
-        dialect=event.dialect,
-        description=event.description,
-        footer=event.footer,
-        metadata=dict(event.metadata),
-        lines=_lines(event.lines),
-        request=InvoiceRequest(
-            lines=[_requested_line(line) for line in event.lines],
-            tax_rate_id=event.tax_rate_id,
-            payment_method=event.payment_method,
-            redirect_url=event.redirect_url,
-            expected_total_minor=event.expected_total_minor,
-            off_session=event.off_session,
-            flow=event.flow,
-            charge_immediately=event.charge_immediately,
-        ),
-        request_hash=event.request_hash,
-    )
-
-
-def _lines(stored: Iterable[Mapping[str, Any]]) -> list[Line]:
-    """Copy the lines of an event."""
-    return [cast("Line", dict(line)) for line in stored]
-
-
-def _requested_line(line: Mapping[str, Any]) -> RequestedLine:
-    return RequestedLine(
-        name=line.get("name"),
-        quantity=line.get("quantity", 1),
-        price=line.get("price"),
-        amount_minor=line.get("amount_minor"),
-        currency=line.get("currency"),
-    )
 
 
 def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
@@ -173,7 +84,7 @@ def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
         case pe.UnexpectedPayment() | pe.InvoiceOverpaid() | pe.OverpaymentReturned():
             apply_overpayment(view, event)
         case _:
-            _apply_step(view, event)
+            apply_step(view, event)
 
 
 def _apply_confirmation(view: InvoiceView, event: e.ProviderStateConfirmed) -> None:
@@ -219,11 +130,11 @@ def _apply_issue(
         view.next_action, view.failure = {"type": "redirect", "url": event.url}, None
         view.objects = [*view.objects, event.provider_object_id]
         view.tax_minor = event.tax_minor
-        view.lines = view.lines if event.lines is None else _lines(event.lines)
+        view.lines = view.lines if event.lines is None else copy_lines(event.lines)
         view.in_progress = False
         return
     view.tax_minor = event.tax_minor
-    view.lines = _lines(event.lines)
+    view.lines = copy_lines(event.lines)
     if isinstance(event, e.InvoiceDrafted):
         view.in_progress = False
         return
@@ -235,58 +146,6 @@ def _apply_issue(
     view.in_progress = event.charging
     if not event.charging and event.hosted_url:
         view.next_action = {"type": "redirect", "url": event.hosted_url}
-
-
-_ACTIONS: Final[dict[type[e.InvoiceEvent], str]] = {
-    ae.RetryRequested: "retry",
-    ae.VoidRequested: "void",
-    ae.FinalizeRequested: "finalize",
-    ae.UncollectibleRequested: "uncollectible",
-    ae.CaptureRequested: "capture",
-}
-
-
-def _apply_step(view: InvoiceView, event: e.InvoiceEvent) -> None:
-    """Apply an event about a step or a requested action."""
-    match event:
-        case e.StepStarted():
-            view.steps[event.step] = StepRecord(
-                event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
-            )
-            view.attempt = max(view.attempt, event.attempt)
-        case e.StepGaveUp() | e.StepResent():
-            _apply_gave_up(view, event)
-        case ae.RequestRefused() | ae.CaptureAccepted():
-            view.in_progress = False
-        case _ if type(event) in _ACTIONS:
-            _apply_request(view, event)
-
-
-def _apply_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one of the five above
-    """Store a requested action until an outcome ends it."""
-    step = STEP_OF[_ACTIONS[type(event)]]
-    before = view.steps.get(step)
-    view.pending_request = PendingRequest(
-        action=_ACTIONS[type(event)],
-        request_id=event.request_id,
-        step=step,
-        attempt=1 if before is None else before.attempt + 1,
-        payment_method=getattr(event, "payment_method", None),
-        amount_minor=getattr(event, "amount_minor", None),
-    )
-    view.in_progress, view.gave_up = True, None
-
-
-def _apply_gave_up(view: InvoiceView, event: e.StepGaveUp | e.StepResent) -> None:
-    """Store whether a step waits for an operator; the step of a refund has its own mark."""
-    gave_up: GaveUp | None = None
-    if isinstance(event, e.StepGaveUp):
-        gave_up = GaveUp(event.step, event.attempts, event.last_error)
-    refund = refunds.find_refund(view, event.step.removeprefix(REFUND_STEP), None)
-    if refund is None:
-        view.gave_up = gave_up
-    else:
-        view.refunds[view.refunds.index(refund)] = replace(refund, gave_up=gave_up is not None)
 
 
 _APPLIED_BY: Final[tuple[tuple[type | tuple[type, ...], Apply], ...]] = (

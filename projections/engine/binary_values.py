@@ -1,7 +1,7 @@
 """Write values in PostgreSQL's binary formats, each with its length before it."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -51,6 +51,11 @@ WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
     UUID: lambda value: _ID + value.int.to_bytes(16, "big"),
 }
 """Writers by the types of values: an `int` is a bigint, `bytes` are JSON of a jsonb."""
+
+
+def in_order_of_jsonb(names: Iterable[str]) -> list[str]:
+    """Sort names as PostgreSQL sorts the keys of an object: it need not, if they come like this."""
+    return sorted(names, key=lambda name: (len(name.encode()), name.encode()))
 
 
 class Array(bytes):

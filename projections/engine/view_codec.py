@@ -13,6 +13,7 @@ import orjson
 
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.view import SubscriptionView
+from projections.engine.binary_values import in_order_of_jsonb
 
 Json = dict[str, Any]
 View = TypeVar("View", bound=InvoiceView | SubscriptionView)
@@ -20,7 +21,10 @@ Reader = Callable[[Any], Any]
 
 
 class _Written:
-    """The fields of a kind of object that are written: those that have not their defaults."""
+    """The fields of a kind of object that are written: those that have not their defaults.
+
+    They are written in the order in which PostgreSQL stores them, which saves it sorting them.
+    """
 
     def __init__(self, kind: type[Any]) -> None:
         defaults = {field.name: _default_of(field) for field in fields(kind)}
@@ -30,9 +34,11 @@ class _Written:
             for name, default in defaults.items()
             if is_dataclass(default) and not isinstance(default, type)
         }
-        self._names = tuple(name for name in defaults if name not in self._inner)
+        self._names = tuple(in_order_of_jsonb(defaults))
         self._values = attrgetter(*self._names)
-        self._defaults = tuple(defaults[name] for name in self._names)
+        self._defaults = tuple(
+            _NO_DEFAULT if name in self._inner else defaults[name] for name in self._names
+        )
 
     def of(self, value: object) -> Json:
         """Return the fields to write."""
@@ -44,8 +50,10 @@ class _Written:
             if value is not default and value != default
         }
         for name, inner in self._inner.items():
-            if of := inner.of(getattr(value, name)):
+            if of := inner.of(written[name]):
                 written[name] = of
+            else:
+                del written[name]
         return written
 
 

@@ -20,6 +20,8 @@ from projections.registry import Projection
 Connection = psycopg.Connection[TupleRow]
 
 _SORT_MEMORY_MB: Final = 256
+_HASH_MEMORY_MB: Final = 32
+"""Of a session, for equal terms and the bits of a block."""
 _LARGE_TABLES: Final = 3
 """Tables of a projection that are worth a session each."""
 _MOST_WORKERS: Final = 2
@@ -90,6 +92,7 @@ def index_tables(dsn: str, projection: Projection, number: int, *, sessions: int
     def index() -> None:
         with connect(dsn, application_name="billhook rebuild index") as session:
             session.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY_MB // sessions}MB'")
+            session.execute(f"SET work_mem = '{_HASH_MEMORY_MB}MB'")
             session.execute(f"SET max_parallel_maintenance_workers = {_workers(sessions)}")
             tasks.run(session)
 

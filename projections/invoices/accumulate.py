@@ -91,6 +91,11 @@ class InvoiceAccumulator:
         return self.view.app_id
 
     @property
+    def is_new(self) -> bool:
+        """Whether its first event was taken here: it has no rows yet."""
+        return self._loaded_filters is None
+
+    @property
     def is_filtered_anew(self) -> bool:
         """Whether it is new, or lists that left it out before may have it now, or the reverse."""
         return (

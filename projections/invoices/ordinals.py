@@ -5,14 +5,14 @@ check their rows. When there are `UNNUMBERED`, the database sets their bits, all
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Final, LiteralString
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Identifier
 
 from eventlog.database.statements import Statement
 from eventlog.follow.handler import Cursor
@@ -30,8 +30,8 @@ MADE_OF: Final = (INVOICES.name, SEARCH_TERMS.name)
 _ADD: Final[LiteralString] = (
     "INSERT INTO {ordinals} (invoice_id, app_id, created_at)"
     " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])"
-    " ON CONFLICT (invoice_id) DO NOTHING"
 )
+_ADD_UNKNOWN: Final[LiteralString] = _ADD + " ON CONFLICT (invoice_id) DO NOTHING"
 _FREE: Final[LiteralString] = (
     "UPDATE {ordinals} SET block = NULL, ordinal = NULL"
     " WHERE invoice_id = ANY(%s) AND block IS NOT NULL"
@@ -45,18 +45,12 @@ FROM (
 ) AS old
 WHERE known.app_id = old.app_id AND known.block = old.block AND known.value = 'numbered'
 """
-_COUNT: Final[LiteralString] = """
-SELECT given.app_id, (
-    SELECT count(*) FROM (
-        SELECT FROM {ordinals} AS known
-        WHERE known.app_id = given.app_id AND known.block IS NULL LIMIT {most}
-    ) AS waiting
-) FROM unnest(%s::uuid[]) AS given (app_id)
-"""
 _BLOCKS: Final[LiteralString] = """
 SELECT app_id, block, part FROM {blocks}, unnest(ARRAY['rows', 'terms']) AS part ORDER BY items DESC
 """
-_NUMBER: Final = "SELECT read.number_invoices(%s, %s)"
+_NUMBER: Final = (
+    "SELECT app_id, read.number_if_enough(%s, app_id, %s) FROM unnest(%s::uuid[]) AS given (app_id)"
+)
 
 
 class Waiting:
@@ -77,16 +71,21 @@ class Waiting:
             found = found and known < UNNUMBERED
         return found
 
-    async def number(self, cursor: Cursor, apps: Collection[UUID], *, schema: str) -> None:
-        """Count anew, after the rows and terms of a batch; number what is enough."""
-        if not apps:
-            return
-        await cursor.execute(_written(_COUNT, schema), [list(apps)])
-        for app_id, items in await cursor.fetchall():
-            self._most[app_id] = items
-            if items >= UNNUMBERED:
-                await cursor.execute(_NUMBER, [schema, app_id])
-                self._most[app_id] = 0
+    async def number(self, cursor: Cursor, *, schema: str) -> None:
+        """After the rows and terms of a batch: number the invoices of apps that may have enough."""
+        if await self._number(cursor, schema=schema):
+            self._most.update(await cursor.fetchall())
+
+    async def number_meanwhile(self, cursor: Cursor, *, schema: str) -> None:
+        """Do the same in a pipeline, of which no answer is read."""
+        apps = await self._number(cursor, schema=schema)
+        self._most.update(dict.fromkeys(apps, UNNUMBERED - 1))
+
+    async def _number(self, cursor: Cursor, *, schema: str) -> list[UUID]:
+        apps = [app_id for app_id, most in self._most.items() if most >= UNNUMBERED]
+        if apps:
+            await cursor.execute(_NUMBER, [schema, UNNUMBERED, apps])
+        return apps
 
 
 def filtered_anew(invoices: Iterable[InvoiceAccumulator]) -> list[InvoiceAccumulator]:
@@ -94,19 +93,24 @@ def filtered_anew(invoices: Iterable[InvoiceAccumulator]) -> list[InvoiceAccumul
     return [one for one in invoices if one.view is not None and one.is_filtered_anew]
 
 
-def tracking(changed: Collection[InvoiceAccumulator], *, schema: str) -> list[Statement]:
+def tracking(
+    changed: Iterable[InvoiceAccumulator], *, schema: str, are_new: bool = False
+) -> list[Statement]:
     """Return the statements that let invoices wait, all to be executed as one.
 
     A changed invoice's bits stay where they were, but for the one of all numbered invoices.
+    `are_new`: none of them has a row yet.
     """
     given = [(one.view.id, one.app_id, one.view.created_at) for one in changed if one.view]
     if not given:
         return []
     types = ("uuid", "uuid", "timestamptz")
     columns = [array(*one) for one in zip(types, zip(*given, strict=True), strict=True)]
+    if are_new:
+        return [(_written(_ADD, schema), columns)]
     invoice_ids = columns[0]
     return [
-        (_written(_ADD, schema), columns),
+        (_written(_ADD_UNKNOWN, schema), columns),
         (_written(_FREE, schema), [invoice_ids]),
         (_written(_CLEAR, schema), [invoice_ids]),
     ]
@@ -132,7 +136,6 @@ def _written(query: LiteralString, schema: str) -> bytes:
             ordinals=Identifier(schema, "invoice_ordinals"),
             bitmaps=Identifier(schema, "invoice_bitmaps"),
             blocks=Identifier(schema, "invoice_blocks"),
-            most=Literal(UNNUMBERED),
         )
         .as_bytes()
     )

@@ -596,41 +596,58 @@ $$;
 CREATE FUNCTION read.add_invoice_bits(
     schema text, app uuid, block int, from_ordinal int, part text DEFAULT NULL
 )
-RETURNS void LANGUAGE plpgsql
--- By the keys of the block's invoices, whatever the statistics are.
-SET enable_seqscan = off SET enable_mergejoin = off AS $body$
+RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
-    -- Set-returning functions of the select list: a join would call each anew for each row.
-    of_rows text := format(
-        $$
-        SELECT ordinal,
-            unnest(ARRAY[
+    -- Values that many invoices have the same are written once for all of them. Set-returning
+    -- functions are in the select list: a join would call each anew for each row.
+    of_rows text := $$
+        SELECT unnest(ARRAY[
                 'numbered', 'provider=' || provider, 'connection=' || connection, 'mode=' || mode,
                 'type=' || type, 'origin=' || origin, 'status=' || status,
                 'currency=' || currency,
                 CASE WHEN at_provider THEN 'at_provider' END,
-                CASE WHEN tenant_id IS NULL THEN 'unassigned' END,
-                'paid=' || to_char(paid_at AT TIME ZONE 'UTC', 'YYYY-MM'),
-                'paid=' || (paid_at AT TIME ZONE 'UTC')::date,
-                'amount=' || read.amount_group(coalesce(total_minor, 0)),
-                'amounts=' || read.amount_group(coalesce(total_minor, 0)) / 4,
+                CASE WHEN is_unassigned THEN 'unassigned' END
+            ]) AS value, part, bits, true AS is_common
+        FROM (
+            SELECT provider, connection, mode, type, origin, status, currency, at_provider,
+                tenant_id IS NULL AS is_unassigned, part, bit_or(bits) AS bits
+            FROM invoice GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+        ) AS facet
+        UNION ALL
+        SELECT unnest(ARRAY['paid=' || to_char(paid_on, 'YYYY-MM'), 'paid=' || paid_on::date]),
+            part, bits, true
+        FROM (
+            SELECT date_trunc('day', paid_at AT TIME ZONE 'UTC') AS paid_on, part,
+                bit_or(bits) AS bits
+            FROM invoice WHERE paid_at IS NOT NULL GROUP BY 1, 2
+        ) AS paid
+        UNION ALL
+        SELECT unnest(ARRAY['amount=' || amount, 'amounts=' || amount / 4]), part, bits, true
+        FROM (
+            SELECT read.amount_group(coalesce(total_minor, 0)) AS amount, part,
+                bit_or(bits) AS bits
+            FROM (
+                SELECT total_minor, part, bit_or(bits) AS bits FROM invoice GROUP BY 1, 2
+            ) AS total
+            GROUP BY 1, 2
+        ) AS totals
+        UNION ALL
+        SELECT unnest(ARRAY[
                 'tenant_id=' || tenant_id, 'user_id=' || user_id,
                 'customer=' || customer, 'subscription_id=' || subscription_id
-            ]) AS value,
-            unnest(array_fill(true, ARRAY[14])) AS is_common
-        FROM added JOIN %1$I.invoices AS invoice USING (invoice_id)
-        $$,
-        schema
-    );
+            ]), part, bits, false
+        FROM invoice
+    $$;
     of_terms text := format(
         $$
-        SELECT ordinal,
-            unnest(ARRAY[
+        SELECT unnest(ARRAY[
                 'term=' || term, 'beginning=' || substr(term, 1, 4),
                 CASE WHEN length(term) >= 6 THEN 'beginning=' || substr(term, 1, 6) END
-            ]) AS value,
-            NULL::boolean AS is_common
-        FROM added JOIN %1$I.invoice_search_terms USING (invoice_id)
+            ]) AS value, part, bits, false AS is_common
+        FROM (
+            SELECT term, part, bit_or(bits) AS bits
+            FROM added JOIN %1$I.invoice_search_terms USING (invoice_id) GROUP BY 1, 2
+        ) AS terms
         $$,
         schema
     );
@@ -638,10 +655,17 @@ BEGIN
     EXECUTE format(
         $$
         WITH added AS MATERIALIZED (
-            SELECT invoice_id, ordinal FROM %1$I.invoice_ordinals AS known
+            -- In parts first: most of the work is in proportion to the length of a bitmap.
+            SELECT invoice_id, ordinal / 128 AS part,
+                set_bit(repeat('0', 128)::bit(128), ordinal %% 128, 1) AS bits
+            FROM %1$I.invoice_ordinals AS known
             WHERE known.app_id = $1 AND known.block = $2 AND known.ordinal >= $3
         ), common AS MATERIALIZED (
             SELECT value FROM %1$I.invoice_common_values WHERE app_id = $1
+        ), invoice AS (
+            SELECT provider, connection, mode, type, origin, status, currency, at_provider,
+                tenant_id, user_id, customer, subscription_id, paid_at, total_minor, part, bits
+            FROM added JOIN %1$I.invoices USING (invoice_id)
         ), found AS (
             %2$s
         )
@@ -649,12 +673,9 @@ BEGIN
         SELECT $1, value, $2,
             bit_or(overlay(repeat('0', 16384)::bit(16384) PLACING bits FROM part * 128 + 1))
         FROM (
-            -- In parts first: most of the work is in proportion to the length of a bitmap.
-            SELECT value, ordinal / 128 AS part,
-                bit_or(set_bit(repeat('0', 128)::bit(128), ordinal %% 128, 1)) AS bits
-            FROM found
+            SELECT value, part, bit_or(bits) AS bits FROM found
             WHERE value IS NOT NULL AND (is_common OR value IN (SELECT value FROM common))
-            GROUP BY value, ordinal / 128
+            GROUP BY value, part
         ) AS parts GROUP BY value
         ON CONFLICT (app_id, block, value) DO UPDATE SET bits = known.bits | excluded.bits
         $$,
@@ -671,9 +692,7 @@ $body$;
 -- Keep bitmaps of the terms and ids of so many invoices, of those that several of a block's invoices
 -- from an ordinal on have.
 CREATE FUNCTION read.add_common_values(schema text, app uuid, block int, from_ordinal int)
-RETURNS void LANGUAGE plpgsql
--- By the keys of the block's invoices, whatever the statistics are.
-SET enable_seqscan = off SET enable_mergejoin = off AS $body$
+RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
     found record;
     source text;
@@ -744,7 +763,9 @@ $body$;
 
 -- Give the app's invoices without a block their ordinals, and set their bits.
 CREATE FUNCTION read.number_invoices(schema text, app uuid) RETURNS void
-LANGUAGE plpgsql AS $body$
+LANGUAGE plpgsql
+-- By the keys of a block's invoices, whatever the statistics are.
+SET enable_seqscan = off SET enable_mergejoin = off AS $body$
 DECLARE
     oldest timestamptz;
     newest timestamptz;
@@ -829,6 +850,28 @@ BEGIN
 END
 $body$;
 
+-- Number an app's invoices without a block, if there are so many; return how many there are still.
+CREATE FUNCTION read.number_if_enough(schema text, app uuid, enough int) RETURNS int
+LANGUAGE plpgsql AS $body$
+DECLARE
+    waiting int;
+BEGIN
+    EXECUTE format(
+        $$
+        SELECT count(*) FROM (
+            SELECT FROM %1$I.invoice_ordinals WHERE app_id = $1 AND block IS NULL LIMIT $2
+        ) AS known
+        $$,
+        schema
+    ) INTO waiting USING app, enough;
+    IF waiting < enough THEN
+        RETURN waiting;
+    END IF;
+    PERFORM read.number_invoices(schema, app);
+    RETURN 0;
+END
+$body$;
+
 CREATE FUNCTION read.add_invoice_block(schema text, app uuid, number int, starts_at timestamptz)
 RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
@@ -881,25 +924,28 @@ BEGIN
     EXECUTE format(
         $$
         INSERT INTO %1$I.invoice_common_values (app_id, value)
-        SELECT app_id, value FROM (
-            -- Equal terms first: their texts are made once.
-            SELECT app_id, items, unnest(ARRAY[
-                CASE WHEN items > 1000 * $1 / 100 THEN 'term=' || term END,
-                'beginning=' || substr(term, 1, 4),
-                CASE WHEN length(term) >= 6 THEN 'beginning=' || substr(term, 1, 6) END
-            ]) AS value
-            FROM (
-                SELECT app_id, term, count(*) AS items
-                FROM %1$I.invoice_search_terms TABLESAMPLE SYSTEM ($1) GROUP BY app_id, term
-            ) AS terms
-            UNION ALL
-            SELECT app_id, 1, unnest(ARRAY[
-                'tenant_id=' || tenant_id, 'user_id=' || user_id,
-                'customer=' || customer, 'subscription_id=' || subscription_id
-            ])
-            FROM %1$I.invoices TABLESAMPLE SYSTEM ($1)
-        ) AS found
-        WHERE value IS NOT NULL GROUP BY app_id, value HAVING sum(items) > 1000 * $1 / 100
+        WITH terms AS MATERIALIZED (
+            SELECT app_id, term, count(*) AS items
+            FROM %1$I.invoice_search_terms TABLESAMPLE SYSTEM ($1) GROUP BY app_id, term
+        )
+        SELECT app_id, 'term=' || term FROM terms WHERE items > 1000 * $1 / 100
+        UNION ALL
+        SELECT app_id, 'beginning=' || substr(term, 1, 4) FROM terms
+        GROUP BY app_id, substr(term, 1, 4) HAVING sum(items) > 1000 * $1 / 100
+        UNION ALL
+        SELECT app_id, 'beginning=' || substr(term, 1, 6) FROM terms WHERE length(term) >= 6
+        GROUP BY app_id, substr(term, 1, 6) HAVING sum(items) > 1000 * $1 / 100
+        UNION ALL
+        SELECT app_id, concat(
+            'tenant_id=' || tenant_id, 'user_id=' || user_id,
+            'customer=' || customer, 'subscription_id=' || subscription_id
+        )
+        FROM %1$I.invoices TABLESAMPLE SYSTEM ($1)
+        GROUP BY GROUPING SETS (
+            (app_id, tenant_id), (app_id, user_id), (app_id, customer), (app_id, subscription_id)
+        )
+        HAVING count(*) > 1000 * $1 / 100
+            AND coalesce(tenant_id::text, user_id, customer, subscription_id) IS NOT NULL
         $$,
         schema
     ) USING percent;

@@ -1,10 +1,13 @@
 from dataclasses import replace
+from typing import cast
 
 import orjson
+import psycopg
 from hypothesis import given, settings
 
 from domain.invoices import events as e
 from projections.engine.view_codec import from_json, to_json
+from projections.invoices.timeline import event_data
 from tests.projections.harness import folds, issue, pay, requested
 from tests.projections.random_events import streams
 
@@ -34,3 +37,17 @@ def test_a_view_is_stored_without_its_defaults() -> None:
     ended = requested()
     ended.view.in_progress = False
     assert orjson.loads(to_json(ended.view))["in_progress"] is False
+
+
+def test_fields_are_written_in_the_order_in_which_postgresql_stores_them(database: str) -> None:
+    invoice = requested(customer="cus_1", off_session=True)
+    issue(invoice)
+    pay(invoice)
+    view = to_json(invoice.view)
+    shown = [event_data(cast("e.InvoiceEvent", event)) for event in invoice.collect_events()]
+    written = [view, orjson.dumps(orjson.loads(view)["request"]), *map(orjson.dumps, shown)]
+    with psycopg.connect(database) as connection:
+        for one in written:
+            query = "SELECT array_agg(key) FROM jsonb_object_keys(%s::jsonb) AS found (key)"
+            row = connection.execute(query, [one.decode()]).fetchone()
+            assert row == (list(orjson.loads(one)),)

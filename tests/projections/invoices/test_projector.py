@@ -39,8 +39,9 @@ HANDLER = partial(invoices_projector.handler, SCHEMA)
 def wipe(database: str) -> None:
     with connect(database, application_name="test") as connection:
         # For so few rows, TRUNCATE, which makes new files, takes many times as long.
-        for table in invoices_projector.TABLES:
-            connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table.name)))
+        tables = [*(table.name for table in invoices_projector.TABLES), *ordinals.TABLES]
+        for table in tables:
+            connection.execute(SQL("DELETE FROM {}").format(Identifier(SCHEMA, table)))
 
 
 @settings(max_examples=25)
@@ -225,17 +226,21 @@ def test_an_invoice_is_followed_from_request_to_confirmation(database: str) -> N
     asyncio.run(scenario())
 
 
-def test_a_small_batch_is_one_statement_until_invoices_are_to_be_numbered(database: str) -> None:
+def log_of_requests(number: int) -> list[RecordedEvent]:
     codec = Codec()
     stored = [
         codec.encode(event)
-        for invoice in [requested() for _ in range(ordinals.UNNUMBERED)]
+        for invoice in [requested() for _ in range(number)]
         for event in invoice.collect_events()
     ]
-    log = [
+    return [
         RecordedEvent(one.originator_id, one.originator_version, one.topic, one.state, position)
         for position, one in enumerate(stored, 1)
     ]
+
+
+def test_a_small_batch_is_one_statement_until_invoices_are_to_be_numbered(database: str) -> None:
+    log = log_of_requests(ordinals.UNNUMBERED)
     handler = HANDLER(slice_events=ordinals.UNNUMBERED)
 
     async def scenario() -> None:
@@ -253,3 +258,19 @@ def test_a_small_batch_is_one_statement_until_invoices_are_to_be_numbered(databa
     with connect(database, application_name="test") as connection:
         numbered = connection.execute("SELECT count(block) FROM read.invoice_ordinals").fetchone()
     assert numbered == (ordinals.UNNUMBERED,)
+
+
+def test_a_large_batch_numbers_its_invoices_before_its_last_slices(database: str) -> None:
+    log = log_of_requests(ordinals.UNNUMBERED + 40)
+    boundaries = [(log[:-20], False), (log[-20:], False)]
+    asyncio.run(project(database, boundaries, handler=partial(HANDLER, slice_events=4)))
+    with connect(database, application_name="test") as connection:
+        places = connection.execute("SELECT block, ordinal FROM read.invoice_ordinals").fetchall()
+        bits = connection.execute(
+            "SELECT bit_count(bits) FROM read.invoice_bitmaps"
+            " WHERE value IN ('numbered', 'type=payment')"
+        ).fetchall()
+    assert len(places) == len(log)
+    given = [ordinal for block, ordinal in places if block is not None]
+    assert sorted(given) == list(range(ordinals.UNNUMBERED + 8))  # all but three slices and a batch
+    assert bits == [(len(given),)] * 2
