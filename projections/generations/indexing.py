@@ -91,6 +91,8 @@ def index_tables(dsn: str, projection: Projection, number: int, *, sessions: int
 
     def index() -> None:
         with connect(dsn, application_name="billhook rebuild index") as session:
+            # The rebuild's own session commits later, and waits for all that was written before.
+            session.execute("SET synchronous_commit = off")
             session.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY_MB // sessions}MB'")
             session.execute(f"SET work_mem = '{_HASH_MEMORY_MB}MB'")
             session.execute(f"SET max_parallel_maintenance_workers = {_workers(sessions)}")

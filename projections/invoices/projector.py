@@ -3,7 +3,7 @@
 The timeline has what happened to the app's invoices, subscriptions and tenants.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Final
@@ -14,26 +14,18 @@ from psycopg.sql import SQL
 from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import (
-    InvoiceEvent,
     InvoiceIssued,
     ProviderInvoiceCreated,
     ProviderStateConfirmed,
     StepStarted,
 )
-from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
-from domain.tenants.events import (
-    TenantEvent,
-)
+from domain.subscriptions.events import SubscriptionStarted
 from eventlog.codec import Codec
 from eventlog.database.statements import Statement, execute_together
 from eventlog.follow.handler import Cursor, RowsHandler, Writes
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import (
-    Row,
     adding,
-    inserting,
-    inserting_new,
-    upserting,
 )
 from projections.engine.view_codec import from_json
 from projections.invoices import ordinals
@@ -43,10 +35,11 @@ from projections.invoices.accumulate import (
     SumDeltas,
 )
 from projections.invoices.facets import FACETS
-from projections.invoices.invoice_rows import INVOICES, rows_of
-from projections.invoices.search_term_rows import SEARCH_TERMS, search_term_rows
+from projections.invoices.folding import Folding, Stream, by_stream, id_of, slices_of
+from projections.invoices.invoice_rows import INVOICES
+from projections.invoices.search_term_rows import SEARCH_TERMS
 from projections.invoices.timeline import TENANT_TOPICS
-from projections.invoices.timeline_rows import TIMELINE, entries_of, entry_of, tenant_entry_of
+from projections.invoices.timeline_rows import TIMELINE
 from projections.reports.invoice_sums import SHARES, SUMMED, SUMS, TOTALS
 
 NAME: Final = "invoices"
@@ -95,8 +88,9 @@ class _Projecting:
         """
         if len(batch) > self._slice_events:
             return None
-        folding = await self._loaded(cursor, batch)
-        changed = folding.fold(batch, self._codec)
+        streams = by_stream(batch)
+        folding = await self._loaded(cursor, streams)
+        changed = folding.fold(streams, self._codec)
         if not self._waiting.add(changed):
             return None
         deltas = SumDeltas()
@@ -108,14 +102,15 @@ class _Projecting:
 
         A large batch is written in slices: the database writes one while the next is folded.
         """
-        known = await self._loaded(cursor, batch)
+        streams = by_stream(batch)
+        known = await self._loaded(cursor, streams)
         deltas = SumDeltas()
-        slices = _slices(batch, size=self._slice_events)
+        slices = slices_of(streams, size=self._slice_events)
         last = len(slices) - 1
         async with cursor.connection.pipeline() if last else nullcontext():
-            for index, events in enumerate(slices):
+            for index, some in enumerate(slices):
                 folding = known.next_slice()
-                changed = folding.fold(events, self._codec)
+                changed = folding.fold(some, self._codec)
                 self._waiting.add(changed)
                 folding.add_to(deltas)
                 summed = deltas if index == last else None
@@ -125,14 +120,14 @@ class _Projecting:
                     await self._waiting.number_meanwhile(cursor, schema=self._schema)
         await self._waiting.number(cursor, schema=self._schema)
 
-    async def _loaded(self, cursor: Cursor, batch: Sequence[RecordedEvent]) -> "_Folding":
-        accumulated = await _load(cursor, _streams_that_go_on(batch), schema=self._schema)
-        apps = await _apps_of(cursor, _subscriptions_that_go_on(batch), schema=self._schema)
-        return _Folding(accumulated, apps)
+    async def _loaded(self, cursor: Cursor, streams: Sequence[Stream]) -> Folding:
+        accumulated = await _load(cursor, _invoices_that_go_on(streams), schema=self._schema)
+        apps = await _apps_of(cursor, _subscriptions_that_go_on(streams), schema=self._schema)
+        return Folding(accumulated, apps)
 
     def _writes(
         self,
-        folding: "_Folding",
+        folding: Folding,
         changed: Collection[InvoiceAccumulator],
         summed: SumDeltas | None,
         *,
@@ -149,93 +144,6 @@ class _Projecting:
         ]
 
 
-def _slices(batch: Sequence[RecordedEvent], *, size: int) -> list[Sequence[RecordedEvent]]:
-    """Divide a batch into slices of whole streams, so that each row is written once."""
-    if len(batch) <= size:
-        return [batch]
-    streams: dict[UUID | str, list[RecordedEvent]] = {}
-    for recorded in batch:
-        streams.setdefault(recorded.originator_id, []).append(recorded)
-    slices: list[Sequence[RecordedEvent]] = []
-    events: list[RecordedEvent] = []
-    for stream in streams.values():
-        events += stream
-        if len(events) >= size:
-            slices.append(events)
-            events = []
-    return [*slices, events] if events else slices
-
-
-class _Folding:
-    """Folds events into the rows that they change."""
-
-    def __init__(self, known: Mapping[UUID, InvoiceAccumulator], apps: dict[UUID, UUID]) -> None:
-        """Go on from known invoices, and from the apps of known subscriptions."""
-        self._known = known
-        self._apps = apps
-        self._timeline: list[Row] = []
-        self._invoices: dict[UUID, InvoiceAccumulator] = {}
-
-    def next_slice(self) -> "_Folding":
-        """Go on with other streams."""
-        return _Folding(self._known, self._apps)
-
-    def fold(self, events: Iterable[RecordedEvent], codec: Codec) -> list[InvoiceAccumulator]:
-        """Apply events; return the invoices that are new or filtered anew."""
-        for recorded in events:
-            self._take(codec.decode(recorded), position=recorded.position)
-        return ordinals.filtered_anew(self._invoices.values())
-
-    def _take(self, event: object, *, position: int) -> None:
-        match event:
-            case InvoiceEvent():
-                invoice = self._invoice(event.originator_id)
-                invoice.take(event, position=position)
-                self._timeline += entry_of(event, app_id=invoice.app_id, position=position)
-            case SubscriptionEvent():
-                if isinstance(event, SubscriptionStarted):
-                    self._apps[event.originator_id] = event.app_id
-                app_id = self._apps[event.originator_id]
-                self._timeline += entry_of(event, app_id=app_id, position=position)
-            case ProviderEventApplied():
-                self._timeline += entries_of(event, position=position)
-            case TenantEvent():
-                self._timeline += tenant_entry_of(event, position=position)
-            case _:
-                raise AssertionError(f"{type(event).__name__} is not an event of this projection")
-
-    def _invoice(self, invoice_id: UUID) -> InvoiceAccumulator:
-        invoice = self._invoices.get(invoice_id)
-        if invoice is None:
-            invoice = self._known.get(invoice_id) or InvoiceAccumulator()
-            self._invoices[invoice_id] = invoice
-        return invoice
-
-    def add_to(self, deltas: SumDeltas) -> None:
-        """Add what the events changed in counts and sums."""
-        for invoice in self._invoices.values():
-            deltas.take(invoice)
-
-    def writes(self, *, schema: str, new_apart: bool) -> list[Statement]:
-        """Return the statements that write invoices, and add what happened to them.
-
-        `new_apart`: new invoices have statements of their own, which need not look for their rows.
-        That saves a tenth of an insertion, but small batches would be more different statements,
-        too many to be prepared.
-        """
-        every = self._invoices.values()
-        new = [one for one in every if one.is_new] if new_apart else []
-        others = [one for one in every if not one.is_new] if new_apart else every
-        written = (
-            (inserting, INVOICES, rows_of(new)),
-            (upserting, INVOICES, rows_of(others)),
-            (inserting, TIMELINE, self._timeline),
-            (inserting, SEARCH_TERMS, search_term_rows(new)),
-            (inserting_new, SEARCH_TERMS, search_term_rows(others)),
-        )
-        return [write(table, rows, schema=schema) for write, table, rows in written if rows]
-
-
 def additions(deltas: SumDeltas, *, schema: str) -> list[Statement]:
     """Return the statements that add tallies to the counts and sums."""
     tables = [
@@ -248,22 +156,22 @@ def additions(deltas: SumDeltas, *, schema: str) -> list[Statement]:
     return [adding(table, rows, summed=s, schema=schema) for table, rows, s in tables if rows]
 
 
-def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
+def _invoices_that_go_on(streams: Iterable[Stream]) -> list[UUID]:
     """Name the invoices that began before this batch."""
-    first_seen: dict[UUID | str, int] = {}
-    for recorded in batch:
-        if recorded.topic in _INVOICE_TOPICS:
-            first_seen.setdefault(recorded.originator_id, recorded.originator_version)
-    return [UUID(str(stream)) for stream, version in first_seen.items() if version > 1]
+    return [
+        id_of(stream)
+        for stream in streams
+        if stream[0].originator_version > 1 and stream[0].topic in _INVOICE_TOPICS
+    ]
 
 
-def _subscriptions_that_go_on(batch: Sequence[RecordedEvent]) -> set[UUID]:
+def _subscriptions_that_go_on(streams: Iterable[Stream]) -> list[UUID]:
     """Name the subscriptions that began before this batch."""
-    found: dict[UUID | str, bool] = {}
-    for recorded in batch:
-        if recorded.topic in _SUBSCRIPTION_TOPICS:
-            found.setdefault(recorded.originator_id, recorded.topic != SubscriptionStarted.TOPIC)
-    return {UUID(str(stream)) for stream, goes_on in found.items() if goes_on}
+    return [
+        id_of(stream)
+        for stream in streams
+        if stream[0].topic in _SUBSCRIPTION_TOPICS and stream[0].topic != SubscriptionStarted.TOPIC
+    ]
 
 
 async def _apps_of(cursor: Cursor, subjects: Collection[UUID], *, schema: str) -> dict[UUID, UUID]:
