@@ -1,6 +1,7 @@
 """Write the head of a response together with the beginning of its body."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 
@@ -14,6 +15,7 @@ class JoinedWrites:
 
     def __init__(self, transport: asyncio.Transport, *, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
+        self._write: Callable[[bytes], object] = transport.write
         self._loop = loop
         self._head: bytes | None = None
         self._expects_head = True
@@ -30,18 +32,26 @@ class JoinedWrites:
         """Write, or hold back a head."""
         if self._head is not None:
             head, self._head = self._head, None
-            self._transport.write(head + data)
+            self._write(head + data)
         elif self._expects_head:
             self._expects_head = False
             self._head = data
             self._loop.call_soon(self._flush)
         else:
-            self._transport.write(data)
+            self._write(data)
 
     def write_whole(self, response: bytes) -> None:
         """Write a head with all of its body."""
         self._expects_head = False
-        self._transport.write(response)
+        self._write(response)
+
+    def drop(self) -> None:
+        """Write nothing from now on: the connection is lost.
+
+        The server tells so to the newest of several requests alone; uvloop raises for the others.
+        """
+        self._head = None
+        self._write = _ignore
 
     def close(self) -> None:
         """Write a head that is held back, and close."""
@@ -55,4 +65,8 @@ class JoinedWrites:
     def _flush(self) -> None:
         if self._head is not None:
             head, self._head = self._head, None
-            self._transport.write(head)
+            self._write(head)
+
+
+def _ignore(_data: bytes) -> None:
+    """Write nothing."""

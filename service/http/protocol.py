@@ -37,7 +37,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting for a request."""
+        """Stop waiting for a request, and write nothing more."""
+        self._writes.drop()
         self._end_head()
         if self._head_timer is not None:
             self._head_timer.cancel()

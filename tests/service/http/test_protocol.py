@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import uvicorn
+import uvloop
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.http.joined_writes import JoinedWrites
 from service.http.protocol import BoundedHttp
 from service.settings import LONGEST_HEAD_BYTES
+from tests.support.wait_until import until
 
 
 class Impatient(BoundedHttp):
@@ -19,10 +22,10 @@ class Impatient(BoundedHttp):
 
 @asynccontextmanager
 async def connected(
-    protocol: type[BoundedHttp],
+    protocol: type[BoundedHttp], app: ASGIApp | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     config = uvicorn.Config(
-        PlainTextResponse("hello"),
+        app or PlainTextResponse("hello"),
         http=protocol,
         ws="none",
         lifespan="off",
@@ -106,6 +109,36 @@ def test_a_body_may_arrive_after_its_response() -> None:
     assert asyncio.run(scenario()).count(b"200 OK") == 2
 
 
+def test_a_lost_connection_is_no_error_of_a_request_that_others_came_behind() -> None:
+    """The server tells only the newest of them."""
+    written: list[str] = []
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/first":
+            await until(lambda: lost)
+        await PlainTextResponse("hello")(scope, receive, send)
+        written.append(scope["path"])
+
+    lost: list[bool] = []
+
+    class Losing(BoundedHttp):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.append(True)
+
+    async def scenario() -> None:
+        async with connected(Losing, respond) as (reader, writer):
+            paths = (b"first", b"second", b"third")
+            writer.write(b"".join(b"GET /%s HTTP/1.1\r\n\r\n" % path for path in paths))
+            await reader.readuntil(b"hello")
+            writer.transport.abort()
+            await until(lambda: len(written) == 2)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+    assert written == ["/first", "/second"]
+
+
 class RecordingTransport:
     def __init__(self) -> None:
         self.calls: list[bytes] = []
@@ -136,6 +169,11 @@ def test_a_head_is_written_with_the_beginning_of_its_body_or_alone_in_the_next_t
         head_alone(writes)
         writes.close()
 
+    def dropped(writes: JoinedWrites) -> None:
+        head_alone(writes)
+        writes.drop()
+        writes.write_whole(b"response")
+
     def two(writes: JoinedWrites) -> None:
         whole(writes)
         writes.expect_head()
@@ -144,4 +182,5 @@ def test_a_head_is_written_with_the_beginning_of_its_body_or_alone_in_the_next_t
     assert asyncio.run(written(whole)) == [b"head body", b"more"]
     assert asyncio.run(written(head_alone)) == [b"head"]
     assert asyncio.run(written(closed)) == [b"head", b"closed"]
+    assert asyncio.run(written(dropped)) == []
     assert asyncio.run(written(two)) == [b"head body", b"more"] * 2
