@@ -16,7 +16,7 @@ class Served:
     def __init__(self, app: ASGIApp, state: Mapping[str, Any]) -> None:
         self.paths: list[str] = []
         self._app = app
-        self._state = state
+        self.state = state
         self._config = uvicorn.Config(
             self._serve,
             http=DirectHttp,
@@ -44,7 +44,7 @@ class Served:
 
     def _connection(self) -> DirectHttp:
         return DirectHttp(
-            config=self._config, server_state=self.server.server_state, app_state=dict(self._state)
+            config=self._config, server_state=self.server.server_state, app_state=dict(self.state)
         )
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from eventlog.errors import LogUnavailable
-from service.http.direct import DirectHttp
+from service.http.direct import DIRECT_ENDPOINT, DirectHttp
 from service.webhooks.large_bodies import LARGE_BYTES
 from tests.service.harness import Shop, sign, stripe_event
 from tests.service.running_service import Service
@@ -209,6 +209,14 @@ def test_headers_beyond_the_limit_are_refused(service: Service, served: Served, 
     long = f"x-long: {'y' * service.context.settings.header_limit_bytes}\r\n{_CLOSE}"
     answer = _exchange(service, served, _request(shop, stripe_event(), more=long))
     assert answer.startswith(b"HTTP/1.1 431 ")
+    assert served.paths == [shop.webhook_url]
+
+
+def test_a_delivery_on_the_dashboards_own_port_is_refused_by_the_application(
+    served: Served, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.state[DIRECT_ENDPOINT], "_dashboard_port", served.address[1])
+    shop.deliver(stripe_event())
     assert served.paths == [shop.webhook_url]
 
 
