@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -88,15 +89,17 @@ class BlockingRedisBroker(RedisBroker):
         """Return the class that `consume` creates."""
         return _BlockingConsumer
 
+    client_name = ""
+    """Name of its connections in Redis, where it may set one."""
+
     def end_waits(self) -> None:
         """End the waits of its consumers in Redis.
 
         Without Redis, or without the right to do so, they end with their time-outs.
         """
-        name = self.client.connection_pool.connection_kwargs["client_name"]
         with suppress(redis.RedisError):
             for known in self.client.client_list():
-                if known["name"] == name and known["cmd"] == "blmove":
+                if known["name"] == self.client_name and known["cmd"] == "blmove":
                     self.client.client_unblock(int(known["id"]))
 
     def declare_queue(self, queue_name: str) -> None:
@@ -109,15 +112,28 @@ class BlockingRedisBroker(RedisBroker):
 
 def open_broker(redis_url: str, *, queues: Collection[str] = QUEUES) -> BlockingRedisBroker:
     """Open a broker without middleware: the work table keeps retries, time-outs and results."""
+    name = f"billhook-{uuid4()}"
     broker = BlockingRedisBroker(  # type: ignore[no-untyped-call]
-        client=redis.Redis.from_url(redis_url, client_name=f"billhook-{uuid4()}"),
+        client=redis.Redis.from_url(redis_url, redis_connect_func=partial(_connect, name)),
         middleware=[],
         heartbeat_timeout=_HEARTBEAT_TIMEOUT_MS,
         maintenance_chance=_ALWAYS,
     )
+    broker.client_name = name
     for queue in queues:
         broker.declare_queue(queue)
     return broker
+
+
+def _connect(name: str, connection: redis.Connection) -> None:
+    """Begin a session, and name it for `end_waits` where the server allows it.
+
+    With its own option for a name, the library refuses to connect without the right to set one.
+    """
+    connection.on_connect()  # type: ignore[no-untyped-call]
+    with suppress(redis.ResponseError):
+        connection.send_command("CLIENT", "SETNAME", name)  # type: ignore[no-untyped-call]
+        connection.read_response()
 
 
 def enqueue(broker: RedisBroker, jobs: Iterable[Job]) -> None:

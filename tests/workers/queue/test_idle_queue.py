@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import dramatiq
@@ -130,3 +131,26 @@ def test_messages_of_a_killed_worker_are_fetched_by_a_blocked_one(
     client.zadd("dramatiq:__heartbeats__", {killed.broker_id: 1})
 
     assert seen.get(timeout=DEADLINE_S) == 9
+
+
+def test_a_worker_needs_no_right_to_manage_clients(
+    client: redis.Redis, redis_url: str, seen: queue.Queue[int]
+) -> None:
+    """Without it, waits end with their time-outs when the worker stops."""
+    client.acl_setuser(
+        "limited", enabled=True, nopass=True, keys=["*"], commands=["-client"], categories=["+@all"]
+    )
+    limited_url = urlsplit(redis_url)._replace(netloc=f"limited:x@{urlsplit(redis_url).netloc}")
+    broker = open_broker(limited_url.geturl())
+    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUES[0])(
+        lambda job, _: seen.put(job)
+    )
+    worker = QuietWorker(broker, threads=1)
+    worker.start()
+    try:
+        enqueue(broker, [job(1)])
+        assert seen.get(timeout=DEADLINE_S) == 1
+    finally:
+        worker.stop()
+        broker.close()
+        client.acl_deluser("limited")
