@@ -76,6 +76,9 @@ def claim_in_processes(
     for worker in workers:
         with opened(dsn, worker, threads=threads) as slots:
             slots.heartbeat([])
+    with psycopg.connect(dsn, autocommit=True) as session:
+        # They beat no more, and count as gone after 4 s: two may take longer to start.
+        session.execute("UPDATE work.workers SET seen_at = seen_at + interval '10 minutes'")
     shares = [ids[start :: len(workers)] for start in range(len(workers))]
     with multiprocessing.get_context("spawn").Pool(len(workers)) as pool:
         found = pool.starmap(
