@@ -42,6 +42,11 @@ class FixedWindows:
         window.used += cost
         return window.used <= self.amount
 
+    def give_back(self, key: Hashable, *, cost: int = 1) -> None:
+        """Undo a count; one of a window that has ended since may be undone in the next one."""
+        if (window := self._windows.get(key)) is not None:
+            window.used = max(window.used - cost, 0)
+
     def remaining(self, key: Hashable) -> int:
         """Return how much more is admitted in the key's window."""
         return max(self.amount - self._used(key), 0)

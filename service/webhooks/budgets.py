@@ -57,6 +57,12 @@ class DeliveryBudgets:
         self._per_minute.count(key)
         self._bytes_per_day.count(key, cost=size_bytes)
 
+    def give_back(self, connection: ConnectionRow, *, size_bytes: int) -> None:
+        """Undo the count of a delivery that was not stored."""
+        key = connection.connection_id
+        self._per_minute.give_back(key)
+        self._bytes_per_day.give_back(key, cost=size_bytes)
+
     def _record_rejected(self, connection: ConnectionRow) -> None:
         """Count a refused delivery; log a count per connection once a minute."""
         self._metrics.record_delivery(connection.provider, "over_budget")

@@ -57,7 +57,8 @@ class DirectDeliveries:
         done = start_to_store(self._context, connection, body, header=header.decode("latin-1"))
         if done is None:
             return None
-        return DirectRequest(done, partial(self._respond, scope, exchange, connection, done))
+        respond = partial(self._respond, scope, exchange, connection, done, size_bytes=len(body))
+        return DirectRequest(done, respond)
 
     def _respond(
         self,
@@ -65,10 +66,14 @@ class DirectDeliveries:
         exchange: Exchange,
         connection: ConnectionRow,
         done: asyncio.Future[list[int]],
+        *,
+        size_bytes: int,
     ) -> tuple[bytes, bytes] | None:
         """Count a stored delivery as the application does, and return its response."""
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None and not isinstance(error, Conflict):
+            # The application tries the delivery again, and counts it.
+            self._context.budgets.give_back(connection, size_bytes=size_bytes)
             return None
         position_line = b"" if error is not None else _POSITION_LINE % done.result()[0]
         count_stored(self._context, connection, is_known=error is not None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from queue import Empty, PriorityQueue
 from typing import TYPE_CHECKING, Final
 
 import dramatiq
+from dramatiq.common import join_all
 
 from workers.queue.broker import BlockingRedisBroker
 
@@ -55,16 +57,16 @@ class QuietWorker(dramatiq.Worker):
 
     def stop(self, timeout: int = 600_000) -> None:
         """Finish the jobs in progress, and stop; the time-out of the whole is in milliseconds."""
+        ends_at_s = time.monotonic() + timeout / 1000
         for thread in self.workers:
             thread.stop()
         self._ending.end()
-        for thread in self.workers:
-            thread.join(timeout / 1000)
+        join_all(self.workers, timeout)
         consumers = list(self.consumers.values())
         for consumer in consumers:
             consumer.stop()
-        while any(consumer.is_alive() for consumer in consumers):
+        while any(one.is_alive() for one in consumers) and time.monotonic() < ends_at_s:
             self._blocking.end_waits()  # one that begins to wait now is found next time
             for consumer in consumers:
                 consumer.join(_JOIN_S)
-        super().stop(timeout)
+        super().stop(max(int((ends_at_s - time.monotonic()) * 1000), 0))

@@ -26,3 +26,14 @@ def test_a_window_begins_with_the_first_count_of_its_key_and_ends_after_its_peri
     clock.now_s = 119
     assert (windows.remaining("a"), windows.remaining("b")) == (0, 3)
     assert len(windows) == 1
+
+
+def test_what_was_given_back_may_be_used_again() -> None:
+    windows = FixedWindows(2, period_s=60)
+    windows.give_back("a")
+    assert "a" not in windows
+    windows.count("a", cost=2)
+    windows.give_back("a")
+    assert windows.remaining("a") == 1
+    windows.give_back("a", cost=5)
+    assert windows.remaining("a") == 2

@@ -237,6 +237,29 @@ def test_an_append_that_fails_is_answered_by_the_application(
     assert len(shop.received(event["id"])) == 1
 
 
+def test_a_delivery_whose_append_fails_counts_once_against_its_budget(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> asyncio.Future[list[int]]:
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        done.set_exception(LogUnavailable("no connection"))
+        return done
+
+    event = stripe_event()
+    event["id"] = "evt_0"
+    size_bytes = len(json.dumps(event).encode())
+    limited = Service(database, webhook_bytes_per_day=3 * size_bytes)
+    with limited as service, service.served() as served:
+        shop = Shop(service)
+        answers = [shop.deliver(event)]
+        monkeypatch.setattr(service.context.recording.store, "start_append", fail)
+        served.paths.clear()
+        answers += [shop.deliver(event | {"id": f"evt_{number}"}) for number in (1, 2, 3)]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 503]
+        assert served.paths == 3 * [shop.webhook_url]
+
+
 def test_the_time_of_an_append_that_fails_is_part_of_the_requests(
     service: Service, served: Served, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
