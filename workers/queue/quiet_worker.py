@@ -61,7 +61,7 @@ class QuietWorker(dramatiq.Worker):
         for thread in self.workers:
             thread.stop()
         self._ending.end()
-        join_all(self.workers, timeout)
+        join_all(self.workers, timeout)  # type: ignore[no-untyped-call]
         consumers = list(self.consumers.values())
         for consumer in consumers:
             consumer.stop()
