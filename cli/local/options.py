@@ -1,5 +1,6 @@
 import random
 import socket
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +112,9 @@ class UpOptions:
 class ReservedPort:
     """A port that nobody else can take until `release`, which precedes the start of its server.
 
-    A port by the system's choice is one of those from which it takes ports of outgoing connections,
-    so that it may be taken again before the server listens.
+    On Linux nobody but that server can take it until `close` either, which matters while the server
+    still imports its modules. A port by the system's choice is one of those from which it takes
+    ports of outgoing connections, so that it may be taken again before the server listens.
     """
 
     def __init__(self, port: int, *, option: str) -> None:
@@ -122,6 +124,14 @@ class ReservedPort:
 
     def release(self) -> None:
         """Let the server have it."""
+        if sys.platform == "linux":
+            # Then a server that sets the same may bind it, too: this socket does not listen.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            self._socket.close()
+
+    def close(self) -> None:
+        """Give it up."""
         self._socket.close()
 
 

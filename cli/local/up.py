@@ -136,11 +136,13 @@ class _Start:
         if self._options.needs_sandbox:
             self._raise_if_stopping()
             self._supervisor.start(children.sandbox(port=sandbox_port))
+        sandbox_reserved.close()
         self._raise_if_stopping()
         self._supervisor.start(*children.workers())
         self._raise_if_stopping()
         reserved.release()
         self._supervisor.start(children.api(port=port))
+        reserved.close()
         save_settings(self._data_dir, settings)
         self._raise_if_stopping()
         demo = demo_environment(self._options, sandbox_url=sandbox_url)

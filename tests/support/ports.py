@@ -6,5 +6,5 @@ from cli.local.options import ReservedPort
 def free_port() -> int:
     """A port that no outgoing connection takes before its server listens."""
     reserved = ReservedPort(0, option="--port")
-    reserved.release()
+    reserved.close()
     return reserved.number

@@ -1,4 +1,5 @@
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -132,6 +133,22 @@ def test_port_0_is_any_free_one_that_nobody_else_gets_until_its_server_starts() 
         one.release()
         with socket.create_server(("127.0.0.1", one.number)):
             pass
+        one.close()
+
+
+def test_a_port_is_kept_for_its_server_while_that_starts() -> None:
+    reserved = ReservedPort(0, option="--port")
+    reserved.release()
+    address = ("127.0.0.1", reserved.number)
+    if sys.platform == "linux":
+        with socket.socket() as chosen_by_another, pytest.raises(OSError, match="in use"):
+            chosen_by_another.bind(address)
+
+    with socket.create_server(address) as server:
+        reserved.close()
+        with socket.create_connection(address) as connected, server.accept()[0] as accepted:
+            connected.sendall(b"x")
+            assert accepted.recv(1) == b"x"
 
 
 def test_the_sandbox_is_both_providers_by_default() -> None:
