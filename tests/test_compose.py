@@ -27,6 +27,12 @@ def test_every_command_is_a_module_that_exists() -> None:
         assert importlib.util.find_spec(module) is not None, module
 
 
+def test_the_memory_of_the_database_can_be_set() -> None:
+    *command, setting = COMPOSE["services"]["postgres"]["command"]
+    assert command == ["postgres", "-c"]
+    assert re.fullmatch(r"shared_buffers=\$\{POSTGRES_SHARED_BUFFERS:-\d+MB\}", setting)
+
+
 def test_secrets_are_demanded_not_defaulted() -> None:
     assert re.findall(r"\$\{POSTGRES_PASSWORD(..)", TEXT) == [":?"] * 2
     assert re.findall(r"\$\{BILLHOOK_RUNTIME_PASSWORD(..)", TEXT) == [":?"] * 2
