@@ -4,106 +4,34 @@ What comes in month after month is a sum over subscriptions, kept by their own p
 summary reads it beside what is kept of invoices.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from psycopg.sql import SQL, Literal
 
 from projections.engine.pool import ReadPool
-from projections.reports.time_units import FOREVER, RANGES, quarter_of, range_parameters
+from projections.reports.report_rows import PeriodSums, ReportFilter, RevenueRow, SummaryRow
+from projections.reports.time_units import (
+    FOREVER,
+    RANGES,
+    WANTED,
+    quarter_of,
+    range_parameters,
+    wanted_parameters,
+)
 
-
-@dataclass(frozen=True, kw_only=True)
-class PeriodSums:
-    """Revenue of a period; `…_count`: of invoices, refunds, disputes, attempts.
-
-    Each amount counts when it came or went, so that what is disputed may have come in long before.
-    """
-
-    collected_minor: int = 0
-    collected_count: int = 0
-    refunded_minor: int = 0
-    refunded_count: int = 0
-    disputed_minor: int = 0
-    disputed_count: int = 0
-    refused_minor: int = 0
-    refused_count: int = 0
-
-    @property
-    def net_minor(self) -> int:
-        """Return revenue less refunds and disputes."""
-        return self.collected_minor - self.refunded_minor - self.disputed_minor
-
-    @property
-    def attempts(self) -> int:
-        """Return the number of charge attempts that succeeded or were declined."""
-        return self.collected_count + self.refused_count
-
-    @property
-    def failure_rate(self) -> float | None:
-        """The part of the attempts that was refused; None where none ended."""
-        return self.refused_count / self.attempts if self.attempts else None
-
-    @staticmethod
-    def total(several: Iterable["PeriodSums"]) -> "PeriodSums":
-        """Add up."""
-        summed = PeriodSums()
-        for one in several:
-            summed = PeriodSums(
-                **{
-                    field.name: getattr(summed, field.name) + getattr(one, field.name)
-                    for field in fields(PeriodSums)
-                }
-            )
-        return summed
-
-
-@dataclass(frozen=True, kw_only=True)
-class SummaryRow(PeriodSums):
-    """An app's sums in one currency and mode, and what it is owed; `…_count` counts invoices.
-
-    `recurring_minor` comes in each month, of so many subscriptions.
-    """
-
-    mode: str
-    currency: str
-    outstanding_minor: int = 0
-    outstanding_count: int = 0
-    overdue_minor: int = 0
-    overdue_count: int = 0
-    recurring_minor: int = 0
-    recurring_count: int = 0
-    unpriced_minor: int = 0
-    unpriced_count: int = 0
-    usage_based_minor: int = 0
-    usage_based_count: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class RevenueRow:
-    """Revenue in one currency and mode, by bucket."""
-
-    mode: str
-    currency: str
-    buckets: list[PeriodSums]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportFilter:
-    """Filter of a report; a field that is None accepts any value.
-
-    Modes and currencies stay apart; providers and connections are added up.
-    """
-
-    app_id: UUID
-    mode: str | None = None
-    currency: str | None = None
-    provider: str | None = None
-    connection: str | None = None
-
+__all__ = [
+    "REVENUE",
+    "SUMMARY",
+    "PeriodSums",
+    "ReportFilter",
+    "ReportQueries",
+    "RevenueRow",
+    "SummaryRow",
+    "revenue_parameters",
+    "summary_parameters",
+]
 
 _PERIOD_TAG: Final = 0
 _OVERDUE_TAG: Final = 1
@@ -184,21 +112,31 @@ ORDER BY mode, currency, kind
     period=Literal(_PERIOD_TAG),
     overdue=Literal(_OVERDUE_TAG),
 )
-# Tags number the buckets. A row without a bucket for each mode and currency.
+# A row without a bucket for each mode and currency; of each provider and connection a row for each
+# bucket. What they have in a bucket is added up by the reader: to sort it all here took longer.
 REVENUE: Final = SQL(
     """
-WITH {kept}, {ranges}
+WITH {kept}, {wanted}
 SELECT mode, currency, NULL AS kind, NULL::int AS bucket, 0 AS amount_minor, 0::bigint AS items
 FROM kept GROUP BY mode, currency
 UNION ALL
-SELECT kept.mode, kept.currency, kept.kind, range.tag AS bucket,
-    sum(part.amount_minor) AS amount_minor, sum(part.items)::bigint AS items
-FROM kept CROSS JOIN {sums}
-WHERE kept.kind = ANY(%(of_period)s) AND part.items IS NOT NULL
-GROUP BY kept.mode, kept.currency, kept.kind, range.tag
-ORDER BY mode, currency
+SELECT kept.mode, kept.currency, kept.kind, part.bucket, part.amount_minor, part.items
+FROM kept CROSS JOIN LATERAL (
+    SELECT width_bucket(number * wanted.quarters, %(begins)s::bigint[]) - 1 AS bucket,
+        sum(amount_minor) AS amount_minor, sum(items)::bigint AS items
+    FROM wanted CROSS JOIN LATERAL (
+        SELECT number, amount_minor, items
+        FROM read.invoice_sums
+        WHERE app_id = %(app_id)s AND kind = kept.kind
+            AND mode = kept.mode AND currency = kept.currency
+            AND provider = kept.provider AND connection = kept.connection
+            AND unit = wanted.unit AND number = ANY(wanted.numbers)
+    ) AS one
+    GROUP BY bucket
+) AS part
+WHERE kept.kind = ANY(%(of_period)s)
 """
-).format(kept=_KEPT, ranges=RANGES, sums=_SUMS)
+).format(kept=_KEPT, wanted=WANTED)
 _PERIODIC: Final = ("collected", "refunded", "disputed", "refused")
 
 
@@ -243,18 +181,21 @@ class ReportQueries:
         last one ends at `end`. All begin a quarter of an hour.
         """
         parameters = revenue_parameters(filters, begins, end=end)
-        sums: dict[tuple[str, str], list[dict[str, int]]] = {}
-        for row in await self._pool.fetch(REVENUE, parameters):
-            known = sums.setdefault((row["mode"], row["currency"]), [{} for _ in begins])
+        sums: dict[tuple[str, str], dict[int, dict[str, int]]] = {}
+        for row in await self._pool.fetch(REVENUE, parameters, is_generic=True):
+            known = sums.setdefault((row["mode"], row["currency"]), {})
             if row["bucket"] is not None:
-                bucket = known[row["bucket"]]
-                bucket[f"{row['kind']}_minor"] = int(row["amount_minor"])
-                bucket[f"{row['kind']}_count"] = row["items"]
+                bucket = known.setdefault(row["bucket"], {})
+                amount, count = f"{row['kind']}_minor", f"{row['kind']}_count"
+                bucket[amount] = bucket.get(amount, 0) + int(row["amount_minor"])
+                bucket[count] = bucket.get(count, 0) + row["items"]
         return [
             RevenueRow(
-                mode=mode, currency=currency, buckets=[PeriodSums(**bucket) for bucket in buckets]
+                mode=mode,
+                currency=currency,
+                buckets=[PeriodSums(**known.get(number, {})) for number in range(len(begins))],
             )
-            for (mode, currency), buckets in sums.items()
+            for (mode, currency), known in sorted(sums.items())
         ]
 
 
@@ -278,7 +219,10 @@ def summary_parameters(
 def revenue_parameters(
     filters: ReportFilter, begins: Sequence[datetime], *, end: datetime
 ) -> dict[str, object]:
-    """Return REVENUE's parameters: the ranges of each bucket."""
-    quarters = [quarter_of(moment) for moment in (*begins, end)]
-    periods = zip(range(len(begins)), quarters, quarters[1:], strict=False)
-    return {**vars(filters), **range_parameters(periods), "of_period": list(_PERIODIC)}
+    """Return REVENUE's parameters: units of all buckets, and where each bucket begins."""
+    quarters = [quarter_of(moment) for moment in begins]
+    return {
+        **vars(filters),
+        **wanted_parameters(quarters, end=quarter_of(end)),
+        "of_period": list(_PERIODIC),
+    }

@@ -6,7 +6,7 @@ largest units inside it and of smaller ones at its edges: for a year at most 52 
 46 hours and 6 quarters, in any time zone and with any change of clocks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
@@ -37,6 +37,17 @@ RANGES: Final = SQL(
 ranges AS MATERIALIZED (
     SELECT * FROM unnest(%(tags)s::int[], %(units)s::text[], %(firsts)s::bigint[],
         %(ends)s::bigint[]) AS one (tag, unit, first, "end")
+)
+"""
+)
+# The same of periods that follow each other: a row for each unit, with the numbers of all. One read
+# of a key gives a unit's rows of all periods, which their quarters tell apart.
+WANTED: Final = SQL(
+    """
+wanted AS MATERIALIZED (
+    SELECT one.unit, one.quarters, one.numbers::bigint[] AS numbers
+    FROM unnest(%(units)s::text[], %(quarters)s::bigint[], %(numbers)s::text[])
+        AS one (unit, quarters, numbers)
 )
 """
 )
@@ -88,3 +99,20 @@ def range_parameters(periods: Iterable[tuple[int, int, int]]) -> dict[str, list[
             parameters["firsts"].append(found.first)
             parameters["ends"].append(found.end)
     return parameters
+
+
+def wanted_parameters(begins: Sequence[int], *, end: int) -> dict[str, list[Any]]:
+    """Return WANTED's parameters for periods, each of which begins where the one before it ends.
+
+    `begins`: first quarters in ascending order, which are a parameter as well, for `width_bucket`.
+    """
+    numbers: dict[Unit, list[int]] = {}
+    for period in pairwise((*begins, end)):
+        for unit, first, after in ranges_of(*period):
+            numbers.setdefault(unit, []).extend(range(first, after))
+    return {
+        "units": [*numbers],
+        "quarters": [QUARTERS[unit] for unit in numbers],
+        "numbers": [f"{{{','.join(map(str, several))}}}" for several in numbers.values()],
+        "begins": [*begins],
+    }
