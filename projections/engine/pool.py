@@ -115,7 +115,7 @@ class ReadPool:
         """Run one query; repeat it on another session while connections are lost.
 
         `is_generic`: one plan suits any values, and a session keeps it from the first time on. All
-        other queries are planned each time.
+        other queries are planned each time. Its answer comes in binary: bits have half the length.
         One statement only: its snapshot is newer than its look at where the views point, so that
         a switch of generations in between takes no row from the reader.
         Raises ReadModelUnavailable.
@@ -124,7 +124,9 @@ class ReadPool:
         async def run(cursor: Cursor) -> list[DictRow]:
             if (cursor.connection in self._generic) != is_generic:
                 await self._set_plans(cursor, is_generic=is_generic)
-            await cursor.execute(query, parameters, prepare=True if is_generic else None)
+            await cursor.execute(
+                query, parameters, prepare=True if is_generic else None, binary=True
+            )
             return await cursor.fetchall()
 
         return await self._run(run)

@@ -8,8 +8,13 @@ from typing import Final
 
 from psycopg.sql import SQL, Composed
 
-from domain.core.money import MAX_SUM_MINOR
 from projections.engine.keyset import Parameters
+from projections.invoices.amount_groups import (
+    MOST_AMOUNTS,
+    amount_groups,
+    first_of_group,
+    has_amount,
+)
 from projections.invoices.list_plan import BEGINNING, MOST_RANGES, Size
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.payment_days import divide
@@ -20,7 +25,6 @@ _IDS: Final = ("tenant_id", "user_id", "customer", "subscription_id")
 _OF_FACET: Final = ("provider", "connection", "mode", "type", "origin", "currency")
 _LENGTHS: Final = (6, BEGINNING)
 """Numbers of characters of a term that have bitmaps as its beginning."""
-_MOST_AMOUNTS: Final = 8
 _NUMBERED: Final = ["numbered"]
 
 
@@ -94,7 +98,7 @@ def usable(
     found = [*rows, *_of_amounts(filters), *_of_payments(sizes)]
     sure = [*rows, *_sure_amounts(filters), *_sure_payments(filters, sizes)]
     words, known = query_terms(filters.q or ""), set(common)
-    exact, missing = set[int](), int(_has_amount(filters) and not [*_of_amounts(filters)])
+    exact, missing = set[int](), int(has_amount(filters) and not [*_of_amounts(filters)])
     choices = [*_of_terms(filters, sizes, by_email), *([[one]] for one in _of_ids(filters))]
     for number, values in enumerate(choices):
         chosen = next((one for one in values if one and known.issuperset(one)), None)
@@ -144,8 +148,8 @@ def _of_ids(filters: InvoiceFilter) -> list[str]:
 
 def _of_amounts(filters: InvoiceFilter) -> Iterator[list[str]]:
     """Yield the groups of a range of amounts, or fours of groups, if they are few."""
-    if _has_amount(filters):
-        chosen = _amount_values(*_amount_groups(filters))
+    if has_amount(filters):
+        chosen = _amount_values(*amount_groups(filters))
         if chosen:
             yield chosen
 
@@ -154,7 +158,7 @@ def _sure_amounts(filters: InvoiceFilter) -> Iterator[list[str]]:
     """Yield the groups of which every total is in a range of amounts."""
     if not [*_of_amounts(filters)]:
         return
-    values = _amount_values(*_amount_groups(filters))
+    values = _amount_values(*amount_groups(filters))
     is_one = values[0].startswith("amount=")
     yield [one for one in values if _has_amounts(filters, one, several=1 if is_one else FOUR)]
 
@@ -169,39 +173,12 @@ def _has_amounts(filters: InvoiceFilter, value: str, *, several: int) -> bool:
     )
 
 
-def _has_amount(filters: InvoiceFilter) -> bool:
-    return filters.amount_min is not None or filters.amount_max is not None
-
-
-def _amount_groups(filters: InvoiceFilter) -> tuple[int, int]:
-    last = MAX_SUM_MINOR if filters.amount_max is None else filters.amount_max
-    return amount_group(filters.amount_min or 0), amount_group(last)
-
-
-def has_wide_amounts(filters: InvoiceFilter) -> bool:
-    """Return whether a range of amounts has at least a power of two."""
-    first, last = _amount_groups(filters)
-    return last - first >= _MOST_AMOUNTS
-
-
 def _amount_values(first: int, last: int) -> list[str]:
     """Return the bitmaps of groups: of fours of them where they are many; none if they are most."""
-    if last - first < _MOST_AMOUNTS:
+    if last - first < MOST_AMOUNTS:
         return [f"amount={number}" for number in range(first, last + 1)]
     fours = range(first // FOUR, last // FOUR + 1)
-    return [f"amounts={number}" for number in fours] if len(fours) <= _MOST_AMOUNTS else []
-
-
-def first_of_group(group: int) -> int:
-    """Return the smallest total of a group but the first one."""
-    power, eighth = divmod(group, 8)
-    return -(-((8 + eighth) << power) // 8)
-
-
-def amount_group(total_minor: int) -> int:
-    """Return the group of a total, as the function `read.amount_group` of the database."""
-    fraction, power = math.frexp(max(total_minor, 1))
-    return 8 * power + math.floor(16 * fraction) - 16
+    return [f"amounts={number}" for number in fours] if len(fours) <= MOST_AMOUNTS else []
 
 
 def payment_ranges(sizes: Mapping[str, Size]) -> int:

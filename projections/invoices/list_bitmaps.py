@@ -16,29 +16,40 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placehol
 from projections.engine import cursors
 from projections.engine.keyset import Parameters
 from projections.invoices import list_sql as sql
+from projections.invoices.amount_groups import amount_group
 from projections.invoices.bit_sets import BitSet
-from projections.invoices.bitmap_values import Filters, amount_group
+from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import is_down
 from projections.invoices.list_sql import InvoiceFilter
 
 CHECKED: Final = 250
 """Rows that are read at most to know a total that bits leave open, or a whole list."""
 _AND: Final = SQL(" AND ")
+_BOTH: Final = SQL(" & ")
 
+# Read only where the filters before it have left something.
 _BITS: Final = SQL(
     """
 CROSS JOIN LATERAL (
     SELECT bit_or(known.bits) AS bits FROM read.invoice_bitmaps AS known
     WHERE known.app_id = %(app_id)s AND known.value = ANY({values}::text[])
-        AND known.block = block.block
+        AND known.block = block.block {if_left}
 ) AS {name}
 """
 )
+_IF_LEFT: Final = SQL("AND bit_count(block.bits) > 0")
 _EITHER: Final = SQL("(coalesce({name}.bits | {sure}.bits, {name}.bits, {sure}.bits))")
+# Each `&` decompresses both sides: what `bits` and `sure` share is intersected once.
 _HITS: Final = SQL(
-    "SELECT block.block, block.from_at, {inside} AS is_inside, {bits} AS bits, {sure} AS sure"
-    " FROM (SELECT * FROM read.invoice_blocks AS block WHERE block.app_id = %(app_id)s"
-    " AND {created} {first}) AS block {joins}"
+    """
+SELECT block.block, block.from_at, block.is_inside, {bits} AS bits, {sure} AS sure FROM (
+    SELECT block.block, block.from_at, {inside} AS is_inside, {common} AS bits
+    FROM (SELECT * FROM read.invoice_blocks AS block WHERE block.app_id = %(app_id)s
+        AND {created} {first}) AS block {singles}
+    ORDER BY block.from_at {direction} OFFSET 0
+) AS block {others}
+ORDER BY block.from_at {direction}
+"""
 )
 # All blocks of one time: any of them may have the newest or oldest invoice.
 _FIRST: Final = SQL(
@@ -198,27 +209,23 @@ def _unsure(of: Filters) -> SQL:
 
 
 def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed:
-    names = [Identifier(f"filter_{number}") for number in range(len(of.values))]
-    partly = [
-        number for number, one in enumerate(of.values) if of.is_sure and of.sure[number] != one
-    ]
-    joins = [
-        _BITS.format(
-            values=Placeholder(f"{'others' if number in partly else 'values'}_{number}"), name=name
-        )
-        for number, name in enumerate(names)
-    ] + [
-        _BITS.format(values=Placeholder(f"sure_{number}"), name=Identifier(f"sure_{number}"))
-        for number in partly
-    ]
-    every, sure = list[Composable](), list[Composable]()
-    for number, name in enumerate(names):
-        if number in partly:
-            sure.append(SQL("{}.bits").format(Identifier(f"sure_{number}")))
-            every.append(_EITHER.format(name=name, sure=Identifier(f"sure_{number}")))
+    singles, others = list[Composable](), list[Composable]()
+    common, every, sure = list[Composable](), list[Composable](), list[Composable]()
+    bits = SQL("{}.bits").format
+    for number, values in enumerate(of.values):
+        name, of_sure = Identifier(f"filter_{number}"), Identifier(f"sure_{number}")
+        if of.is_sure and of.sure[number] != values:
+            others.append(_join(name, f"others_{number}", if_left=_IF_LEFT))
+            others.append(_join(of_sure, f"sure_{number}", if_left=_IF_LEFT))
+            every.append(_EITHER.format(name=name, sure=of_sure))
+            sure.append(bits(of_sure))
+        elif len(values) > 1:
+            others.append(_join(name, f"values_{number}", if_left=_IF_LEFT))
+            every.append(bits(name))
+            sure.append(bits(name))
         else:
-            sure.append(SQL("{}.bits").format(name))
-            every.append(sure[-1])
+            singles.append(_join(name, f"values_{number}", if_left=SQL("")))
+            common.append(bits(name))
     created: list[Composable] = [SQL("true")]
     inside: list[Composable] = [SQL("true")]
     if filters.created_from is not None:
@@ -228,13 +235,25 @@ def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed
         created.append(SQL("block.from_at < %(created_to)s"))
         inside.append(SQL("block.last_at < %(created_to)s"))
     return _HITS.format(
-        bits=SQL(" & ").join(every),
-        sure=SQL(" & ").join(sure) if partly else SQL("NULL"),
-        joins=SQL("").join(joins),
+        common=_BOTH.join(common),
+        bits=_BOTH.join([SQL("block.bits"), *every]),
+        sure=SQL("NULL") if _are_alike(of) else _BOTH.join([SQL("block.bits"), *sure]),
+        singles=SQL("").join(singles),
+        others=SQL("").join(others),
+        direction=sql.direction(filters),
         inside=_AND.join(inside),
         created=_AND.join(created),
         first=first,
     )
+
+
+def _join(name: Identifier, values: str, *, if_left: SQL) -> Composed:
+    return _BITS.format(values=Placeholder(values), name=name, if_left=if_left)
+
+
+def _are_alike(of: Filters) -> bool:
+    """Return whether every filter has sure values alone, or none are known for sure."""
+    return not of.is_sure or of.sure == of.values
 
 
 def _parameters(of: Filters) -> Parameters:

@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Composable, Composed, Literal
 from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_sql as sql
+from projections.invoices.amount_groups import has_wide_amounts
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.search_terms import prefix_range, query_terms
 
@@ -94,8 +95,8 @@ class Source:
 
     `conditions`: of its rows, where it is not a term. `postings`: its rows without their columns,
     where a term alone finds them. `known_words`: words of the search that all its invoices have,
-    counted from 0. `is_of_index`: its index has the order of the list as well, so that as many are
-    read at once as are counted.
+    counted from 0. `is_of_index`: its index has every other filter of the list and both orders, so
+    that as many are read at once as are counted.
     """
 
     name: str
@@ -106,6 +107,11 @@ class Source:
     conditions: tuple[Composable, ...] = ()
     postings: Composed | None = None
     known_words: frozenset[int] = frozenset()
+
+    @property
+    def is_counted_far(self) -> bool:
+        """Return whether it is counted up to the number that totals are exact to."""
+        return self.is_whole or self.is_of_index
 
 
 @dataclass(frozen=True)
@@ -139,10 +145,17 @@ def sources(filters: InvoiceFilter, emails: Collection[str]) -> list[Source]:
     """Return the sources of a filter but for its facets, which are counted."""
     found = [*_of_columns(filters), *_of_terms(filters, emails)]
     names = [source.name for source in found]
-    if names not in (["facets"], ["amount"]):
-        return found
-    is_of_index = names == ["amount"] and filters.sort.endswith("createdAt")
-    return [replace(source, is_whole=True, is_of_index=is_of_index) for source in found]
+    if names == ["facets"]:
+        return [replace(source, is_whole=True) for source in found]
+    if names == ["amount"]:
+        return [replace(source, is_whole=True, is_of_index=True) for source in found]
+    is_of_index = filters.tenant_id is None and not has_wide_amounts(filters)
+    if names == ["facets", "amount"] and is_of_index:
+        facets, amount = found
+        created = keyset.bound_conditions(filters, sql.CREATED)
+        both = (*amount.conditions, *created)
+        return [facets, replace(amount, is_of_index=True, conditions=both)]
+    return found
 
 
 def _of_columns(filters: InvoiceFilter) -> Iterator[Source]:
@@ -198,7 +211,7 @@ def size_selects(
         _SIZE.format(
             name=Literal(source.name),
             found=source.found,
-            most=Literal((COUNTED_EXACTLY if source.is_whole else few) + 1),
+            most=Literal((COUNTED_EXACTLY if source.is_counted_far else few) + 1),
             ranges=_ranges(filters, source) if with_ranges else SQL("NULL::text[]"),
         )
         for source in of

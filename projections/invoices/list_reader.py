@@ -10,8 +10,8 @@ from psycopg.sql import Composed
 from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import list_estimate, list_plan, ordered_pages, sorted_pages
+from projections.invoices.amount_groups import has_wide_amounts
 from projections.invoices.bitmap_reader import FIRST_BLOCKS, BitmapPage, BitmapReader
-from projections.invoices.bitmap_values import has_wide_amounts
 from projections.invoices.export import Export, place_of
 from projections.invoices.list_plan import FEW, SOME, Facets, Size
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows

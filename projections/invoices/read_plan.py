@@ -47,11 +47,11 @@ class ReadPlan:
     @property
     def few(self) -> Source | None:
         """Return the source that leaves the fewest invoices, if they are few."""
-        smallest = min(self.sources, key=lambda one: self.sizes[one.name].items, default=None)
-        if smallest is None:
-            return None
-        most = COUNTED_EXACTLY if smallest.is_of_index else self.most_few
-        return smallest if self.sizes[smallest.name].items <= most else None
+        few = [one for one in self.sources if self.sizes[one.name].items <= self._most_of(one)]
+        return min(few, key=lambda one: self.sizes[one.name].items, default=None)
+
+    def _most_of(self, source: Source) -> int:
+        return COUNTED_EXACTLY if source.is_of_index else self.most_few
 
     @property
     def counted(self) -> int | None:

@@ -30,7 +30,7 @@ ORDER BY page.key {direction}, page.invoice_id {direction}
 )
 _WHOLE_ROWS: Final = SQL("(SELECT * FROM read.invoices WHERE {conditions} OFFSET 0)")
 _ROWS_OF_INDEX: Final = SQL(
-    "(SELECT created_at, invoice_id FROM read.invoices WHERE {conditions} OFFSET 0)"
+    "(SELECT created_at, total_minor, invoice_id FROM read.invoices WHERE {conditions} OFFSET 0)"
 )
 _ROWS_OF_POSTINGS: Final = SQL(
     "(SELECT DISTINCT app_id, created_at, invoice_id FROM ({postings}) AS posting)"

@@ -5,7 +5,7 @@ from itertools import pairwise
 import psycopg
 
 from domain.core.money import MAX_SUM_MINOR
-from projections.invoices.bitmap_values import amount_group
+from projections.invoices.amount_groups import amount_group
 
 BOUNDARIES = [eighth << power >> 3 for power in range(63) for eighth in range(8, 16)]
 TOTALS = sorted(
