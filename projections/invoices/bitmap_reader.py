@@ -19,6 +19,7 @@ from projections.invoices.block_periods import choose, is_down
 from projections.invoices.list_bitmaps import CHECKED, NUMBERING, WAITING
 from projections.invoices.list_places import Candidates
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
+from projections.invoices.lists_in_order import is_in_order, needed
 from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.total_groups import TotalGroups
 
@@ -26,9 +27,6 @@ _DEEPEST: Final = 500
 """Rows in front of a page by its number, at most, that are read for it."""
 _PASSED: Final = 4_000
 """At most so many invoices are passed in the order of totals."""
-_MOST_FIT: Final = 4
-_MOST_READ: Final = 1_500
-"""Invoices of days and months of payment that are read in the list's order, at most."""
 _MORE: Final = 4
 """Times as many are read where too few did fit."""
 _TRIES: Final = 3
@@ -89,7 +87,7 @@ class BitmapReader:
             return BitmapPage()
         if skipped_rows(filters) > _DEEPEST:
             return await self._deep_page(filters, plan, of)
-        wanted = _needed(filters)
+        wanted = needed(filters)
         if filters.sort.endswith("createdAt") and plan.is_counted:
             page, wanted = await self._of_first_blocks(filters, plan, of, wanted=wanted)
             if page is not None:
@@ -173,7 +171,7 @@ class BitmapReader:
             return await self._fetch(given, Candidates(given.found.blocks, counted=counted))
         if filters.sort.endswith("createdAt"):
             return await self._by_creation(given, Candidates((), counted=counted))
-        if _needed(filters) * given.plan.facets.of_app > _PASSED * items:
+        if needed(filters) * given.plan.facets.of_app > _PASSED * items:
             return await self._by_total(given, Candidates((), counted=counted))
         return None
 
@@ -207,7 +205,7 @@ class BitmapReader:
         (largest,) = await self._pool.fetch(*list_bitmaps.largest_query(filters))
         first, last, at = list_bitmaps.groups_of(filters, largest["total_minor"])
         totals = TotalGroups(given.found, first, last, cursor=at, is_down=is_down(filters))
-        wanted = 2 * _needed(filters)
+        wanted = 2 * needed(filters)
         while True:
             while values := totals.choose(wanted, most=self._checked):
                 query = list_bitmaps.amounts_query(filters, given.found, values)
@@ -241,7 +239,7 @@ class BitmapReader:
 
     async def _filters(self, filters: InvoiceFilter, plan: ReadPlan) -> Filters | None:
         is_deep = skipped_rows(filters) > _DEEPEST
-        if not plan.sources or (not is_deep and _is_in_order(filters, plan)):
+        if not plan.sources or (not is_deep and is_in_order(filters, plan)):
             return None
         terms = [one for one in plan.sources if one.name.startswith("term ")]
         by_email = [number for number, one in enumerate(terms) if one.term is None]
@@ -253,19 +251,6 @@ class BitmapReader:
         return bitmap_values.usable(filters, plan.sizes, common, by_email)
 
 
-def _is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:
-    """Return whether an index has the invoices of a list in its order, and most of them fit."""
-    (first, *others) = plan.sources
-    is_alone = not others and first.name != "amount" and filters.sort.endswith("createdAt")
-    if not is_alone or _MOST_FIT * plan.facets.items < plan.facets.of_app:
-        return False
-    if first.name != "paid":
-        return True
-    # Of each day and month a page is read, until enough of its invoices fit.
-    read = bitmap_values.payment_ranges(plan.sizes) * _needed(filters) * plan.facets.of_app
-    return read <= _MOST_READ * plan.facets.items
-
-
 def _present(rows: Sequence[DictRow]) -> list[DictRow]:
     """Leave out the row that has only the total, of a page without invoices."""
     return [row for row in rows if row["invoice_id"] is not None]
@@ -273,13 +258,9 @@ def _present(rows: Sequence[DictRow]) -> list[DictRow]:
 
 def _first_wanted(filters: InvoiceFilter, found: BitSet) -> int:
     """Return how many invoices to check first: up to four times as many, the more may not fit."""
-    needed = _needed(filters)
-    return needed + (_MORE - 1) * needed * found.unsure // max(found.items, 1)
+    rows = needed(filters)
+    return rows + (_MORE - 1) * rows * found.unsure // max(found.items, 1)
 
 
 def _are_sure(of: Filters) -> bool:
     return of.is_sure and of.sure == of.values
-
-
-def _needed(filters: InvoiceFilter) -> int:
-    return skipped_rows(filters) + filters.limit + 1

@@ -20,16 +20,19 @@ _OF_TERMS: Final = SQL(
 SELECT DISTINCT first_rows.key, first_rows.invoice_id
 FROM unnest({values}::{kind}[]) AS range (value)
 CROSS JOIN LATERAL (
-    SELECT DISTINCT created_at AS key, invoice_id FROM read.invoice_search_terms AS posting
-    WHERE posting.app_id = %(app_id)s AND {column} = range.value
-        AND {fits} AND {after} AND {others}
-        AND (SELECT {conditions} FROM (
-            SELECT * FROM read.invoices WHERE invoices.invoice_id = posting.invoice_id OFFSET 0
-        ) AS invoice)
+    SELECT DISTINCT created_at AS key, invoice_id FROM (
+        SELECT created_at, invoice_id FROM read.invoice_search_terms
+        WHERE app_id = %(app_id)s AND {column} = range.value AND {fits} AND {after}
+        {first}
+    ) AS posting
+    WHERE {others} AND (SELECT {conditions} FROM (
+        SELECT * FROM read.invoices WHERE invoices.invoice_id = posting.invoice_id OFFSET 0
+    ) AS invoice)
     ORDER BY created_at {direction}, invoice_id {direction} LIMIT %(through)s
 ) AS first_rows
 """
 )
+_FIRST: Final = SQL("ORDER BY created_at {direction}, invoice_id {direction} LIMIT {passed}")
 # Postings of several terms, each list in its order, merged: neighbours that are of every term.
 _OF_ALL_TERMS: Final = SQL(
     """
@@ -63,8 +66,12 @@ def of_term(
     *,
     values: Placeholder,
     page: Page,
+    passed: int | None = None,
 ) -> Composed:
-    """Write a statement that reads one term; other terms are looked up invoice by invoice."""
+    """Write a statement that reads one term; other terms are looked up invoice by invoice.
+
+    `passed`: of each range at most so many postings are read.
+    """
     others, conditions = _other_terms(filters, emails, known=[ranges.term or 0])
     return _OF_TERMS.format(
         values=values,
@@ -72,6 +79,9 @@ def of_term(
         column=ranges.column,
         fits=_fits(filters, ranges),
         after=page.after,
+        first=SQL("")
+        if passed is None
+        else _FIRST.format(direction=page.direction, passed=Literal(passed)),
         others=_AND.join([SQL("true"), *others]),
         conditions=_AND.join([page.conditions, *conditions]),
         direction=page.direction,

@@ -19,6 +19,7 @@ from projections.invoices.list_survey import (
     read_survey,
     survey_query,
 )
+from projections.invoices.lists_in_order import is_of_word
 from projections.invoices.nth_page import nth_page_query
 from projections.invoices.ordered_ranges import are_rare, ordered_ranges
 from projections.invoices.read_plan import Fetcher, ReadPlan
@@ -26,6 +27,8 @@ from projections.invoices.tenant_pages import is_of_tenant, read_tenant_page
 
 _PASSED: Final = 1_000
 """Rows of a list's order that are passed at most to fill a page of a wide range of amounts."""
+_PASSED_OF_WORD: Final = 8
+"""Times as many invoices of a word are passed, at most, as a page has."""
 _PASSED_BY_ONE: Final = 20
 """Rows passed for one of the list's facets, at most."""
 
@@ -94,14 +97,16 @@ class ListReader:
         return ListRows(rows, next_cursor, total, is_exact)
 
     async def _of_first_rows(self, filters: InvoiceFilter, plan: ReadPlan) -> ListRows | None:
-        """Return a page of a wide range of amounts that the first rows of the list's order fill."""
-        is_of_amounts = [one.name for one in plan.sources] == ["amount"]
-        is_in_order = filters.sort.endswith("createdAt") and not skipped_rows(filters)
-        if not is_of_amounts or not is_in_order or not has_wide_amounts(filters):
+        """Return a page that the first rows of the list's order fill.
+
+        Of a wide range of amounts, or of a word with facets that most invoices have.
+        """
+        if is_of_word(filters, plan):
+            query = _query(filters, plan, passed=_PASSED_OF_WORD * (filters.limit + 1))
+        elif _is_of_wide_amounts(filters, plan):
+            query = ordered_pages.first_rows_query(filters, plan.facets, passed=_PASSED)
+        else:
             return None
-        if _PASSED_BY_ONE * plan.facets.items < plan.facets.of_app:
-            return None
-        query = ordered_pages.first_rows_query(filters, plan.facets, passed=_PASSED)
         found = await self._pool.fetch(*query)
         if len(found) <= filters.limit:
             return None
@@ -210,13 +215,27 @@ class ListReader:
         return list_estimate.read_estimate(explained, plan.facets)
 
 
+def _is_of_wide_amounts(filters: InvoiceFilter, plan: ReadPlan) -> bool:
+    is_of_amounts = [one.name for one in plan.sources] == ["amount"]
+    is_in_order = filters.sort.endswith("createdAt") and not skipped_rows(filters)
+    if not is_of_amounts or not is_in_order or not has_wide_amounts(filters):
+        return False
+    return _PASSED_BY_ONE * plan.facets.items >= plan.facets.of_app
+
+
 def _query(
-    filters: InvoiceFilter, plan: ReadPlan, *, export: Export | None = None
+    filters: InvoiceFilter,
+    plan: ReadPlan,
+    *,
+    export: Export | None = None,
+    passed: int | None = None,
 ) -> tuple[Composed, Parameters]:
     if plan.few is not None:
         return sorted_pages.few_query(filters, plan.few, plan.facets, plan.emails, export=export)
     ranges = ordered_ranges(filters, plan.facets, plan.sizes, plan.sources, some=plan.some)
-    return ordered_pages.ordered_query(filters, ranges, plan.facets, plan.emails, export=export)
+    return ordered_pages.ordered_query(
+        filters, ranges, plan.facets, plan.emails, export=export, passed=passed
+    )
 
 
 def _cut(found: Sequence[DictRow], filters: InvoiceFilter) -> tuple[list[DictRow], str | None]:

@@ -69,10 +69,12 @@ def ordered_query(
     emails: Collection[str],
     *,
     export: Export | None = None,
+    passed: int | None = None,
 ) -> tuple[Composed, Parameters]:
     """Write the statement that reads a page in the list's order, from ranges or from the app.
 
-    `export`: lines of CSV to be selected instead of the view.
+    `export`: lines of CSV to be selected instead of the view. `passed`: of each range of a term at
+    most so many invoices are read.
     """
     after, page_key = parts.after(filters, parts.key(filters))
     known = parts.parameters(filters, facets) | page_key | parts.mark(export)
@@ -85,7 +87,7 @@ def ordered_query(
         )
         return query, known
     query = _PAGE.format(
-        found=_found(filters, ranges, emails, after),
+        found=_found(filters, ranges, emails, after, passed=passed),
         direction=sql.direction(filters),
         **parts.selected(filters, export),
     )
@@ -110,7 +112,12 @@ def first_rows_query(
 
 
 def _found(
-    filters: InvoiceFilter, ranges: Sequence[Ranges], emails: Collection[str], after: Composable
+    filters: InvoiceFilter,
+    ranges: Sequence[Ranges],
+    emails: Collection[str],
+    after: Composable,
+    *,
+    passed: int | None,
 ) -> Composed:
     """Write the statement of a page's keys, from ranges or from the app."""
     if not ranges:
@@ -124,7 +131,7 @@ def _found(
         return list_postings.of_all_terms(filters, ranges, emails, page=page)
     return SQL(" UNION ALL ").join(
         list_postings.of_term(
-            filters, one, emails, values=Placeholder(f"range_{number}"), page=page
+            filters, one, emails, values=Placeholder(f"range_{number}"), page=page, passed=passed
         )
         if one.is_of_terms
         else _of_ranges(filters, one, emails, after, Placeholder(f"range_{number}"))

@@ -129,10 +129,15 @@ def _of_postings(terms: Sequence[Source], sizes: Mapping[str, Size]) -> Iterator
     """Yield the ranges of each term of a search that has few of them."""
     for source in terms:
         kind, *values = sizes[source.name].ranges
-        if 0 < len(values) <= MOST_RANGES:
+        if has_few_ranges(sizes[source.name]):
             is_exact = kind == "term"
             column = SQL("term" if is_exact else "substr(term, 1, 4)")
             yield Ranges(column, SQL("text"), values, source.term, is_exact)
+
+
+def has_few_ranges(size: Size) -> bool:
+    """Return whether the terms of a word, or their beginnings, are few: they follow their kind."""
+    return 1 < len(size.ranges) <= 1 + MOST_RANGES
 
 
 def _of_payments(first: str | None, last: str | None) -> list[Ranges]:

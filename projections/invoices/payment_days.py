@@ -1,28 +1,27 @@
 """Divide a period of payments into the days and months that indexes have."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
-_MOST_DAYS: Final = 100
+_DAY: Final = timedelta(days=1)
 
 
 def divide(start: date, end: date) -> tuple[list[date], list[date]]:
-    """Return the days of a period, or the days at its ends and the months between (first days)."""
+    """Return the whole months from one day to another (first days), and all other days of these."""
+    first, after = _first_of_next_month(start - _DAY), end + _DAY
     months: list[date] = []
-    days = [(start, end)]
-    if (end - start).days > _MOST_DAYS:
-        month = _next_month(start)
-        while (following := _next_month(month)) <= end:
-            months.append(month)
-            month = following
-        days = [(start, _next_month(start) - timedelta(days=1)), (month, end)]
-    each = [
-        first_day + timedelta(days=n)
-        for first_day, last_day in days
-        for n in range((last_day - first_day).days + 1)
-    ]
-    return each, months
+    while (following := _first_of_next_month(first)) <= after:
+        months.append(first)
+        first = following
+    if not months:
+        return [*_days(start, after)], []
+    return [*_days(start, months[0]), *_days(first, after)], months
 
 
-def _next_month(day: date) -> date:
+def _days(start: date, after: date) -> Iterator[date]:
+    return (start + timedelta(days=number) for number in range((after - start).days))
+
+
+def _first_of_next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

@@ -93,6 +93,24 @@ def test_a_first_page_reads_all_blocks_of_its_time(
     assert session.found == 1
 
 
+def test_a_word_is_read_by_bitmaps_where_its_first_invoices_are_not_of_the_facets(
+    numbered: psycopg.Connection[DictRow],
+) -> None:
+    session = Session(numbered)
+    reader = ListReader(session)
+    page = asyncio.run(reader.page(InvoiceFilter(APP, q="blue", type="payment")))
+    assert (page.rows, page.total, page.total_is_exact) == ([], 0, True)
+    assert session.counted == 1
+    red = InvoiceFilter(APP, q="red", type="payment")
+    expected = sorted(
+        (row for row in numbered.execute(EXPECTED).fetchall() if fits(row, red)),
+        key=lambda row: row["created_at"],
+        reverse=True,
+    )
+    assert pages(reader, red, most=3) == [row["invoice_id"] for row in expected[:60]]
+    assert session.counted == 1
+
+
 def test_a_total_of_few_invoices_of_several_filters_is_exact(
     numbered: psycopg.Connection[DictRow],
 ) -> None:
