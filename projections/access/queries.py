@@ -155,12 +155,12 @@ class AccessQueries:
 
     async def key_by_hash(self, sha256_hex: str) -> KeyRow | None:
         """Find a key, also a revoked one."""
-        found = await self._pool.fetch(_KEY, [sha256_hex])
+        found = await self._pool.fetch(_KEY, [sha256_hex], is_generic=True)
         return KeyRow(**found[0]) if found else None
 
     async def app(self, app_id: UUID) -> AppRow | None:
         """Find an app."""
-        found = await self._pool.fetch(_APP, [app_id])
+        found = await self._pool.fetch(_APP, [app_id], is_generic=True)
         return _app(found[0]) if found else None
 
     async def apps_of_tokens(self, issuer: str, audience: str) -> list[AppRow]:
@@ -187,12 +187,12 @@ class AccessQueries:
 
     async def connection_by_name(self, app_id: UUID, name: str) -> ConnectionRow | None:
         """Find the connection that an app calls `name`; one that is out of use is not found."""
-        found = await self._pool.fetch(_CONNECTION_BY_NAME, [app_id, name])
+        found = await self._pool.fetch(_CONNECTION_BY_NAME, [app_id, name], is_generic=True)
         return ConnectionRow(**found[0]) if found else None
 
     async def connection_by_id(self, connection_id: UUID) -> ConnectionRow | None:
         """Find the connection that a webhook's URL names, also one that is out of use."""
-        found = await self._pool.fetch(_CONNECTION_BY_ID, [connection_id])
+        found = await self._pool.fetch(_CONNECTION_BY_ID, [connection_id], is_generic=True)
         return ConnectionRow(**found[0]) if found else None
 
     async def connections(self, app_id: UUID) -> list[ConnectionRow]:

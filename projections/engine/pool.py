@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
 from psycopg.abc import PQGen
@@ -51,6 +51,9 @@ READ_SETTINGS: Final = {
 }
 _KEEP_PLANS: Final = SQL("SET plan_cache_mode = force_generic_plan")
 _PLAN_EACH: Final = SQL("SET plan_cache_mode = force_custom_plan")
+_FORGET_PLANS: Final = SQL("DISCARD PLANS")
+# A plan that was made while a table was small may read far too much of it soon after.
+_PLANS_KEPT_S: Final = 10.0
 
 
 class ReadPool:
@@ -59,14 +62,18 @@ class ReadPool:
     Opening does not connect: a database that is away is met at the first question.
     """
 
-    def __init__(self, dsn: str, *, max_size: int, deadline_s: float) -> None:
+    def __init__(
+        self, dsn: str, *, max_size: int, deadline_s: float, plans_kept_s: float = _PLANS_KEPT_S
+    ) -> None:
         """Use `open_pool`."""
         self._pool = pool(
             dsn, application_name="billhook read", max_size=max_size, settings=READ_SETTINGS
         )
         self._share = FairShare(sessions=max_size)
         self._deadline_s = deadline_s
+        self._plans_kept_s = plans_kept_s
         self._generic = WeakSet[psycopg.AsyncConnection[Any]]()
+        self._planned_from_s = WeakKeyDictionary[psycopg.AsyncConnection[Any], float]()
         self.notifier = ReadModelNotifier(dsn)
 
     async def open(self) -> None:
@@ -114,7 +121,7 @@ class ReadPool:
     ) -> list[DictRow]:
         """Run one query; repeat it on another session while connections are lost.
 
-        `is_generic`: one plan suits any values, and a session keeps it from the first time on. All
+        `is_generic`: one plan suits any values, and a session keeps it for `plans_kept_s`. All
         other queries are planned each time. Its answer comes in binary: bits have half the length.
         One statement only: its snapshot is newer than its look at where the views point, so that
         a switch of generations in between takes no row from the reader.
@@ -124,6 +131,8 @@ class ReadPool:
         async def run(cursor: Cursor) -> list[DictRow]:
             if (cursor.connection in self._generic) != is_generic:
                 await self._set_plans(cursor, is_generic=is_generic)
+            if is_generic:
+                await self._forget_old_plans(cursor)
             await cursor.execute(
                 query, parameters, prepare=True if is_generic else None, binary=True
             )
@@ -138,6 +147,14 @@ class ReadPool:
             self._generic.add(cursor.connection)
         else:
             self._generic.discard(cursor.connection)
+
+    async def _forget_old_plans(self, cursor: Cursor) -> None:
+        """Let a session plan its queries anew where it has had their plans for too long."""
+        now_s = time.monotonic()
+        planned_from_s = self._planned_from_s.setdefault(cursor.connection, now_s)
+        if now_s - planned_from_s >= self._plans_kept_s:
+            await cursor.execute(_FORGET_PLANS)
+            self._planned_from_s[cursor.connection] = now_s
 
     async def _run(self, run: Callable[[Cursor], Awaitable[list[Row]]]) -> list[Row]:
         deadline_s = time.monotonic() + self._deadline_s
@@ -185,8 +202,10 @@ def _read_lines(pgconn: PGconn, lines: list[bytes]) -> PQGen[bool]:
         pgconn.consume_input()
 
 
-async def open_pool(dsn: str, *, max_size: int = 8, deadline_s: float = 5) -> ReadPool:
+async def open_pool(
+    dsn: str, *, max_size: int = 8, deadline_s: float = 5, plans_kept_s: float = _PLANS_KEPT_S
+) -> ReadPool:
     """Open a pool on the running loop. Close it with `close`, or use it in `async with`."""
-    opened = ReadPool(dsn, max_size=max_size, deadline_s=deadline_s)
+    opened = ReadPool(dsn, max_size=max_size, deadline_s=deadline_s, plans_kept_s=plans_kept_s)
     await opened.open()
     return opened
