@@ -6,6 +6,7 @@ from typing import Final
 
 from psycopg.rows import DictRow
 
+from domain.core.money import MAX_SUM_MINOR
 from projections.invoices import (
     bitmap_values,
     deep_pages,
@@ -25,7 +26,7 @@ from projections.invoices.total_groups import TotalGroups
 
 _DEEPEST: Final = 500
 """Rows in front of a page by its number, at most, that are read for it."""
-_PASSED: Final = 4_000
+_PASSED: Final = 800
 """At most so many invoices are passed in the order of totals."""
 _MORE: Final = 4
 """Times as many are read where too few did fit."""
@@ -162,7 +163,10 @@ class BitmapReader:
             return BitmapPage(rows, items - unsure + int(page[0]["total"]), is_exact)
         if given.of.is_sure:
             items -= unsure // 2
-        return BitmapPage(rows, max(items, len(rows)) if given.of.is_complete else None)
+        elif not given.of.is_complete:
+            # As many of all as of those that were checked for the page.
+            items = items * int(page[0]["fitting"]) // max(int(page[0]["checked"]), 1)
+        return BitmapPage(rows, max(items, len(rows)))
 
     async def _page(self, given: _List, counted: list[Place] | None) -> list[DictRow] | None:
         """Read the rows of a page; None where the list is to be read in its order."""
@@ -182,6 +186,7 @@ class BitmapReader:
         """
         filters, blocks = given.filters, given.found.of_times
         wanted = max(given.wanted, _first_wanted(filters, given.found))
+        times = 1
         while wanted <= self._few:
             chosen = choose(filters, blocks, rows=wanted)
             if wanted > given.found.sent or (chosen.is_rest and not given.found.is_whole):
@@ -191,19 +196,22 @@ class BitmapReader:
                 counted,
                 blocks=list_places.blocks_within(given.found, chosen.period),
                 period=chosen.period,
-                most=None if is_whole else 3 * wanted + 20,
+                most=None if is_whole else times * wanted + 20,
             )
             page = await self._fetch(given, candidates)
             if is_whole or len(_present(page)) > filters.limit:
                 return page
-            wanted *= _MORE  # some of them did not fit
+            wanted, times = _MORE * wanted, 3  # some of them did not fit
         return None
 
     async def _by_total(self, given: _List, counted: Candidates) -> list[DictRow] | None:
         """Read as many groups of totals as a page needs; None if they have too many invoices."""
         filters = given.filters
-        (largest,) = await self._pool.fetch(*list_bitmaps.largest_query(filters))
-        first, last, at = list_bitmaps.groups_of(filters, largest["total_minor"])
+        largest_minor = MAX_SUM_MINOR
+        if is_down(filters):
+            (largest,) = await self._pool.fetch(*list_bitmaps.largest_query(filters))
+            largest_minor = largest["total_minor"]
+        first, last, at = list_bitmaps.groups_of(filters, largest_minor)
         totals = TotalGroups(given.found, first, last, cursor=at, is_down=is_down(filters))
         wanted = 2 * needed(filters)
         while True:

@@ -50,8 +50,8 @@ def choose(filters: InvoiceFilter, blocks: Sequence[Blocks], *, rows: int) -> Ch
     """
     moment = _cursor_moment(filters)
     behind = list(blocks) if moment is None else _behind(blocks, moment, down=is_down(filters))
-    # The invoices in front of the cursor are counted with the first block's.
-    partial = 0 if moment is None or not behind else behind[0].items
+    # The invoices in front of the cursor, or of the period, are counted with the first block's.
+    partial = behind[0].items if behind and begins_within(filters) else 0
     items = 0
     for number, one in enumerate(behind):
         items += one.items
@@ -85,6 +85,12 @@ def _cursor_moment(filters: InvoiceFilter) -> datetime | None:
         return None
     key = cursors.read(filters.cursor, list_name=filters.list_name)
     return cursors.from_microseconds(key.value)
+
+
+def begins_within(filters: InvoiceFilter) -> bool:
+    """Return whether a list in the order of creation may begin within its first blocks' time."""
+    start = filters.created_to if is_down(filters) else filters.created_from
+    return filters.cursor is not None or start is not None
 
 
 def is_down(filters: InvoiceFilter) -> bool:

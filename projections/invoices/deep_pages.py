@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from psycopg.sql import SQL, Composable, Composed
+from psycopg.sql import SQL, Composable, Composed, Placeholder
 
 from projections.engine.keyset import Parameters
 from projections.invoices import list_sql as sql
 from projections.invoices import page_parts as parts
-from projections.invoices.bit_sets import BitSet, Block, bits_text
+from projections.invoices.bit_sets import BitSet, Block, packed, unpacked
 from projections.invoices.block_periods import Period, is_down
 from projections.invoices.list_bitmaps import NUMBERING, WAITING
 from projections.invoices.list_plan import Facets
@@ -31,7 +31,7 @@ WITH unnumbered AS MATERIALIZED (
 ), page AS MATERIALIZED (
     SELECT created_at AS key, invoice_id FROM (
         SELECT known.created_at, known.invoice_id
-        FROM unnest(%(blocks)s::int[], %(block_bits)s::bit(16384)[]) AS hits (block, bits)
+        FROM {hits} AS hits
         CROSS JOIN LATERAL (
             SELECT created_at, invoice_id FROM read.invoice_ordinals AS numbered
             WHERE numbered.app_id = %(app_id)s AND numbered.block = hits.block
@@ -101,6 +101,7 @@ def deep_query(
     checked, values = sql.checked_conditions(filters, facets.numbers)
     query = _PAGE.format(
         conditions=_AND.join([checked, *sql.term_conditions(filters, emails)]),
+        hits=unpacked(blocks=Placeholder("blocks"), bits=Placeholder("block_bits")),
         within=within,
         in_front=in_front,
         direction=sql.direction(filters),
@@ -111,7 +112,7 @@ def deep_query(
     bounds = {"block_start": page.period.start, "block_end": page.period.end}
     more: Parameters = {
         "blocks": [one.number for one in page.blocks],
-        "block_bits": [bits_text(one.bits) for one in page.blocks],
+        "block_bits": packed(page.blocks),
         "passed": page.passed,
     }
     given = {name: at for name, at in bounds.items() if at is not None}

@@ -17,9 +17,9 @@ from projections.engine import cursors
 from projections.engine.keyset import Parameters
 from projections.invoices import list_sql as sql
 from projections.invoices.amount_groups import amount_group
-from projections.invoices.bit_sets import BitSet
+from projections.invoices.bit_sets import BitSet, packed, unpacked
 from projections.invoices.bitmap_values import Filters
-from projections.invoices.block_periods import is_down
+from projections.invoices.block_periods import begins_within, is_down
 from projections.invoices.list_sql import InvoiceFilter
 
 CHECKED: Final = 250
@@ -60,6 +60,11 @@ _OF_CURSOR: Final = SQL(
     "(SELECT max(own.from_at) FROM read.invoice_blocks AS own"
     " WHERE own.app_id = %(app_id)s AND own.from_at <= %(after)s)"
 )
+# The blocks that a period of creation begins in, as `created` chooses them.
+_OF_PERIOD: Final = SQL(
+    "(SELECT {last}(block.from_at) FROM read.invoice_blocks AS block"
+    " WHERE block.app_id = %(app_id)s AND {created})"
+)
 # Ordinals mean the same invoices, but for those that have lost theirs, until it changes.
 NUMBERING: Final = SQL(
     "(SELECT concat_ws(' ', (SELECT number FROM read.generations"
@@ -95,8 +100,15 @@ _OF_DEEP: Final = SQL(
     " > %(skipped)s::bigint - {waiting}"
 )
 _OF_AMOUNTS: Final = SQL(
-    "SELECT value, block, bit_send(bits) AS bits FROM read.invoice_bitmaps"
-    " WHERE app_id = %(app_id)s AND block = ANY(%(blocks)s::int[]) AND value = ANY(%(values)s)"
+    """
+SELECT value, block, bit_send(bits) AS bits FROM (
+    SELECT known.value, known.block, known.bits & list.bits AS bits
+    FROM {list} AS list CROSS JOIN LATERAL (
+        SELECT value, block, bits FROM read.invoice_bitmaps
+        WHERE app_id = %(app_id)s AND block = list.block AND value = ANY(%(values)s::text[])
+    ) AS known OFFSET 0
+) AS found WHERE bit_count(bits) > 0
+"""
 )
 _LARGEST: Final = SQL(
     "SELECT coalesce(total_minor, 0) AS total_minor FROM read.invoices WHERE app_id = %(app_id)s"
@@ -154,14 +166,20 @@ def _first(filters: InvoiceFilter, behind: Composable, blocks: int | None) -> Co
 
 
 def _behind_cursor(filters: InvoiceFilter) -> tuple[Composable, Composable]:
-    """Write that a block is wholly behind the cursor, and that some of it may be."""
-    if not _cursor_moment(filters):
+    """Write that a block is wholly behind the list's beginning, and that some of it may be."""
+    is_by_creation = filters.sort.endswith("createdAt")
+    if not is_by_creation or not begins_within(filters):
         return SQL("true"), SQL("true")
-    wholly, partly = ("<", "<=") if is_down(filters) else (">", ">=")
-    follows, behind = (
-        SQL("(from_at {} {})").format(SQL(side), _OF_CURSOR) for side in (wholly, partly)
-    )
-    return follows, behind
+    down = is_down(filters)
+    wholly, partly = (SQL("<"), SQL("<=")) if down else (SQL(">"), SQL(">="))
+    if filters.cursor is None:
+        start = _OF_PERIOD.format(
+            last=SQL("max" if down else "min"), created=_AND.join(_created(filters))
+        )
+    else:
+        start = SQL("{}").format(_OF_CURSOR)
+    behind = SQL("(from_at {} {})")
+    return behind.format(wholly, start), behind.format(partly, start)
 
 
 def _cursor_moment(filters: InvoiceFilter) -> Parameters:
@@ -179,14 +197,23 @@ def largest_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
 def amounts_query(
     filters: InvoiceFilter, found: BitSet, values: Sequence[str]
 ) -> tuple[Composed, Parameters]:
-    """Write the statement that reads values of totals, of the blocks that a list has."""
-    blocks = [one.number for one in found.blocks if one.bits]
-    given: Parameters = {"app_id": filters.app_id, "blocks": blocks, "values": list(values)}
-    return SQL("{}").format(_OF_AMOUNTS), given
+    """Write the statement that intersects a list with values of totals."""
+    blocks = [one for one in found.blocks if one.bits]
+    given: Parameters = {
+        "app_id": filters.app_id,
+        "blocks": [one.number for one in blocks],
+        "block_bits": packed(blocks),
+        "values": list(values),
+    }
+    bits = unpacked(blocks=Placeholder("blocks"), bits=Placeholder("block_bits"))
+    return _OF_AMOUNTS.format(list=bits), given
 
 
 def groups_of(filters: InvoiceFilter, largest_minor: int) -> tuple[int, int, int | None]:
-    """Return the least and the largest group of totals behind the cursor, and the cursor's own."""
+    """Return the least and the largest group of totals behind the cursor, and the cursor's own.
+
+    `largest_minor`: no total of the list is larger.
+    """
     last = amount_group(max(largest_minor, 0))
     if filters.amount_max is not None:
         last = min(last, amount_group(filters.amount_max))
@@ -226,13 +253,10 @@ def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed
         else:
             singles.append(_join(name, f"values_{number}", if_left=SQL("")))
             common.append(bits(name))
-    created: list[Composable] = [SQL("true")]
     inside: list[Composable] = [SQL("true")]
     if filters.created_from is not None:
-        created.append(SQL("block.last_at >= %(created_from)s"))
         inside.append(SQL("block.first_at >= %(created_from)s"))
     if filters.created_to is not None:
-        created.append(SQL("block.from_at < %(created_to)s"))
         inside.append(SQL("block.last_at < %(created_to)s"))
     return _HITS.format(
         common=_BOTH.join(common),
@@ -242,9 +266,19 @@ def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed
         others=SQL("").join(others),
         direction=sql.direction(filters),
         inside=_AND.join(inside),
-        created=_AND.join(created),
+        created=_AND.join(_created(filters)),
         first=first,
     )
+
+
+def _created(filters: InvoiceFilter) -> list[Composable]:
+    """Write which blocks may have invoices of a period of creation."""
+    created: list[Composable] = [SQL("true")]
+    if filters.created_from is not None:
+        created.append(SQL("block.last_at >= %(created_from)s"))
+    if filters.created_to is not None:
+        created.append(SQL("block.from_at < %(created_to)s"))
+    return created
 
 
 def _join(name: Identifier, values: str, *, if_left: SQL) -> Composed:

@@ -26,7 +26,9 @@ from projections.invoices.read_plan import Fetcher, ReadPlan
 from projections.invoices.tenant_pages import is_of_tenant, read_tenant_page
 
 _PASSED: Final = 1_000
-"""Rows of a list's order that are passed at most to fill a page of a wide range of amounts."""
+"""Rows of a list's order that are passed first to fill a page of a wide range of amounts."""
+_MORE_PASSED: Final = 4_000
+"""The same where the first rows have a third of a page at least."""
 _PASSED_OF_WORD: Final = 8
 """Times as many invoices of a word are passed, at most, as a page has."""
 _PASSED_BY_ONE: Final = 20
@@ -102,17 +104,23 @@ class ListReader:
         Of a wide range of amounts, or of a word with facets that most invoices have.
         """
         if is_of_word(filters, plan):
-            query = _query(filters, plan, passed=_PASSED_OF_WORD * (filters.limit + 1))
+            queries = [_query(filters, plan, passed=_PASSED_OF_WORD * (filters.limit + 1))]
         elif _is_of_wide_amounts(filters, plan):
-            query = ordered_pages.first_rows_query(filters, plan.facets, passed=_PASSED)
+            queries = [
+                ordered_pages.first_rows_query(filters, plan.facets, passed=passed)
+                for passed in (_PASSED, _MORE_PASSED)
+            ]
         else:
             return None
-        found = await self._pool.fetch(*query)
-        if len(found) <= filters.limit:
-            return None
-        total, is_exact = await self._total(filters, plan, found, estimate=None)
-        rows, next_cursor = _cut(found, filters)
-        return ListRows(rows, next_cursor, total, is_exact)
+        for query in queries:
+            found = await self._pool.fetch(*query)
+            if len(found) > filters.limit:
+                total, is_exact = await self._total(filters, plan, found, estimate=None)
+                rows, next_cursor = _cut(found, filters)
+                return ListRows(rows, next_cursor, total, is_exact)
+            if 3 * len(found) <= filters.limit:
+                break
+        return None
 
     async def _of_bitmaps(
         self, filters: InvoiceFilter, plan: ReadPlan, page: BitmapPage

@@ -60,10 +60,12 @@ WITH candidate AS MATERIALIZED (
     SELECT key, invoice_id FROM fitting WHERE is_paged AND {after}
     ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
 )
-SELECT {columns}, total.total, total.numbering, total.waiting
+SELECT {columns}, total.total, total.fitting, total.checked, total.numbering, total.waiting
 FROM (
-    SELECT count(*) FILTER (WHERE is_counted) AS total, {numbering} AS numbering,
-        {waiting} AS waiting FROM fitting
+    SELECT count(*) FILTER (WHERE is_counted) AS total,
+        count(*) FILTER (WHERE is_paged) AS fitting,
+        (SELECT count(*) FROM candidate WHERE is_paged) AS checked,
+        {numbering} AS numbering, {waiting} AS waiting FROM fitting
 ) AS total
 LEFT JOIN page ON true LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = page.invoice_id
 {known}

@@ -12,6 +12,8 @@ FOUR: Final = 4
 """Groups that have a bitmap of their own together."""
 _FIRST_VALUES: Final = 9
 """Values of totals that are read first: those at an end of all totals have few invoices."""
+_FIRST_LEAST: Final = 18
+"""The same of the least totals: no invoice has the first of them, where amounts are in cents."""
 _MORE_VALUES: Final = 3
 
 
@@ -47,7 +49,7 @@ class TotalGroups:
         self._cursor = cursor
         self._is_down = is_down
         self._known: dict[str, Mapping[int, int]] = {}
-        self._next_values = _FIRST_VALUES
+        self._next_values = _FIRST_VALUES if is_down or first else _FIRST_LEAST
         self._bits: dict[int, int] = {}
         self._behind_cursor = 0
         self.groups: list[int] = []
@@ -94,9 +96,7 @@ class TotalGroups:
         """Read the answer of `list_bitmaps.amounts_query` for some values."""
         read: dict[str, dict[int, int]] = {value: {} for value in values}
         for row in found:
-            bits = read_bits(row["bits"]) & self._of_list[row["block"]]
-            if bits:
-                read[row["value"]][row["block"]] = bits
+            read[row["value"]][row["block"]] = read_bits(row["bits"])
         self._known |= read
 
     def _unknown(self) -> list[str]:
