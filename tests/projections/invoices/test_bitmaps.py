@@ -223,6 +223,16 @@ def test_a_cursor_at_the_last_moment_has_no_end_behind_it() -> None:
     assert chosen.period == Period()
 
 
+def test_a_period_that_ends_within_a_block_counts_those_behind_it() -> None:
+    blocks = [Blocks(AT + timedelta(days=2), 9), Blocks(AT + timedelta(days=1), 9), Blocks(None, 9)]
+    filters = InvoiceFilter(APP, created_to=AT + timedelta(days=3))
+    chosen = choose(filters, blocks, rows=5)
+    assert (chosen.period, chosen.items) == (Period(AT + timedelta(days=1), None), 18)
+    up = InvoiceFilter(APP, sort="createdAt", created_from=AT)
+    chosen = choose(up, blocks[::-1], rows=5)
+    assert (chosen.period, chosen.items) == (Period(None, AT + timedelta(days=2)), 18)
+
+
 def test_followed_invoices_are_numbered_and_freed_by_a_change(database: str) -> None:
     made = [requested(occurred_at=AT + timedelta(seconds=n)) for n in range(300)]
 
