@@ -13,6 +13,7 @@ from projections.invoices import list_estimate, list_plan, ordered_pages, sorted
 from projections.invoices.amount_groups import has_wide_amounts
 from projections.invoices.bitmap_reader import FIRST_BLOCKS, BitmapPage, BitmapReader
 from projections.invoices.export import Export, place_of
+from projections.invoices.facet_pages import is_of_facets, read_facet_page
 from projections.invoices.list_plan import FEW, SOME, Facets, Size
 from projections.invoices.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.list_survey import (
@@ -66,6 +67,10 @@ class ListReader:
 
     async def page(self, filters: InvoiceFilter) -> ListRows:
         """Return a page. Up to 10,000 the total is exact where an index has it."""
+        if is_of_facets(filters):
+            found, total = await read_facet_page(self._pool, filters)
+            rows, next_cursor = _cut(found, filters)
+            return ListRows(rows, next_cursor, total, True)
         if is_of_tenant(filters):
             plan, found = await read_tenant_page(
                 self._pool, filters, few=self._few, some=self._some

@@ -85,17 +85,22 @@ GROUP BY app_id, mode, currency, provider, connection, kind
 """
 
 
+def fill_invoices(connection: psycopg.Connection[Any], *, rows: int) -> None:
+    """Insert invoices, half of them one app's, and their facets; no terms, no bitmaps."""
+    invoice = requested()
+    issue(invoice)
+    view = to_json(invoice.view).decode()
+    connection.execute(_FILL, {"app": APP, "at": AT, "rows": rows, "view": view})
+    connection.execute(_FILL_COUNTS)
+
+
 @contextmanager
 def many_invoices(postgres_server: Server) -> Iterator[str]:
     """Fill a database with 100,000 invoices, half of them one app's; yield its DSN."""
     dbname = postgres_server.migrated_database()
     dsn = postgres_server.dsn(dbname)
-    invoice = requested()
-    issue(invoice)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        view = to_json(invoice.view).decode()
-        connection.execute(_FILL, {"app": APP, "at": AT, "rows": ROWS, "view": view})
-        connection.execute(_FILL_COUNTS)
+        fill_invoices(connection, rows=ROWS)
         connection.execute(_FILL_SEARCH_TERMS)
         connection.execute("SELECT read.fill_invoice_bitmaps('read_invoices_g1')")
         connection.execute(_FILL_EMAILS, {"app": APP})
