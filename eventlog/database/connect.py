@@ -1,11 +1,14 @@
 """Connect to PostgreSQL."""
 
+import math
 from collections.abc import Mapping
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
+
+from eventlog.database.answering import SILENCE_S, AnsweringAsyncConnection, AnsweringConnection
 
 # A machine that vanishes says no goodbye. Both ends probe: the client to notice a dead server,
 # the server to free a dead client's locks. 2 s of silence, two probes 1 s apart.
@@ -55,11 +58,18 @@ def connect(
     application_name: str,
     autocommit: bool = True,
     settings: Mapping[str, str] = {},
+    silence_s: float = math.inf,
 ) -> psycopg.Connection[TupleRow]:
-    """Open a session; `settings` are server settings for it."""
-    return psycopg.connect(
+    """Open a session; `settings` are server settings for it.
+
+    An operator's commands may take as long as they need. Other sessions are lost after `silence_s`
+    without an answer to a statement.
+    """
+    connection = AnsweringConnection.connect(
         conninfo(dsn, application_name=application_name, settings=settings), autocommit=autocommit
     )
+    connection.silence_s = silence_s
+    return connection
 
 
 async def connect_async(
@@ -68,11 +78,17 @@ async def connect_async(
     application_name: str,
     autocommit: bool = True,
     settings: Mapping[str, str] = {},
+    silence_s: float = SILENCE_S,
 ) -> psycopg.AsyncConnection[TupleRow]:
-    """Open a session on the running loop; `settings` are server settings for it."""
-    return await psycopg.AsyncConnection.connect(
+    """Open a session on the running loop; `settings` are server settings for it.
+
+    It is lost after `silence_s` without an answer to a statement.
+    """
+    connection = await AnsweringAsyncConnection.connect(
         conninfo(dsn, application_name=application_name, settings=settings), autocommit=autocommit
     )
+    connection.silence_s = silence_s
+    return connection
 
 
 def pool(
@@ -86,6 +102,7 @@ def pool(
     """Make a pool of autocommit sessions, closed yet: `await pool.open()` on the loop it serves."""
     return AsyncConnectionPool(
         conninfo(dsn, application_name=application_name, settings=settings),
+        connection_class=AnsweringAsyncConnection,
         kwargs={"autocommit": True},
         min_size=min_size,
         max_size=max_size,

@@ -20,6 +20,8 @@ from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent, read_head, read_on
 
 _QUERY_LIMIT: Final = 500
+# The server ends a statement after 10 s.
+_SILENCE_S: Final = 15.0
 _MOST_EVENTS: Final = 5_000
 _MOST_BYTES: Final = 8 * 2**20
 # Followers are rarely further behind; decoded, an event takes some 3 kB.
@@ -138,7 +140,10 @@ class Feed:
 
     async def _follow(self, stop: asyncio.Event) -> None:
         connection = await connect_async(
-            self._dsn, application_name="billhook feed", settings={"statement_timeout": "10s"}
+            self._dsn,
+            application_name="billhook feed",
+            settings={"statement_timeout": "10s"},
+            silence_s=_SILENCE_S,
         )
         async with connection:
             self._listener = listener = Listener(connection)

@@ -70,6 +70,7 @@ def follower_sessions(
             # What a crash of the server forgets, rows and position, is simply done again.
             "synchronous_commit": "off",
         },
+        silence_s=handle_timeout_s + 5,
     )
 
 

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL
 
+from eventlog.database.answering import SILENCE_S
 from eventlog.database.connect import connect_async
 
 _log = logging.getLogger(__name__)
@@ -88,9 +89,18 @@ class LeaderSessions:
     """
 
     def __init__(
-        self, dsn: str, *, application_name: str, settings: Mapping[str, str] | None = None
+        self,
+        dsn: str,
+        *,
+        application_name: str,
+        settings: Mapping[str, str] | None = None,
+        silence_s: float = SILENCE_S,
     ) -> None:
-        """Store how to connect; `settings` are further server settings of the session."""
+        """Store how to connect; `settings` are further server settings of the session.
+
+        The session is lost after `silence_s` without an answer to a statement.
+        """
+        self._silence_s = silence_s
         self._dsn = dsn
         self._application_name = application_name
         self._settings = {**_SILENCE, **(settings or {})}
@@ -120,7 +130,10 @@ class LeaderSessions:
         async with self._opening:
             if self._current is None or self._current.connection.closed:
                 connection = await connect_async(
-                    self._dsn, application_name=self._application_name, settings=self._settings
+                    self._dsn,
+                    application_name=self._application_name,
+                    settings=self._settings,
+                    silence_s=self._silence_s,
                 )
                 self._current = LeaderSession(connection)
             self._current.members += 1

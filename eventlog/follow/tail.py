@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 _WINDOW_LENGTH = 20_000
 _QUERY_LIMIT = 5_000
 _LOOK_BACK_PAUSE_S = 0.2
+# The server ends a statement after 10 s.
+_SILENCE_S = 15.0
 # Short, so that whoever comes then has little to catch up with.
 _UNHEARD_PAUSE_S = 0.25
 # A log that did not grow meanwhile is read after its next commit, or after so long.
@@ -174,6 +176,7 @@ class Tail:
             self._dsn,
             application_name="billhook tail",
             settings={"statement_timeout": "10s"},
+            silence_s=_SILENCE_S,
         )
         async with connection:
             self._listener = listener = Listener(connection)

@@ -1,6 +1,7 @@
 """Compare two generations of a projection before the newer one replaces the older."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -117,7 +118,9 @@ class Cutover:
 
     async def run(self, *, keep_old_for_s: float) -> int:
         """Do it, following the new generation meanwhile; return how many rows differ."""
-        connection = await connect_async(self._dsn, application_name="billhook cutover")
+        connection = await connect_async(
+            self._dsn, application_name="billhook cutover", silence_s=math.inf
+        )
         async with connection:
             new, old = await self._generations(connection)
             following = RunningFollower(follower_of(self._dsn, new))
@@ -177,7 +180,9 @@ class Cutover:
                 differing += count
                 examples.extend(some)
 
-        second = await connect_async(self._dsn, application_name="billhook cutover")
+        second = await connect_async(
+            self._dsn, application_name="billhook cutover", silence_s=math.inf
+        )
         async with second:
             try:
                 async with asyncio.TaskGroup() as comparing:

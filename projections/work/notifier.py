@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import psycopg
 from psycopg.rows import TupleRow
 
+from eventlog.database.answering import SILENCE_S
 from eventlog.database.connect import connect
 from projections.work.sessions import WorkUnavailable
 from projections.work.table import CHANNEL
@@ -62,7 +63,9 @@ class WorkNotifier:
         """Return when a row was opened or a thread became free, or after the time-out."""
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = connect(self._dsn, application_name="billhook work listener")
+                self._connection = connect(
+                    self._dsn, application_name="billhook work listener", silence_s=SILENCE_S
+                )
                 self._connection.execute(f"LISTEN {CHANNEL}")
                 return
             longest_s = min(timeout_s, _LONGEST_WAIT_S)

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from eventlog.database.answering import SILENCE_S, AnsweringConnection
 from eventlog.database.connect import conninfo
 
 # Planning the dispatcher's query takes longer than running it, and its plan fits all values.
@@ -19,6 +20,12 @@ _SETTINGS: Final = {"plan_cache_mode": "force_generic_plan"}
 
 class WorkUnavailable(Exception):
     """The database did not answer; nothing was changed, or the call may be repeated."""
+
+
+class _Session(AnsweringConnection):
+    """A session of a pool."""
+
+    silence_s = SILENCE_S
 
 
 class SessionPool:
@@ -30,6 +37,7 @@ class SessionPool:
         """Use `open` before the first session."""
         self._pool = ConnectionPool(
             conninfo(dsn, application_name=application_name, settings=_SETTINGS),
+            connection_class=_Session,
             kwargs={"autocommit": True},
             # A session that died with a restart of the database would cost a job its resend pause.
             check=_check,

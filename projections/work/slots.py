@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from eventlog.database.answering import SILENCE_S
 from eventlog.database.connect import connect
 from projections.work.sessions import SessionPool, WorkUnavailable
 from projections.work.table import Job
@@ -121,7 +122,9 @@ class WorkerSlots:
         """Return the session whose lock tells the others that the process lives."""
         if self._registration is None or self._registration.closed:
             self._is_locked = False
-            self._registration = connect(self._dsn, application_name="billhook work registration")
+            self._registration = connect(
+                self._dsn, application_name="billhook work registration", silence_s=SILENCE_S
+            )
         if not self._is_locked:
             row = self._registration.execute(_LOCK, [self._worker]).fetchone()
             self._is_locked = row is not None and bool(row[0])

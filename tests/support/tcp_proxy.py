@@ -19,6 +19,7 @@ class TcpProxy:
         self._answer_lost = threading.Event()
         self._thawed = threading.Event()
         self._thawed.set()
+        self._silent: set[socket.socket] = set()
         self._refuses = threading.Event()
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
@@ -43,6 +44,10 @@ class TcpProxy:
 
     def thaw(self) -> None:
         self._thawed.set()
+
+    def fall_silent(self) -> None:
+        """Deliver nothing more over the connections that are open, and keep them open."""
+        self._silent.update(end for pair in self._pairs for end in pair)
 
     def cut_clients(self) -> None:
         """Hang up on the clients; the server hears nothing of it."""
@@ -90,12 +95,15 @@ class TcpProxy:
         with contextlib.suppress(OSError):
             while data := client.recv(_CHUNK):
                 self._thawed.wait()
-                server.sendall(data)
+                if server not in self._silent:
+                    server.sendall(data)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(_CHUNK):
                 self._thawed.wait()
+                if server in self._silent:
+                    continue
                 if self._loses_next_answer.is_set():
                     self._loses_next_answer.clear()
                     _shut(client)

@@ -12,9 +12,9 @@ import pytest
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
-from eventlog.follow.feed import running_feed
+from eventlog.follow.feed import Feed, running_feed
 from eventlog.follow.follower import Follower, FollowerGroup, follower_sessions
-from eventlog.follow.leader import Leadership
+from eventlog.follow.leader import LeaderSessions, Leadership
 from eventlog.log import Log
 from tests.eventlog.follow.seen_rows import Rows, Running, run, seen
 from tests.eventlog.stored_events import stored
@@ -85,6 +85,22 @@ def test_a_leader_that_is_cut_off_is_replaced_within_five_seconds(
                 proxy.thaw()
                 await until(lambda: not leader.is_leading)
         assert one.handled == []
+
+    run(scenario)
+
+
+def test_a_follower_leads_again_after_its_server_fell_silent(
+    database: str, log: Log, proxy: TcpProxy
+) -> None:
+    async def scenario() -> None:
+        sessions = LeaderSessions(proxy.dsn, application_name="followers", silence_s=0.5)
+        group = FollowerGroup(Feed(database), sessions)  # it is not run: it has no answer
+        async with Running(Follower(proxy.dsn, "rows", Rows(), group=group)):
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: seen(database) == [1])
+            proxy.fall_silent()
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: seen(database) == [1, 2])
 
     run(scenario)
 
