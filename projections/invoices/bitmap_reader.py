@@ -8,6 +8,7 @@ from psycopg.rows import DictRow
 
 from domain.core.money import MAX_SUM_MINOR
 from projections.invoices import (
+    amount_bitmaps,
     bitmap_values,
     deep_pages,
     list_bitmaps,
@@ -209,14 +210,14 @@ class BitmapReader:
         filters = given.filters
         largest_minor = MAX_SUM_MINOR
         if is_down(filters):
-            (largest,) = await self._pool.fetch(*list_bitmaps.largest_query(filters))
+            (largest,) = await self._pool.fetch(*amount_bitmaps.largest_query(filters))
             largest_minor = largest["total_minor"]
-        first, last, at = list_bitmaps.groups_of(filters, largest_minor)
+        first, last, at = amount_bitmaps.groups_of(filters, largest_minor)
         totals = TotalGroups(given.found, first, last, cursor=at, is_down=is_down(filters))
         wanted = 2 * needed(filters)
         while True:
             while values := totals.choose(wanted, most=self._checked):
-                query = list_bitmaps.amounts_query(filters, given.found, values)
+                query = amount_bitmaps.amounts_query(filters, given.found, values)
                 totals.add(values, await self._pool.fetch(*query, is_generic=True))
             if totals.items > 2 * self._few:
                 return None

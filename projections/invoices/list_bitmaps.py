@@ -8,7 +8,6 @@ by its row (see `list_places`), so that a bitmap of more than the filter's invoi
 month) serves as well.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
@@ -16,8 +15,6 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placehol
 from projections.engine import cursors
 from projections.engine.keyset import Parameters
 from projections.invoices import list_sql as sql
-from projections.invoices.amount_groups import amount_group
-from projections.invoices.bit_sets import BitSet, packed, unpacked
 from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import begins_within, is_down
 from projections.invoices.list_sql import InvoiceFilter
@@ -37,6 +34,8 @@ CROSS JOIN LATERAL (
 ) AS {name}
 """
 )
+_PAID: Final = "paid="
+"""Days and months of payment are read first: most blocks have none of a short period."""
 _IF_LEFT: Final = SQL("AND bit_count(block.bits) > 0")
 _EITHER: Final = SQL("(coalesce({name}.bits | {sure}.bits, {name}.bits, {sure}.bits))")
 # Each `&` decompresses both sides: what `bits` and `sure` share is intersected once.
@@ -98,21 +97,6 @@ FROM (
 _OF_DEEP: Final = SQL(
     "before < %(end)s::bigint AND before + sum(items) OVER (PARTITION BY from_at)"
     " > %(skipped)s::bigint - {waiting}"
-)
-_OF_AMOUNTS: Final = SQL(
-    """
-SELECT value, block, bit_send(bits) AS bits FROM (
-    SELECT known.value, known.block, known.bits & list.bits AS bits
-    FROM {list} AS list CROSS JOIN LATERAL (
-        SELECT value, block, bits FROM read.invoice_bitmaps
-        WHERE app_id = %(app_id)s AND block = list.block AND value = ANY(%(values)s::text[])
-    ) AS known OFFSET 0
-) AS found WHERE bit_count(bits) > 0
-"""
-)
-_LARGEST: Final = SQL(
-    "SELECT coalesce(total_minor, 0) AS total_minor FROM read.invoices WHERE app_id = %(app_id)s"
-    " ORDER BY coalesce(total_minor, 0) DESC, invoice_id DESC LIMIT 1"
 )
 
 
@@ -189,43 +173,6 @@ def _cursor_moment(filters: InvoiceFilter) -> Parameters:
     return {"after": cursors.from_microseconds(key.value)}
 
 
-def largest_query(filters: InvoiceFilter) -> tuple[Composed, Parameters]:
-    """Write the statement that finds the largest total of an app."""
-    return SQL("{}").format(_LARGEST), {"app_id": filters.app_id}
-
-
-def amounts_query(
-    filters: InvoiceFilter, found: BitSet, values: Sequence[str]
-) -> tuple[Composed, Parameters]:
-    """Write the statement that intersects a list with values of totals."""
-    blocks = [one for one in found.blocks if one.bits]
-    given: Parameters = {
-        "app_id": filters.app_id,
-        "blocks": [one.number for one in blocks],
-        "block_bits": packed(blocks),
-        "values": list(values),
-    }
-    bits = unpacked(blocks=Placeholder("blocks"), bits=Placeholder("block_bits"))
-    return _OF_AMOUNTS.format(list=bits), given
-
-
-def groups_of(filters: InvoiceFilter, largest_minor: int) -> tuple[int, int, int | None]:
-    """Return the least and the largest group of totals behind the cursor, and the cursor's own.
-
-    `largest_minor`: no total of the list is larger.
-    """
-    last = amount_group(max(largest_minor, 0))
-    if filters.amount_max is not None:
-        last = min(last, amount_group(filters.amount_max))
-    first = amount_group(filters.amount_min or 0)
-    if filters.cursor is None:
-        return first, last, None
-    key = cursors.read(filters.cursor, list_name=filters.list_name)
-    at = amount_group(max(key.value, 0))
-    first, last = (first, min(at, last)) if is_down(filters) else (max(at, first), last)
-    return first, last, at
-
-
 def _unsure(of: Filters) -> SQL:
     """Write the bits of invoices that may not fit."""
     if not of.is_sure:
@@ -246,7 +193,7 @@ def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed
             others.append(_join(of_sure, f"sure_{number}", if_left=_IF_LEFT))
             every.append(_EITHER.format(name=name, sure=of_sure))
             sure.append(bits(of_sure))
-        elif len(values) > 1:
+        elif len(values) > 1 and not values[0].startswith(_PAID):
             others.append(_join(name, f"values_{number}", if_left=_IF_LEFT))
             every.append(bits(name))
             sure.append(bits(name))

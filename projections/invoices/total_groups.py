@@ -93,7 +93,7 @@ class TotalGroups:
         return []
 
     def add(self, values: Sequence[str], found: Sequence[DictRow]) -> None:
-        """Read the answer of `list_bitmaps.amounts_query` for some values."""
+        """Read the answer of `amount_bitmaps.amounts_query` for some values."""
         read: dict[str, dict[int, int]] = {value: {} for value in values}
         for row in found:
             read[row["value"]][row["block"]] = read_bits(row["bits"])
