@@ -95,8 +95,11 @@ class BitmapReader:
             if page is not None:
                 return page
         for _ in range(_TRIES):
-            # More of them, where some may not fit.
-            sent = max(self._checked + 1, wanted if _are_sure(of) else _MORE * _MORE * wanted)
+            if filters.sort.endswith("createdAt"):
+                # More of them, where some may not fit.
+                sent = max(self._checked + 1, wanted if _are_sure(of) else _MORE * _MORE * wanted)
+            else:
+                sent = max(self._checked, _most_by_groups(filters, plan))
             found = await self._bits(filters, of, sent=sent)
             try:
                 return await self._read(_List(filters, plan, of, found, wanted))
@@ -176,7 +179,7 @@ class BitmapReader:
             return await self._fetch(given, Candidates(given.found.blocks, counted=counted))
         if filters.sort.endswith("createdAt"):
             return await self._by_creation(given, Candidates((), counted=counted))
-        if needed(filters) * given.plan.facets.of_app > _PASSED * items:
+        if items <= _most_by_groups(filters, given.plan):
             return await self._by_total(given, Candidates((), counted=counted))
         return None
 
@@ -269,6 +272,14 @@ def _first_wanted(filters: InvoiceFilter, found: BitSet) -> int:
     """Return how many invoices to check first: up to four times as many, the more may not fit."""
     rows = needed(filters)
     return rows + (_MORE - 1) * rows * found.unsure // max(found.items, 1)
+
+
+def _most_by_groups(filters: InvoiceFilter, plan: ReadPlan) -> int:
+    """Return how many invoices a list in the order of totals has at most to be read by groups.
+
+    Of more, a page passes few others in the app's order.
+    """
+    return needed(filters) * plan.facets.of_app // _PASSED
 
 
 def _are_sure(of: Filters) -> bool:

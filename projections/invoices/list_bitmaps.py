@@ -82,7 +82,8 @@ SELECT block, nullif(from_at, '-infinity') AS from_at, items, unsure,
     CASE WHEN items > 0 AND {is_sent} THEN bit_send(bits) END AS bits,
     CASE WHEN unsure > 0 AND of_all <= {checked} THEN bit_send({unsure}) END AS unsure_bits
 FROM (
-    SELECT *, sum(unsure) OVER () AS of_all, coalesce(sum(items) FILTER (WHERE {follows}) OVER (
+    SELECT *, sum(unsure) OVER () AS of_all, sum(items) OVER () AS of_list,
+        coalesce(sum(items) FILTER (WHERE {follows}) OVER (
         ORDER BY from_at {direction} RANGE UNBOUNDED PRECEDING EXCLUDE GROUP
     ), 0) AS before
     FROM (
@@ -106,8 +107,9 @@ def count_query(
     """Write the statement that intersects all filters, in the order of the blocks' times.
 
     A page in the order of creation needs the bits of the first blocks behind the cursor alone: of
-    those with so many invoices, `sent`. `first_blocks`: only so many blocks behind the cursor are
-    looked at, and those of the last one's time. Raises BadCursor.
+    those with so many invoices, `sent`; in the order of totals those of all blocks, if the list has
+    no more invoices. `first_blocks`: only so many blocks behind the cursor are looked at, and those
+    of the last one's time. Raises BadCursor.
     """
     is_by_creation = filters.sort.endswith("createdAt")
     follows, behind = _behind_cursor(filters)
@@ -120,10 +122,11 @@ def count_query(
         direction=sql.direction(filters),
         is_sent=SQL("{} AND before < {}").format(behind, Literal(sent))
         if is_by_creation
-        else SQL("true"),
+        else SQL("of_list <= %(sent)s::bigint"),
         checked=Literal(CHECKED),
     )
-    return query, sql.parameters_of(filters) | _parameters(of) | _cursor_moment(filters)
+    known = sql.parameters_of(filters) | _parameters(of) | _cursor_moment(filters)
+    return query, known | {"sent": sent}
 
 
 def deep_count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Parameters]:
