@@ -133,9 +133,8 @@ class ReadPool:
                 await self._set_plans(cursor, is_generic=is_generic)
             if is_generic:
                 await self._forget_old_plans(cursor)
-            await cursor.execute(
-                query, parameters, prepare=True if is_generic else None, binary=True
-            )
+            prepare = True if is_generic else None
+            await cursor.execute(query, parameters, prepare=prepare, binary=is_generic)
             return await cursor.fetchall()
 
         return await self._run(run)
