@@ -121,8 +121,8 @@ class ReadPool:
     ) -> list[DictRow]:
         """Run one query; repeat it on another session while connections are lost.
 
-        `is_generic`: one plan suits any values, and a session keeps it for `plans_kept_s`. All
-        other queries are planned each time. Its answer comes in binary: bits have half the length.
+        `is_generic`: one plan suits any values, and a session keeps it for `plans_kept_s`. Its
+        answer comes in binary: bits have half the length. All other queries are planned each time.
         One statement only: its snapshot is newer than its look at where the views point, so that
         a switch of generations in between takes no row from the reader.
         Raises ReadModelUnavailable.
