@@ -694,6 +694,8 @@ $body$;
 CREATE FUNCTION read.add_common_values(schema text, app uuid, block int, from_ordinal int)
 RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
+    -- A value of more invoices has a bitmap.
+    most CONSTANT int := 1000;
     found record;
     source text;
 BEGIN
@@ -729,9 +731,37 @@ BEGIN
               SELECT FROM %1$I.invoice_common_values AS known
               WHERE known.app_id = $1 AND known.value = name || '=' || text
           )
+          -- By one plan for all of them. Most are not common.
+          AND CASE name
+              WHEN 'term' THEN EXISTS (
+                  SELECT FROM %1$I.invoice_search_terms AS one
+                  WHERE one.app_id = $1 AND one.term = text OFFSET $4
+              )
+              WHEN 'beginning' THEN EXISTS (
+                  SELECT FROM %1$I.invoice_search_terms AS one
+                  WHERE one.app_id = $1 AND one.term >= text AND one.term < text || chr(1114111)
+                  OFFSET $4
+              )
+              WHEN 'tenant_id' THEN EXISTS (
+                  SELECT FROM %1$I.invoices AS one
+                  WHERE one.app_id = $1 AND one.tenant_id = text::uuid OFFSET $4
+              )
+              WHEN 'user_id' THEN EXISTS (
+                  SELECT FROM %1$I.invoices AS one
+                  WHERE one.app_id = $1 AND one.user_id = text OFFSET $4
+              )
+              WHEN 'customer' THEN EXISTS (
+                  SELECT FROM %1$I.invoices AS one
+                  WHERE one.app_id = $1 AND one.customer = text OFFSET $4
+              )
+              ELSE EXISTS (
+                  SELECT FROM %1$I.invoices AS one
+                  WHERE one.app_id = $1 AND one.subscription_id = text OFFSET $4
+              )
+          END
         $$,
         schema
-    ) USING app, block, from_ordinal LOOP
+    ) USING app, block, from_ordinal, most LOOP
         source := CASE found.name
             WHEN 'term' THEN 'invoice_search_terms WHERE app_id = $1 AND term = $2'
             WHEN 'beginning'
@@ -744,8 +774,7 @@ BEGIN
             $$
             WITH common AS (
                 INSERT INTO %1$I.invoice_common_values (app_id, value)
-                SELECT $1, $3 WHERE EXISTS (SELECT FROM %1$I.%2$s OFFSET $4)
-                RETURNING value
+                VALUES ($1, $3) RETURNING value
             )
             INSERT INTO %1$I.invoice_bitmaps (app_id, value, block, bits)
             SELECT $1, common.value, known.block,
@@ -756,7 +785,7 @@ BEGIN
             GROUP BY common.value, known.block
             $$,
             schema, source
-        ) USING app, found.text, found.name || '=' || found.text, 1000;
+        ) USING app, found.text, found.name || '=' || found.text;
     END LOOP;
 END
 $body$;

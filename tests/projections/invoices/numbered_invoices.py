@@ -68,7 +68,7 @@ INSERT INTO read.tenant_email_terms (app_id, tenant_id, term, position)
 SELECT DISTINCT app_id, tenant_id, 'ada', 1 FROM read.invoices WHERE tenant_id IS NOT NULL
     AND right(tenant_id::text, 1) < '7'
 """
-_TRACKED = """
+TRACKED = """
 INSERT INTO read.invoice_ordinals (invoice_id, app_id, created_at)
 SELECT invoice_id, app_id, created_at FROM read.invoices WHERE position >= %s AND position < %s
 """
@@ -124,20 +124,25 @@ class Session:
         raise NotImplementedError
 
 
+def fill(connection: psycopg.Connection[DictRow], *, rows: int) -> None:
+    """Insert invoices, which are not numbered yet, and their search terms."""
+    invoice = requested()
+    issue(invoice)
+    view = to_json(invoice.view).decode()
+    connection.execute(_FILL, {"app": APP, "at": AT, "rows": rows, "view": view})
+    connection.execute(_TERMS)
+
+
 @contextmanager
 def numbered_invoices(postgres_server: Server) -> Iterator[psycopg.Connection[DictRow]]:
     """34,000 invoices: the newest were added after the middle, then the oldest, then changes."""
     dbname = postgres_server.migrated_database()
-    invoice = requested()
-    issue(invoice)
-    view = to_json(invoice.view).decode()
     dsn = postgres_server.dsn(dbname)
     with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
-        connection.execute(_FILL, {"app": APP, "at": AT, "rows": ROWS, "view": view})
-        connection.execute(_TERMS)
+        fill(connection, rows=ROWS)
         connection.execute(_EMAILS)
         for first, after in ((14_000, 31_000), (31_000, ROWS + 1), (1, 14_000)):
-            connection.execute(_TRACKED, [first, after])
+            connection.execute(TRACKED, [first, after])
             connection.execute(NUMBER, [APP])
         connection.execute(CHANGED, [9])
         connection.execute(NUMBER, [APP])
