@@ -20,15 +20,21 @@ from projections.invoices.read_plan import Fetcher, ReadPlan
 _SOURCE: Final = "facets"
 _AND: Final = SQL(" AND ")
 _OF_FACETS: Final = SQL("facet = ANY((SELECT numbers FROM known)::bigint[])")
-# One row at least, with the facets and the size. Without a limit of few rows, the page is empty.
+# One row at least, with the facets and the size. A tenant's first invoices are kept for the page;
+# all are counted without being kept, which took as long as to read them. Without a limit of few
+# rows, the page is empty.
 _PAGE: Final = SQL(
     """
 WITH known AS MATERIALIZED ({facets}), fitting AS MATERIALIZED (
     SELECT created_at AS key, invoice_id FROM read.invoices
-    WHERE {conditions} LIMIT {most}
-), size AS MATERIALIZED (SELECT count(*) AS counted FROM fitting), page AS (
+    WHERE {conditions} LIMIT {few} + 1
+), size AS MATERIALIZED (
+    SELECT CASE WHEN count(*) <= {few} THEN count(*) ELSE (
+        SELECT count(*) FROM (SELECT FROM read.invoices WHERE {conditions} LIMIT {most}) AS first
+    ) END AS counted FROM fitting
+), page AS (
     SELECT key, invoice_id FROM fitting
-    WHERE (SELECT counted FROM size) <= %(few)s AND {after}
+    WHERE (SELECT counted FROM size) <= {few} AND {after}
     ORDER BY key {direction}, invoice_id {direction} LIMIT %(rows)s OFFSET %(skipped)s
 )
 SELECT known.*, size.counted, page.key, page.invoice_id,
@@ -80,9 +86,10 @@ def _query(filters: InvoiceFilter, *, few: int) -> tuple[Composed, Parameters]:
     query = _PAGE.format(
         facets=facets,
         conditions=_AND.join([*conditions, *created]),
+        few=Literal(few),
         most=Literal(COUNTED_EXACTLY + 1),
         after=after,
         direction=sql.direction(filters),
     )
-    paging = {"few": few, "rows": filters.limit + 1, "skipped": sql.skipped_rows(filters)}
+    paging = {"rows": filters.limit + 1, "skipped": sql.skipped_rows(filters)}
     return query, parameters | page_key | paging
