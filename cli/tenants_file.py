@@ -4,6 +4,7 @@ import csv
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -72,9 +73,9 @@ def read_rows(lines: Iterable[str], *, connections: Iterable[str]) -> Iterator[R
         names = [name.strip() for name in reader.fieldnames or ()]
         _check_header(names, set(connections))
         reader.fieldnames = names
-        seen = _Seen()
-        for cells in reader:
-            yield seen.checked(_row(cells, line=reader.line_num))
+        with closing(_Seen()) as seen:
+            for cells in reader:
+                yield seen.checked(_row(cells, line=reader.line_num))
     except csv.Error as error:
         raise BadFile(f"line {reader.line_num}: {error}") from None
     except UnicodeDecodeError:
@@ -140,6 +141,10 @@ class _Seen:
     def __init__(self) -> None:
         self._keys = sqlite3.connect("")  # a temporary file, deleted with the connection
         self._keys.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, line INT) WITHOUT ROWID")
+
+    def close(self) -> None:
+        """Delete the index."""
+        self._keys.close()
 
     def checked(self, row: Row | RejectedRow) -> Row | RejectedRow:
         """Reject a row whose tenant or customer an earlier row has."""

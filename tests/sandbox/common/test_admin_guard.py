@@ -4,8 +4,9 @@ import asyncio
 
 import httpx
 import pytest
+from starlette.types import Scope
 
-from sandbox.app import Options, build
+from sandbox.common.admin_guard import AdminGuard
 from tests.support import plain_http
 from tests.support.sandbox import SandboxProcess
 
@@ -40,14 +41,16 @@ def test_loopback_names_are_accepted(sandbox: SandboxProcess, host: str) -> None
 
 
 def test_requests_of_other_machines_are_refused() -> None:
-    app = build(Options(state=None, public_url="http://127.0.0.1", record=None))
-
     async def status() -> int:
-        transport = httpx.ASGITransport(app, client=("192.0.2.1", 1))
+        transport = httpx.ASGITransport(AdminGuard(_admin), client=("192.0.2.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return (await client.get("/_admin/health")).status_code
 
     assert asyncio.run(status()) == 403
+
+
+async def _admin(scope: Scope, *_: object) -> None:
+    raise AssertionError(f"{scope['path']} was reached")
 
 
 def test_the_providers_own_apis_have_no_such_rule(sandbox: SandboxProcess) -> None:

@@ -22,18 +22,19 @@ def hours(zone: str, first: date, *, days: int = 1) -> list[float]:
 @pytest.mark.parametrize(
     ("zone", "day", "expected"),
     [
-        ("Europe/Berlin", date(2026, 3, 29), 23),
-        ("Europe/Berlin", date(2026, 10, 25), 25),
-        ("America/New_York", date(2026, 3, 8), 23),
-        ("America/Havana", date(2026, 3, 8), 23),  # begins at one o'clock
-        ("America/Havana", date(2026, 11, 1), 25),  # has midnight twice
-        ("Africa/Cairo", date(2026, 4, 24), 23),
-        ("Africa/Cairo", date(2026, 10, 29), 25),
-        ("Australia/Lord_Howe", date(2026, 4, 5), 24.5),
-        ("Australia/Lord_Howe", date(2026, 10, 4), 23.5),
+        # Of the past: what a zone's clocks will do changes with the time zone database.
+        ("Europe/Berlin", date(2024, 3, 31), 23),
+        ("Europe/Berlin", date(2024, 10, 27), 25),
+        ("America/New_York", date(2024, 3, 10), 23),
+        ("America/Havana", date(2024, 3, 10), 23),  # begins at one o'clock
+        ("America/Havana", date(2024, 11, 3), 25),  # has midnight twice
+        ("Africa/Cairo", date(2024, 4, 26), 23),
+        ("Africa/Cairo", date(2024, 10, 31), 25),
+        ("Australia/Lord_Howe", date(2024, 4, 7), 24.5),
+        ("Australia/Lord_Howe", date(2024, 10, 6), 23.5),
         ("Asia/Kathmandu", date(1986, 1, 1), 23.75),
         ("Pacific/Apia", date(2011, 12, 30), 0),  # was left out
-        ("UTC", date(2026, 3, 29), 24),
+        ("UTC", date(2024, 3, 31), 24),
     ],
 )
 def test_a_day_is_as_long_as_clocks_make_it(zone: str, day: date, expected: float) -> None:
