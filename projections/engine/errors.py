@@ -50,6 +50,9 @@ class RebuildError(ProjectionError):
 class RebuildRunning(RebuildError):
     """The projection is being rebuilt already."""
 
+    def __init__(self, projection: str) -> None:
+        super().__init__(f"another process is rebuilding {projection}")
+
 
 class GenerationsDiffer(RebuildError):
     """Rows are missing or say something else; `examples` names some, by table and key."""

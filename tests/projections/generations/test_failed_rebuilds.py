@@ -96,7 +96,7 @@ def test_one_rebuild_at_a_time(database: str) -> None:
         connection.execute(
             "SELECT pg_advisory_lock(hashtextextended('billhook rebuild invoices', 0))"
         )
-        with pytest.raises(RebuildRunning):
+        with pytest.raises(RebuildRunning, match="another process is rebuilding"):
             rebuild(database, "invoices")
         assert rebuild(database, "access").generation == 2
     assert generations(database) == [(1, "active")]
