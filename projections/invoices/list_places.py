@@ -12,14 +12,14 @@ from psycopg.sql import SQL, Composable, Composed, Placeholder
 from projections.engine import keyset
 from projections.engine.keyset import Parameters
 from projections.invoices import list_sql as sql
-from projections.invoices.bit_sets import BitSet, Block, Place, packed, places_of, unpacked
+from projections.invoices.bit_sets import BITS, BitSet, Block, Place, packed, places_of, unpacked
 from projections.invoices.bitmap_values import Filters
 from projections.invoices.block_periods import Period, is_down
 from projections.invoices.list_sql import InvoiceFilter
 from projections.invoices.search_terms import query_terms
 
-_SPARSE: Final = 700
-"""Invoices of a block that are found one by one: of more, to read its order is faster."""
+_LOOKUP: Final = 7
+"""Entries of a block's order that are passed in the time in which one place is looked up."""
 _AND: Final = SQL(" AND ")
 
 _OF_GROUPS: Final = SQL(
@@ -93,16 +93,15 @@ def found_query(
 ) -> tuple[Composed, Parameters]:
     """Write the statement that finds the candidates of a page, with its parameters."""
     period, bounds = _created(filters, candidates)
-    dense = [one for one in candidates.blocks if one.items > _SPARSE]
-    is_limited = candidates.most is not None
-    sparse = [one for one in candidates.blocks if not is_limited or one.items <= _SPARSE]
+    dense = [one for one in candidates.blocks if _is_dense(one, most=candidates.most)]
+    sparse = [one for one in candidates.blocks if one not in dense]
     unnumbered = [*_unnumbered(filters, of)]
     of_groups = [_OF_GROUPS] if candidates.groups is not None else []
     hits = unpacked(blocks=Placeholder("dense"), bits=Placeholder("dense_bits"))
     query = _FOUND.format(
         sparse=_at_places("found", period),
         dense=_OF_DENSE.format(hits=hits, period=period, direction=sql.direction(filters))
-        if dense and is_limited
+        if dense
         else SQL(""),
         period=period,
         unnumbered=_AND.join([SQL("true"), *of_groups, *unnumbered]),
@@ -118,11 +117,19 @@ def found_query(
         "most_found": candidates.most,
         "groups": None if candidates.groups is None else list(candidates.groups),
         "dense": [one.number for one in dense],
-        "dense_bits": packed(dense) if is_limited else b"",
+        "dense_bits": packed(dense),
         **_places("found", places_of(sparse)),
         **_places("counted", candidates.counted or ()),
     }
     return query, bounds | more
+
+
+def _is_dense(block: Block, *, most: int | None) -> bool:
+    """Return whether the first of a block's places are found faster in its order than one by one.
+
+    In its order, so many times as many entries are passed as it has other invoices.
+    """
+    return most is not None and _LOOKUP * block.items**2 > BITS * most
 
 
 def blocks_within(found: BitSet, period: Period) -> list[Block]:
