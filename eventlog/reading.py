@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, cast
 from uuid import UUID
 
@@ -35,17 +34,6 @@ CROSS JOIN LATERAL (
     ORDER BY originator_version
 ) AS event
 ORDER BY event.originator_id, event.originator_version
-"""
-# The columns of `event` are those of _EVENT; they are null where there is none.
-_HEAD_AND_EVENTS = """
-SELECT log.head, event.*
-FROM (SELECT coalesce(max(position), 0) AS head FROM eventlog.events) AS log
-LEFT JOIN (
-    SELECT originator_id, originator_version, topic, state, position FROM eventlog.events
-    WHERE position > %s AND position <= %s AND (%s::text[] IS NULL OR topic = ANY(%s::text[]))
-    ORDER BY position LIMIT %s
-) AS event ON true
-ORDER BY event.position
 """
 _PACKED_BODIES = """
 SELECT sha256, CASE WHEN sum(size) OVER (ORDER BY nr) - size <= %s THEN bytes END
@@ -209,32 +197,6 @@ async def read_log(
     if detached is not None and (end is None or detached.first <= end):
         raise EventsDetached(*detached)
     return events
-
-
-async def read_on(
-    connection: Connection,
-    after_position: int,
-    *,
-    limit: int,
-    window: int,
-    topics: Collection[str] | None = None,
-) -> tuple[int, list[RecordedEvent]]:
-    """Return the newest position, and the first events among the next `window` positions.
-
-    One query, so one snapshot: every event up to that position is in it.
-    """
-    wanted = None if topics is None else _text_array(frozenset(topics))
-    values = [after_position, after_position + window, wanted, wanted, limit]
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(_HEAD_AND_EVENTS, values)
-        rows = await cursor.fetchall()
-    return rows[0][0], [RecordedEvent(*event) for _, *event in rows if event[-1] is not None]
-
-
-@lru_cache(maxsize=64)
-def _text_array(topics: frozenset[str]) -> str:
-    """Write topics as an array's text, once for all reads of a follower."""
-    return "{" + ",".join(f'"{topic}"' for topic in sorted(topics)) + "}"
 
 
 async def read_head(connection: Connection) -> int:

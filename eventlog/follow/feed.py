@@ -16,8 +16,9 @@ from eventlog.follow.leader import (
     until_beat_s,
 )
 from eventlog.follow.listen import Listener, topics_in
+from eventlog.follow.read_on import read_on
 from eventlog.process.supervise import supervise
-from eventlog.reading import RecordedEvent, read_head, read_on
+from eventlog.reading import RecordedEvent, read_head
 
 _QUERY_LIMIT: Final = 500
 # The server ends a statement after 10 s.

@@ -23,15 +23,11 @@ from eventlog.follow.leader import (
     until_beat_s,
 )
 from eventlog.follow.listen import Listener
-from eventlog.follow.positions import (
-    SteppedDown,
-    failed_attempts,
-    move,
-    stored_position,
-)
+from eventlog.follow.positions import SteppedDown, failed_attempts, move, stored_position
 from eventlog.follow.progress import Progress
+from eventlog.follow.read_on import is_cut, read_on
 from eventlog.follow.write_batch import BatchWriting
-from eventlog.reading import RecordedEvent, read_on
+from eventlog.reading import RecordedEvent
 
 _log = logging.getLogger(__name__)
 
@@ -191,7 +187,7 @@ class Follower:
         if progress.seen >= progress.head:
             return
         window_end = min(progress.head, progress.seen + _WINDOW)
-        through = events[-1].position if len(events) == limit else window_end
+        through = events[-1].position if is_cut(events, limit=limit) else window_end
         if not events:
             progress.seen = through
             return
@@ -235,7 +231,7 @@ class Follower:
         """Return whether the events may wait for others, and begin or continue their wait."""
         if not events or not all(event.topic in self._deferred for event in events):
             return False
-        is_behind = len(events) == limit and events[-1].position < progress.head
+        is_behind = is_cut(events, limit=limit) and events[-1].position < progress.head
         is_hurried = events[0].position <= self._hurry_to
         if is_behind or is_hurried or progress.seen < progress.careful_until:
             return False
