@@ -179,7 +179,7 @@ class Follower:
     async def _step(
         self, session: LeaderSession, progress: Progress, *, stop: asyncio.Event
     ) -> None:
-        limit = 1 if progress.seen < progress.careful_until else progress.limit
+        limit = progress.next_limit
         progress.head, events = await self._read(session, progress, limit=limit)
         if progress.seen < progress.head and self._may_wait(progress, events, limit=limit):
             return
@@ -201,8 +201,9 @@ class Follower:
         except Exception as error:  # whatever it is, the follower must not go past it
             if session.connection.closed:
                 raise psycopg.OperationalError("lost in the middle of a batch") from error
+            was_slow = isinstance(error, TimeoutError)
+            progress.failed(len(events), through=events[-1].position, was_slow=was_slow)
             if len(events) > 1:
-                progress.careful_until = events[-1].position
                 return
             await retry_or_skip(
                 session, self._name, progress, events[0].position, error=error, stop=stop

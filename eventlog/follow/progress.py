@@ -16,9 +16,11 @@ class Progress:
     seen: int
     head: int
     limit: int = 1
-    """Most events of the next batch."""
+    """Most events of a batch."""
     careful_until: int = 0
-    """Up to here events go one by one: one of them failed."""
+    """Up to here batches are smaller: one of the events failed."""
+    careful_limit: int = 1
+    """Most events of such a batch."""
     failures: int = 0
     stored_at_s: float = 0
     read_at_s: float = 0
@@ -28,6 +30,20 @@ class Progress:
     """When the last batch was handled."""
     took_s: float = 0
     """How long the last batch took."""
+
+    @property
+    def next_limit(self) -> int:
+        """Most events of the next batch."""
+        is_careful = self.seen < self.careful_until
+        return min(self.limit, self.careful_limit) if is_careful else self.limit
+
+    def failed(self, events: int, *, through: int, was_slow: bool) -> None:
+        """Look for the event that failed, in halves of its batch; behind it, go on as before.
+
+        Each half of a batch that took too long might take as long again: its events go one by one.
+        """
+        self.careful_until = through
+        self.careful_limit = 1 if was_slow else max(1, events // 2)
 
     def handled(self, through: int, *, from_s: float, until_s: float, batch: int) -> None:
         """Go on behind a batch that was written in that time; the next may be twice as large."""

@@ -140,6 +140,40 @@ def test_an_operator_gets_a_follower_past_an_event_that_it_cannot_handle(
     assert seen(database) == [1, 3, 4]
 
 
+def test_an_event_that_fails_is_found_by_halves_of_its_batch(database: str, log: Log) -> None:
+    before, after = 500, 300
+    topics = ["Harmless"] * before + ["Poison"] + ["Harmless"] * after
+    log.append([stored(topic=topic) for topic in topics])
+    sizes: list[int] = []
+
+    async def count(_: Cursor, events: Sequence[RecordedEvent]) -> None:
+        sizes.append(len(events))
+        if any(event.topic == "Poison" for event in events) and not is_mended.is_set():
+            raise ValueError
+
+    is_mended = asyncio.Event()
+
+    async def scenario() -> None:
+        async with Running(Follower(database, "rows", count, batch=400)):
+
+            async def failing() -> bool:
+                return (await state_of(database)).failed_position == before + 1
+
+            await until_async(failing)
+            # Growing batches, the halves, and repetitions of the event alone: one by one, all that
+            # precede it in its batch were handled before.
+            assert len(sizes) < 40
+            is_mended.set()
+
+            async def done() -> bool:
+                return (await state_of(database)).position == len(topics)
+
+            await until_async(done)
+            assert sizes[-1] > 200  # behind the event batches are as large as before
+
+    run(scenario)
+
+
 def test_a_handler_that_hangs_has_failed(database: str, log: Log) -> None:
     log.append([stored()])
 
