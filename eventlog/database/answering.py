@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -16,13 +17,17 @@ SILENCE_S: Final = 35.0
 """Longer than any statement of a process may take: 30 s, by the server's or the client's clock."""
 
 
+class SilentServer(psycopg.OperationalError):
+    """A command had no answer; its session is closed."""
+
+
 class AnsweringConnection(psycopg.Connection[TupleRow]):
     """A session that is lost once a command has had no sign of the server for `silence_s`."""
 
     silence_s: float = math.inf
 
     def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:  # noqa: ANN401 - the driver's own
-        """Wait for a command. Raises OperationalError, with the session closed, after silence."""
+        """Wait for a command. Raises SilentServer, with the session closed."""
         return super().wait(_answered(gen, self.pgconn, silence_s=self.silence_s), *args, **options)
 
 
@@ -30,11 +35,18 @@ class AnsweringAsyncConnection(psycopg.AsyncConnection[TupleRow]):
     """A session of a loop that is lost once a command has had no sign of the server so long."""
 
     silence_s: float = SILENCE_S
+    on_silence: Callable[[], Awaitable[None]] | None = None
+    """Is called when it is lost so: others of the same pool are silent, too."""
 
     async def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:  # noqa: ANN401 - the driver's own
-        """Wait for a command. Raises OperationalError, with the session closed, after silence."""
+        """Wait for a command. Raises SilentServer, with the session closed."""
         bounded = _answered(gen, self.pgconn, silence_s=self.silence_s)
-        return await super().wait(bounded, *args, **options)
+        try:
+            return await super().wait(bounded, *args, **options)
+        except SilentServer:
+            if self.on_silence is not None:
+                await self.on_silence()
+            raise
 
 
 def _answered(gen: PQGen[Result], pgconn: PGconn, *, silence_s: float) -> PQGen[Result]:
@@ -55,7 +67,7 @@ def _answered(gen: PQGen[Result], pgconn: PGconn, *, silence_s: float) -> PQGen[
                 silent_from_s = time.monotonic()
             elif time.monotonic() - silent_from_s > silence_s and _is_at_work(pgconn):
                 pgconn.finish()
-                raise psycopg.OperationalError("the server does not answer")
+                raise SilentServer("the server does not answer")
             wanted = gen.send(ready)
     except StopIteration as end:
         result: Result = end.value

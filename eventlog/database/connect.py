@@ -99,10 +99,19 @@ def pool(
     max_size: int = 4,
     settings: Mapping[str, str] = POOL_SETTINGS,
 ) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
-    """Make a pool of autocommit sessions, closed yet: `await pool.open()` on the loop it serves."""
-    return AsyncConnectionPool(
+    """Make a pool of autocommit sessions, closed yet: `await pool.open()` on the loop it serves.
+
+    With a session that is lost because the server does not answer, it replaces all its others.
+    """
+
+    async def configure(session: psycopg.AsyncConnection[TupleRow]) -> None:
+        if isinstance(session, AnsweringAsyncConnection):
+            session.on_silence = made.drain
+
+    made: AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]] = AsyncConnectionPool(
         conninfo(dsn, application_name=application_name, settings=settings),
         connection_class=AnsweringAsyncConnection,
+        configure=configure,
         kwargs={"autocommit": True},
         min_size=min_size,
         max_size=max_size,
@@ -112,3 +121,4 @@ def pool(
         reconnect_timeout=2,
         open=False,
     )
+    return made

@@ -66,3 +66,20 @@ def test_sessions_of_a_pool_are_bounded(database: str) -> None:
             assert 30 < session.silence_s < 60  # type: ignore[attr-defined] # of the pool's class
 
     run(scenario)
+
+
+def test_a_pool_replaces_all_its_sessions_with_a_silent_one(proxy: TcpProxy) -> None:
+    async def scenario() -> None:
+        sessions = pool(proxy.dsn, application_name="pooled", min_size=3)
+        await sessions.open(wait=True)
+        async with sessions:
+            proxy.fall_silent()
+            async with sessions.connection() as session:
+                session.silence_s = _SILENCE_S  # type: ignore[attr-defined] # of the pool's class
+                with pytest.raises(psycopg.OperationalError, match="does not answer"):
+                    await session.execute("SELECT 1")
+            for _ in range(3):
+                async with sessions.connection() as session, asyncio.timeout(20):
+                    await session.execute("SELECT 1")
+
+    run(scenario)
