@@ -45,12 +45,34 @@ def serve(app: str, settings: Settings) -> None:
     if settings.dashboard_port is not None:
         sockets.append(_bind_dashboard(settings.dashboard_host, settings.dashboard_port))
     if config.workers > 1:
-        Multiprocess(config, sockets=[_per_worker(bound) for bound in sockets]).run()
+        _Workers(config, sockets=[_per_worker(bound) for bound in sockets]).run()
         return
     server = QuietServer(config)
     server.run(sockets=sockets)
     if not server.started:
         sys.exit(_STARTUP_FAILED)
+
+
+class _Workers(Multiprocess):
+    """Worker processes that are missed as soon as they end.
+
+    uvicorn keeps the workers' ends of their pipes open: of a worker that is killed while it is
+    asked for a sign of life, the answer is waited for until it counts as hung.
+    """
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        super().init_processes()
+        self._leave_ends_to_workers()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have ended."""
+        super().keep_subprocess_alive()
+        self._leave_ends_to_workers()
+
+    def _leave_ends_to_workers(self) -> None:
+        for worker in self.processes:
+            worker.child_conn.close()
 
 
 class _PerWorker(socket.socket):

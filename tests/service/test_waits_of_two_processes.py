@@ -1,6 +1,7 @@
 """Callers that wait at one of two worker processes while events are recorded by others."""
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -140,3 +141,14 @@ def test_a_killed_process_ends_no_wait_of_the_other_and_its_callers_wait_again_e
     requested = [e for e in service.events(lost_id) if isinstance(e, InvoiceRequested)]
     assert len(requested) == 1
     wait_until(lambda: len(two.workers()) == 2)  # the killed one was replaced
+
+
+def test_a_process_that_is_killed_while_it_is_asked_for_a_sign_of_life_is_replaced_soon(
+    two: TwoWorkers,
+) -> None:
+    worker = two.workers()[0]
+    worker.suspend()
+    time.sleep(2)  # it is asked twice a second, and waited for
+    worker.kill()
+    worker.wait(timeout=30)  # hung ones are replaced after a minute
+    wait_until(lambda: len(two.workers()) == 2)

@@ -13,10 +13,10 @@ FAST_AND_LOSABLE = {
 
 
 @contextmanager
-def temporary_postgres() -> Iterator[EmbeddedPostgres]:
-    """A running PostgreSQL for a test session, gone with all its data at the end."""
+def temporary_postgres(**settings: str) -> Iterator[EmbeddedPostgres]:
+    """A running PostgreSQL with server settings, gone with all its data at the end."""
     with tempfile.TemporaryDirectory(prefix="billhook-test-") as folder:
-        server = EmbeddedPostgres(Path(folder), options=FAST_AND_LOSABLE)
+        server = EmbeddedPostgres(Path(folder), options=FAST_AND_LOSABLE | settings)
         try:
             server.start()
             yield server
