@@ -15,9 +15,9 @@ from projections.engine.errors import UnknownProjection
 from projections.engine.keyset import Page
 from projections.engine.pool import ReadPool
 from projections.engine.view_codec import ViewCodec, from_json
-from projections.invoices.export import Export
-from projections.invoices.list_reader import ListReader
-from projections.invoices.list_sql import InvoiceFilter
+from projections.invoices.lists.export import Export
+from projections.invoices.lists.list_reader import ListReader
+from projections.invoices.lists.list_sql import InvoiceFilter
 from projections.invoices.search_terms import query_terms
 
 __all__ = [

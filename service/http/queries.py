@@ -19,7 +19,7 @@ from starlette.datastructures import QueryParams
 from domain.core import money
 from domain.invoices import status
 from domain.subscriptions.view import STATUSES
-from projections.invoices.list_sql import DEEPEST_ROW, InvoiceFilter
+from projections.invoices.lists.list_sql import DEEPEST_ROW, InvoiceFilter
 from projections.invoices.search_terms import MOST_TERMS, query_terms
 from projections.subscriptions.queries import SubscriptionFilter
 from projections.work.queries import STATES as WORK_STATES

@@ -21,7 +21,7 @@ import orjson
 from pydantic.alias_generators import to_snake
 from starlette.responses import Response, StreamingResponse
 
-from projections.invoices.export import ID_DIGITS, PLACE, STATUS_AT, Export
+from projections.invoices.lists.export import ID_DIGITS, PLACE, STATUS_AT, Export
 from service.http.responses import PRIVATE
 from service.invoices.documents import NO_DOCUMENT, Links
 

@@ -22,8 +22,8 @@ from eventlog.reading import RecordedEvent
 from eventlog.security.vault import Vault
 from projections.engine.errors import ReadModelUnavailable
 from projections.engine.view_codec import from_json, to_json
-from projections.invoices import export
-from projections.invoices.export import Export
+from projections.invoices.lists import export
+from projections.invoices.lists.export import Export
 from service.invoices import render
 from service.invoices.csv_export import (
     COLUMNS,
