@@ -34,6 +34,7 @@ _MODULES: Final = (
 )
 _MAIN: Final = ".__main__"
 _STDERR: Final = 2
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # prometheus_client chooses its storage when it is imported: files, which the API's processes share.
 _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -115,7 +116,13 @@ class Preloaded:
                 "not_its_own": _open_descriptors(),
             },
         )
-        process.start()
+        # A fork has the handlers of this process until it restores the default ones: a signal to it
+        # waits until then, for such a handler would ignore a stop on its behalf.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         return ForkedProcess(process)
 
 
@@ -130,11 +137,12 @@ def _run(
     not_its_own: Sequence[int],
 ) -> None:
     """Become the process: a new session, its own input and output, environment and handlers."""
-    forget_signals()
     os.setsid()
     end_with_parent(parent, signal.SIGTERM)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    forget_signals()
+    for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     _redirect_input()
     _redirect_output(log)
     for descriptor in not_its_own:

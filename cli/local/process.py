@@ -69,7 +69,8 @@ def spawn(
 def run_once(command: Sequence[str], *, identity: Identity | None = None) -> None:
     """Run a server's tool to its end, in `/` and with a umask that excludes other users.
 
-    Raises CalledProcessError, with the tool's output as its `stderr`.
+    Its own session keeps the terminal's Ctrl-C from it, as from a server: its caller stops after
+    it. Raises CalledProcessError, with the tool's output as its `stderr`.
     """
     subprocess.run(
         command,
@@ -80,6 +81,7 @@ def run_once(command: Sequence[str], *, identity: Identity | None = None) -> Non
         env=clean_environment(),
         cwd="/",
         umask=0o077,
+        start_new_session=True,
         user=identity.uid if identity else None,
         group=identity.gid if identity else None,
         extra_groups=[] if identity else None,

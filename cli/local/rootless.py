@@ -42,7 +42,7 @@ def system_user(home: Path) -> Identity:
     if (found := _lookup(_USER)) is None and (useradd := shutil.which("useradd")):
         options = ["--system", "--user-group", "--no-create-home", "--home-dir", str(home)]
         command = [useradd, *options, "--shell", "/usr/sbin/nologin", _USER]
-        subprocess.run(command, check=False, capture_output=True)
+        subprocess.run(command, check=False, capture_output=True, start_new_session=True)
         found = _lookup(_USER)
     identity = found or _lookup(_USER_WITHOUT_USERADD)
     if identity is None or identity.uid == 0:

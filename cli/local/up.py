@@ -42,7 +42,7 @@ def run(options: UpOptions) -> None:
     """
     options.check()
     stop = threading.Event()
-    _stop_on_signals(stop)
+    handled = _stop_on_signals(stop)
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = InstanceLock(options.data_dir / "up.lock")
     lock.acquire()
@@ -66,14 +66,18 @@ def run(options: UpOptions) -> None:
         delete_settings(options.data_dir)
         signals.close()
         lock.release()
+        for number in handled:  # the end of the interpreter would restore the default: killed
+            signal.signal(number, signal.SIG_IGN)
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
+def _stop_on_signals(stop: threading.Event) -> list[signal.Signals]:
+    """Set `stop` on each signal that stops the system; returns these signals."""
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # set by `nohup billhook up`
         numbers.append(signal.SIGHUP)
     for number in numbers:
         signal.signal(number, lambda *_: stop.set())
+    return numbers
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,14 @@ class Up:
     process: subprocess.Popen[str]
     ready: dict[str, Any]
 
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(timeout=120)
+    def end(self, number: signal.Signals, *, again_every_s: float = 120) -> int:
+        """Send a signal, again until the process ends; returns its exit status."""
+        for _ in range(int(120 / again_every_s)):
+            self.process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=again_every_s)
+                break
+        code = self.process.wait(timeout=0)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -228,6 +234,12 @@ def test_a_taken_port_is_named_with_its_option(up: Up, data_dir: Path) -> None:
 @pytest.mark.extended
 def test_sigterm_ends_all_of_it(own_up: Up, own_data_dir: Path) -> None:
     assert own_up.end(signal.SIGTERM) == 0
+    assert children_of(own_data_dir) == []
+
+
+@pytest.mark.extended
+def test_signals_that_repeat_until_its_end_change_nothing(own_up: Up, own_data_dir: Path) -> None:
+    assert own_up.end(signal.SIGINT, again_every_s=0.01) == 0
     assert children_of(own_data_dir) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,3 +151,24 @@ def test_a_fork_ends_with_its_owner(tmp_path: Path, way: str) -> None:
         said = started.said()
         started.process.kill()
         assert wait_until(lambda: not psutil.pid_exists(said["pid"]), timeout_s=60)
+
+
+STOPS_AT_ONCE = """
+import os, signal, sys
+from pathlib import Path
+from cli.local.forked import Preloaded
+signal.signal(signal.SIGTERM, lambda *_: None)
+modules = Preloaded(["json"])
+for _ in range(10):
+    command = [sys.executable, "-m", "asyncio"]
+    process = modules.start(command, log=Path(sys.argv[1]), env={}, title="")
+    process.terminate()
+    print(process.wait(10), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="`billhook up` forks on Linux alone")
+def test_a_fork_that_is_stopped_while_it_starts_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STOPS_AT_ONCE, str(tmp_path / "log")]
+    ended = subprocess.run(ending_with_tests(command), capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == [str(-signal.SIGTERM)] * 10, ended.stderr

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from cli.local.postgres import EmbeddedPostgres
-from cli.local.process import EmbeddedError, wait_until
+from cli.local.process import EmbeddedError, run_once, wait_until
 from tests.support.temporary_postgres import FAST_AND_LOSABLE
 
 OWNER = """
@@ -209,3 +209,7 @@ def test_a_start_that_fails_shows_the_end_of_the_log(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError, match="shared_buffers"):
         server.start()
     server.remove()
+
+
+def test_ctrl_c_of_the_terminal_does_not_reach_a_tool_that_makes_the_cluster() -> None:
+    run_once([sys.executable, "-c", "import os; assert os.getsid(0) == os.getpid()"])
