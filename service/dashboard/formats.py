@@ -54,10 +54,17 @@ def percent(share: float | None) -> str:
 
 
 def when(occurred_at: datetime | None, zone: str = "UTC") -> str:
-    """Write a time to the second in a time zone, and the zone's abbreviation."""
+    """Write a time to the second in a time zone, and the zone's abbreviation.
+
+    In UTC where the time is at an end of the calendar, beyond which it would be in the zone.
+    """
     if occurred_at is None:
         return NONE
-    return occurred_at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    try:
+        local = occurred_at.astimezone(ZoneInfo(zone))
+    except OverflowError:
+        local = occurred_at.astimezone(UTC)
+    return local.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def iso(occurred_at: datetime | None) -> str:

@@ -60,6 +60,39 @@ def test_pages_are_accessible_in_light_and_dark_from_phone_to_wide_screen(
     assert problems == []
 
 
+_LONG_WORDS = """
+for (const it of document.querySelectorAll("main :is(h1, h2, p, dt, dd, td > a)"))
+  it.textContent = "W".repeat(255);
+"""
+_WIDEST_TABLE = """
+Math.max(0, ...[...document.querySelectorAll(".bh-scroll")].map(it => it.scrollWidth))
+"""
+
+
+@pytest.mark.parametrize("width", [320, 1300])
+def test_a_long_word_of_a_provider_does_not_widen_a_page(
+    shop: Shop, window: Window, width: int
+) -> None:
+    window.sign_in(shop)
+    window.page.set_viewport_size({"width": width, "height": 900})
+    for path in (f"/dashboard/invoices/{invoice_of(shop)}", f"/dashboard/tenants/{shop.tenant_id}"):
+        window.open(path)
+        window.page.evaluate(_LONG_WORDS)
+        assert window.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("path", ["/dashboard/invoices", "/dashboard/movements"])
+def test_a_long_number_leaves_room_for_the_other_columns(
+    shop: Shop, window: Window, path: str
+) -> None:
+    invoice_of(shop)
+    window.sign_in(shop)
+    window.page.set_viewport_size({"width": 1300, "height": 900})
+    window.open(path)
+    window.page.evaluate(_LONG_WORDS)
+    assert 0 < window.page.evaluate(_WIDEST_TABLE) <= 1300
+
+
 def test_a_wrong_key_shows_an_error(shop: Shop, window: Window) -> None:
     window.open("/dashboard/sign-in")
     window.page.fill("#key", "bh_admin_wrong")
