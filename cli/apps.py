@@ -14,6 +14,9 @@ apps = typer.Typer(no_args_is_help=True, help="Manage apps: the systems whose te
 
 _TOPICS: Final = (AppCreated.TOPIC, AppChanged.TOPIC, AppSettingsChanged.TOPIC)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# As in the body of a PATCH of an app.
+_LONGEST_NAME: Final = 255
+_LONGEST_SLUG: Final = 64
 
 
 @apps.command("create")
@@ -27,8 +30,10 @@ def create(
 ) -> None:
     """Create an app and a key of each kind; the keys are shown only once."""
     slug = slug or "-".join(re.findall(r"[a-z0-9]+", name.lower()))
-    if not _SLUG.fullmatch(slug):
-        fail("give --slug: small letters, digits and single hyphens")
+    if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST_SLUG:
+        fail(f"give --slug: at most {_LONGEST_SLUG} small letters, digits and single hyphens")
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        fail(f"a name has 1 to {_LONGEST_NAME} characters")
     app_id = uuid4()
     with operating() as operator:
         if slug in slugs(operator):

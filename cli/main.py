@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 import typer
+
+_STDERR: Final = 2
+# Control characters, and the bytes that were not UTF-8. As for texts of the API's callers, whose
+# module `billhook --help` does not import.
+UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,40 @@ def command_line(used: str | None = None) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line: the console script `billhook`."""
+    """Run the command line: the console script `billhook`.
+
+    Ends with a message where a file cannot be read or written, standard output among them, and
+    where a time is beyond the calendar.
+    """
+    _open_standard_files()
+    _require_text(sys.argv[1:])
     completing = "_BILLHOOK_COMPLETE" in os.environ
     used = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    command_line(None if completing else used)(obj=_configure_logging)
+    try:
+        command_line(None if completing else used)(obj=_configure_logging)
+    except OverflowError as error:
+        sys.exit(f"billhook: {error}")
+    except OSError as error:
+        if error.errno is None:  # such as a time-out, which is none of a file's
+            raise
+        sys.exit(f"billhook: {error}")
+
+
+def _open_standard_files() -> None:
+    """Open standard input, output and error on nothing where they are closed.
+
+    Else the next files get their numbers: of a socket among them libuv aborts the process.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(opened)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """End the command unless its arguments are printable text: names are kept, and shown again."""
+    for number, argument in enumerate(arguments, start=1):
+        if UNSAFE.search(argument):
+            sys.exit(f"billhook: argument {number} has control characters, or is not UTF-8")
 
 
 def _prepare(context: typer.Context) -> None:

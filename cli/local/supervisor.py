@@ -185,7 +185,7 @@ class Supervisor:
                 self._restart_if_ended(watched)
             now = time.monotonic()
             if now >= housekeep_at:
-                self._housekeep()
+                self._keep_house()
                 housekeep_at = now + _HOUSEKEEP_S
             restarts_at = (watched.due_at for watched in self._all() if watched.due_at is not None)
             self._pause(max(min((now + _LOOK_S, *restarts_at)) - time.monotonic(), 0))
@@ -199,6 +199,13 @@ class Supervisor:
             for watched in stage:
                 watched.unit.stop(timeout_s=max(deadline - time.monotonic(), 0.1))
         self._stages.clear()
+
+    def _keep_house(self) -> None:
+        """Call `housekeep`; units run on where it fails, as on a full disk."""
+        try:
+            self._housekeep()
+        except OSError as error:
+            self._report(f"housekeeping failed: {error}")
 
     def _all(self) -> list[_Watched]:
         return [watched for stage in self._stages for watched in stage]

@@ -1,3 +1,4 @@
+import errno
 import signal
 import subprocess
 import sys
@@ -220,3 +221,18 @@ def test_processes_of_a_killed_owner_are_ended_by_the_next(tmp_path: Path) -> No
     assert len(children_of(tmp_path)) == 1
     stop_leftovers(tmp_path, timeout_s=0.2)
     assert children_of(tmp_path) == []
+
+
+def test_units_run_on_where_housekeeping_fails() -> None:
+    stops = threading.Event()
+    reports: list[str] = []
+
+    def fill_the_disk() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def report(text: str) -> None:
+        reports.append(text)
+        stops.set()
+
+    Supervisor(report=report, stopping=stops.is_set, housekeep=fill_the_disk).run()
+    assert reports == ["housekeeping failed: [Errno 28] No space left on device"]
