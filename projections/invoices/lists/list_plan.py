@@ -24,6 +24,8 @@ SOME: Final = 10_000
 MOST_RANGES: Final = 30
 BEGINNING: Final = 4
 """Number of a term's first characters that the index of beginnings has."""
+IDS: Final = ("user_id", "customer", "subscription_id")
+"""Filters by an id whose index has the order of creation."""
 FACETS: Final = ("numbers", "several", "items", "of_app", "emails")
 """Columns of the answer of `facets_query`."""
 _AND: Final = SQL(" AND ")
@@ -169,7 +171,7 @@ def _of_columns(filters: InvoiceFilter) -> Iterator[Source]:
     amount = [*keyset.bound_conditions(filters, sql.AMOUNT)]
     if amount:
         yield _source("amount", [_OF_FACETS, *amount])
-    for name in ("user_id", "customer", "subscription_id"):
+    for name in IDS:
         for condition in keyset.equal_conditions(filters, [name]):
             yield _source(name, [SQL("app_id = %(app_id)s"), condition, *created])
     paid = [*keyset.bound_conditions(filters, sql.PAID)]

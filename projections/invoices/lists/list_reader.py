@@ -11,11 +11,13 @@ from projections.engine import keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices.lists import list_estimate, list_plan, ordered_pages, sorted_pages
 from projections.invoices.lists.amount_groups import has_wide_amounts
-from projections.invoices.lists.bitmaps.bitmap_reader import FIRST_BLOCKS, BitmapPage, BitmapReader
-from projections.invoices.lists.bitmaps.lists_in_order import is_of_word
+from projections.invoices.lists.bitmaps.bitmap_reader import FIRST_BLOCKS, SAMPLE, BitmapReader
+from projections.invoices.lists.bitmaps.found_pages import BitmapPage
+from projections.invoices.lists.bitmaps.list_bitmaps import Looked
+from projections.invoices.lists.bitmaps.lists_in_order import is_of_one_value
 from projections.invoices.lists.export import Export, place_of
 from projections.invoices.lists.facet_pages import is_of_facets, read_facet_page
-from projections.invoices.lists.list_plan import FEW, SOME, Facets, Size
+from projections.invoices.lists.list_plan import FEW, IDS, SOME, Facets, Size
 from projections.invoices.lists.list_sql import InvoiceFilter, skipped_rows
 from projections.invoices.lists.list_survey import (
     read_survey,
@@ -32,6 +34,10 @@ _MORE_PASSED: Final = 4_000
 """The same where the first rows have a third of a page at least."""
 _PASSED_OF_WORD: Final = 8
 """Times as many invoices of a word are passed, at most, as a page has."""
+_PASSED_OF_ID: Final = 40
+"""The same of a user, customer or subscription."""
+_SORTED: Final = 300_000
+"""Invoices of a range of amounts that are sorted for a page, at most, where bits found too few."""
 _PASSED_BY_ONE: Final = 20
 """Rows passed for one of the list's facets, at most."""
 
@@ -53,15 +59,22 @@ class ListReader:
     """Reads lists of invoices. Each method may raise BadCursor and ReadModelUnavailable."""
 
     def __init__(
-        self, pool: Fetcher, *, few: int = FEW, some: int = SOME, first_blocks: int = FIRST_BLOCKS
+        self,
+        pool: Fetcher,
+        *,
+        few: int = FEW,
+        some: int = SOME,
+        first_blocks: int = FIRST_BLOCKS,
+        sample: Looked = SAMPLE,
     ) -> None:
         """`few`: at most so many invoices are read at once, to be filtered and sorted.
 
         `some`: a filter that leaves at most so many is read in the list's order before all others.
         `first_blocks`: so many blocks are looked at first of a list whose number is known.
+        `sample`: these are looked at first of other lists.
         """
         self._pool = pool
-        self._bitmaps = BitmapReader(pool, few=few, first_blocks=first_blocks)
+        self._bitmaps = BitmapReader(pool, few=few, first_blocks=first_blocks, sample=sample)
         self._few = few
         self._some = some
 
@@ -92,6 +105,9 @@ class ListReader:
             if by_bitmaps.rows is not None:
                 return await self._of_bitmaps(filters, plan, by_bitmaps)
             estimate = by_bitmaps.total
+            if filters.sort.endswith("createdAt") and estimate is not None and estimate <= _SORTED:
+                # Its index has all of a range of amounts, of which few stand where the page begins.
+                plan = replace(plan, most_of_index=_SORTED)
             if estimate is None:
                 plan = await self._compared(filters, plan)
         found = await self._pool.fetch(*_query(filters, plan))
@@ -106,10 +122,10 @@ class ListReader:
     async def _of_first_rows(self, filters: InvoiceFilter, plan: ReadPlan) -> ListRows | None:
         """Return a page that the first rows of the list's order fill.
 
-        Of a wide range of amounts, or of a word with facets that most invoices have.
+        Of a wide range of amounts, or of a word or an id with facets that most invoices have.
         """
-        if is_of_word(filters, plan):
-            queries = [_query(filters, plan, passed=_PASSED_OF_WORD * (filters.limit + 1))]
+        if is_of_one_value(filters, plan):
+            queries = [_first_query(filters, plan)]
         elif _is_of_wide_amounts(filters, plan):
             queries = [
                 ordered_pages.first_rows_query(filters, plan.facets, passed=passed)
@@ -234,6 +250,15 @@ def _is_of_wide_amounts(filters: InvoiceFilter, plan: ReadPlan) -> bool:
     if not is_of_amounts or not is_in_order or not has_wide_amounts(filters):
         return False
     return _PASSED_BY_ONE * plan.facets.items >= plan.facets.of_app
+
+
+def _first_query(filters: InvoiceFilter, plan: ReadPlan) -> tuple[Composed, Parameters]:
+    """Write the statement that reads a page from the first rows of a word or an id."""
+    (one,) = plan.sources
+    if one.name not in IDS:
+        return _query(filters, plan, passed=_PASSED_OF_WORD * (filters.limit + 1))
+    passed = _PASSED_OF_ID * (filters.limit + 1)
+    return ordered_pages.first_rows_query(filters, plan.facets, passed=passed, of=one.conditions)
 
 
 def _query(

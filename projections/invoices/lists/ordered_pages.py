@@ -16,6 +16,7 @@ from projections.invoices.lists.list_sql import InvoiceFilter
 from projections.invoices.lists.ordered_ranges import Ranges
 
 _AND: Final = SQL(" AND ")
+_OF_APP_ID: Final = SQL("app_id = %(app_id)s")
 # OFFSET 0: the rows are read by their ids, never by an index of the filter for each of them.
 # Whole rows of the page alone: the rows before it need their keys only, which stand in the index.
 _PAGE: Final = SQL(
@@ -46,7 +47,7 @@ _OF_APP: Final = SQL(
 )
 _OF_FIRST_ROWS: Final = SQL(
     "(SELECT key, invoice_id FROM (SELECT {key} AS key, * FROM read.invoices"
-    " WHERE app_id = %(app_id)s AND {after} ORDER BY {key} {direction}, invoice_id {direction}"
+    " WHERE {of} AND {after} ORDER BY {key} {direction}, invoice_id {direction}"
     " LIMIT {passed}) AS invoice WHERE {conditions}"
     " ORDER BY key {direction}, invoice_id {direction} LIMIT %(through)s)"
 )
@@ -95,9 +96,12 @@ def ordered_query(
 
 
 def first_rows_query(
-    filters: InvoiceFilter, facets: Facets, *, passed: int
+    filters: InvoiceFilter, facets: Facets, *, passed: int, of: Sequence[Composable] = (_OF_APP_ID,)
 ) -> tuple[Composed, Parameters]:
-    """Write the statement that reads a page from the app's first rows behind the cursor alone."""
+    """Write the statement that reads a page from the first rows behind the cursor alone.
+
+    `of`: conditions of these rows; usually those of the app.
+    """
     after, page_key = parts.after(filters, parts.key(filters))
     direction = sql.direction(filters)
     found = _OF_FIRST_ROWS.format(
@@ -106,6 +110,7 @@ def first_rows_query(
         after=after,
         direction=direction,
         passed=Literal(passed),
+        of=_AND.join(of),
     )
     query = _PAGE.format(found=found, direction=direction, **parts.selected(filters, None))
     return query, parts.parameters(filters, facets) | page_key

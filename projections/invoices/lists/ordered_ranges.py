@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from psycopg.sql import SQL, Composable
 
-from projections.invoices.lists.list_plan import MOST_RANGES, SOME, Facets, Size, Source
+from projections.invoices.lists.list_plan import IDS, MOST_RANGES, SOME, Facets, Size, Source
 from projections.invoices.lists.list_sql import InvoiceFilter
 from projections.invoices.lists.payment_days import divide
 
@@ -68,7 +68,7 @@ def ordered_ranges(
         found = [*_of_postings(terms, sizes)] if is_in_order else []
         if found:
             return found
-        if any(name in sizes for name in ("user_id", "customer", "subscription_id")):
+        if any(name in sizes for name in IDS):
             return []
         if "paid" in sizes and filters.tenant_id is None:
             return _of_payments(*sizes["paid"].ranges)
@@ -118,7 +118,7 @@ def _suits_tenant(facets: Facets, sizes: Mapping[str, Size], of: Sequence[Source
 
 def _of_source(source: Source, sizes: Mapping[str, Size]) -> list[Ranges] | None:
     """Return the ranges of one source in the order of creation; None if it has none."""
-    if source.name in ("user_id", "customer", "subscription_id"):
+    if source.name in IDS:
         return []
     if source.name == "paid":
         return _of_payments(*sizes["paid"].ranges)

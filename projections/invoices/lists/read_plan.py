@@ -33,7 +33,8 @@ class Fetcher(Protocol):
 class ReadPlan:
     """Facets, sources and their sizes of a filter, read once before its first page.
 
-    `common`: its terms and ids that have bitmaps; None: not known yet.
+    `common`: its terms and ids that have bitmaps; None: not known yet. `most_of_index`: so many
+    invoices of a source with an index of its own are read at once, at most.
     """
 
     emails: Collection[str]
@@ -43,6 +44,7 @@ class ReadPlan:
     most_few: int
     some: int
     common: Collection[str] | None = None
+    most_of_index: int = COUNTED_EXACTLY
 
     @property
     def few(self) -> Source | None:
@@ -51,7 +53,7 @@ class ReadPlan:
         return min(few, key=lambda one: self.sizes[one.name].items, default=None)
 
     def _most_of(self, source: Source) -> int:
-        return COUNTED_EXACTLY if source.is_of_index else self.most_few
+        return self.most_of_index if source.is_of_index else self.most_few
 
     @property
     def counted(self) -> int | None:

@@ -54,7 +54,8 @@ class BitSet:
     of their blocks, also of blocks whose bits were not read. `waiting`: the app's invoices without
     a number. Both are None where no block was looked at. `sent`: bits are read of so many invoices
     behind the cursor, where the list is in the order of creation. `is_whole`: all blocks of a list
-    were looked at, not only the first ones.
+    were looked at. Otherwise `of_times` has the first ones behind the cursor; `farther`: of more
+    and more blocks from these on, how many there are, and about how many invoices they have.
     """
 
     blocks: Sequence[Block]
@@ -66,30 +67,68 @@ class BitSet:
     waiting: int | None
     sent: int
     is_whole: bool
+    farther: Sequence[tuple[int, int]] = ()
+
+    def blocks_with(self, items: int) -> int | None:
+        """Return about how many blocks from the first one on have so many; None: perhaps all."""
+        return next((blocks for blocks, so_far in self.farther if so_far >= items), None)
 
 
-def read_bit_set(found: Sequence[DictRow], *, sent: int, is_whole: bool) -> BitSet:
-    """Read the answer of `list_bitmaps.count_query`."""
+def read_bit_set(found: Sequence[DictRow], *, sent: int, first: int | None = None) -> BitSet:
+    """Read the answer of `list_bitmaps.count_query`. `first`: so many blocks were asked for first.
+
+    Of a sample, as many of a block's invoices are taken to be of the list where it was not looked
+    at as where it was.
+    """
+    near = [row for row in found if row["is_first"]]
+    others = [row for row in found if not row["is_first"]]
+    several: int | None = found[0]["several"] if found else None
+    is_whole = (first is None or len(near) < first) if several is None else len(found) == several
 
     def blocks(name: str) -> list[Block]:
         return [
             Block(row["block"], row["from_at"], read_bits(row[name])) for row in found if row[name]
         ]
 
+    def number(name: str) -> int:
+        of_near, of_others = _sum(near, name), _sum(others, name)
+        if is_whole or not others:
+            return of_near + of_others
+        not_near = int(found[0]["numbered_in_all"]) - _sum(near, "numbered")
+        return of_near + of_others * not_near // max(_sum(others, "numbered"), 1)
+
     return BitSet(
         blocks("bits"),
-        items=sum(row["items"] for row in found),
-        unsure=sum(row["unsure"] for row in found),
+        items=number("items"),
+        unsure=number("unsure"),
         to_check=blocks("unsure_bits"),
         of_times=[
-            Blocks(from_at, sum(row["items"] for row in several))
-            for from_at, several in groupby(found, key=lambda row: row["from_at"])
+            Blocks(from_at, _sum([*rows], "items"))
+            for from_at, rows in groupby(near, key=lambda row: row["from_at"])
         ],
         numbering=found[0]["numbering"] if found else None,
         waiting=found[0]["waiting"] if found else None,
         sent=sent,
         is_whole=is_whole,
+        farther=[] if is_whole else [*_farther(found)],
     )
+
+
+def _sum(rows: Sequence[DictRow], name: str) -> int:
+    return sum(int(row[name]) for row in rows)
+
+
+def _farther(found: Sequence[DictRow]) -> Iterator[tuple[int, int]]:
+    """Yield of each block of a sample what `BitSet.farther` has."""
+    near = [number for number, row in enumerate(found) if row["is_first"]]
+    sampled = len(found) - len(near)
+    if not near or not sampled:
+        return
+    stride = max((found[0]["several"] - len(near)) // sampled, 1)
+    blocks, items = len(near), _sum([found[number] for number in near], "items")
+    for row in found[near[-1] + 1 :]:
+        blocks, items = blocks + stride, items + stride * int(row["items"])
+        yield blocks, items
 
 
 def read_bits(sent: bytes | None) -> int:

@@ -8,6 +8,7 @@ by its row (see `list_places`), so that a bitmap of more than the filter's invoi
 month) serves as well.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
@@ -41,18 +42,41 @@ _EITHER: Final = SQL("(coalesce({name}.bits | {sure}.bits, {name}.bits, {sure}.b
 # Each `&` decompresses both sides: what `bits` and `sure` share is intersected once.
 _HITS: Final = SQL(
     """
-SELECT block.block, block.from_at, block.is_inside, {bits} AS bits, {sure} AS sure FROM (
-    SELECT block.block, block.from_at, {inside} AS is_inside, {common} AS bits
-    FROM (SELECT * FROM read.invoice_blocks AS block WHERE block.app_id = %(app_id)s
-        AND {created} {first}) AS block {singles}
+SELECT {of_block}, block.is_inside, {bits} AS bits, {sure} AS sure FROM (
+    SELECT {of_block}, {inside} AS is_inside, {common} AS bits
+    FROM ({blocks}) AS block {singles}
     ORDER BY block.from_at {direction} OFFSET 0
 ) AS block {others}
 ORDER BY block.from_at {direction}
 """
 )
+# `numbered` and `numbered_in_all`: invoices that a block, or each of the list's blocks, has.
+_OF_BLOCK: Final = SQL(
+    "block.block, block.from_at, block.is_first, block.several, block.numbered,"
+    " block.numbered_in_all"
+)
+_BLOCKS: Final = SQL(
+    "SELECT *, true AS is_first, NULL::bigint AS several, items AS numbered,"
+    " NULL::bigint AS numbered_in_all"
+    " FROM read.invoice_blocks AS block WHERE block.app_id = %(app_id)s AND {created}"
+)
 # All blocks of one time: any of them may have the newest or oldest invoice.
 _FIRST: Final = SQL(
-    "AND {behind} ORDER BY block.from_at {direction} FETCH FIRST {blocks} ROWS WITH TIES"
+    "{all} AND {behind} ORDER BY block.from_at {direction} FETCH FIRST {first} ROWS WITH TIES"
+)
+# Some blocks of all times tell about how many invoices all have.
+_SAMPLE: Final = SQL(
+    """
+SELECT * FROM (
+    SELECT *, several < 2 * {spread} OR ({behind} AND place <= {first}) AS is_first FROM (
+        SELECT *, count(*) OVER () AS several, items AS numbered,
+            sum(items) OVER () AS numbered_in_all,
+            row_number() OVER (ORDER BY from_at, block) AS number,
+            rank() OVER (PARTITION BY {behind} ORDER BY from_at {direction}) AS place
+        FROM read.invoice_blocks AS block WHERE block.app_id = %(app_id)s AND {created}
+    ) AS numbered
+) AS block WHERE is_first OR number %% greatest(several / {spread}, 1) = 0
+"""
 )
 # The block that the cursor's invoice is of by its time, and those behind it.
 _OF_CURSOR: Final = SQL(
@@ -77,15 +101,14 @@ WAITING: Final = SQL(
 # -infinity, where the first block begins, is no time of Python.
 _COUNT: Final = SQL(
     """
-SELECT block, nullif(from_at, '-infinity') AS from_at, items, unsure,
-    {numbering} AS numbering, {waiting} AS waiting,
-    CASE WHEN items > 0 AND {is_sent} THEN bit_send(bits) END AS bits,
+SELECT block, nullif(from_at, '-infinity') AS from_at, items, unsure, is_first, several,
+    numbered, numbered_in_all, {numbering} AS numbering, {waiting} AS waiting,
+    CASE WHEN items > 0 AND is_first AND {is_sent} THEN bit_send(bits) END AS bits,
     CASE WHEN unsure > 0 AND of_all <= {checked} THEN bit_send({unsure}) END AS unsure_bits
 FROM (
     SELECT *, sum(unsure) OVER () AS of_all, sum(items) OVER () AS of_list,
-        coalesce(sum(items) FILTER (WHERE {follows}) OVER (
-        ORDER BY from_at {direction} RANGE UNBOUNDED PRECEDING EXCLUDE GROUP
-    ), 0) AS before
+        coalesce(sum(items) FILTER (WHERE {follows}) OVER (ORDER BY from_at {direction})
+            - sum(items) FILTER (WHERE {follows}) OVER (PARTITION BY from_at), 0) AS before
     FROM (
         SELECT *, coalesce(bit_count(bits), 0) AS items,
             coalesce(bit_count({unsure}), 0) AS unsure
@@ -101,20 +124,32 @@ _OF_DEEP: Final = SQL(
 )
 
 
+@dataclass(frozen=True)
+class Looked:
+    """Blocks of a list that are looked at: the first ones behind its cursor, and some of all.
+
+    These are `spread` to twice as many; all if there are fewer than twice as many; None: only the
+    first ones.
+    """
+
+    first: int
+    spread: int | None = None
+
+
 def count_query(
-    filters: InvoiceFilter, of: Filters, *, sent: int, first_blocks: int | None = None
+    filters: InvoiceFilter, of: Filters, *, sent: int, looked: Looked | None = None
 ) -> tuple[Composed, Parameters]:
     """Write the statement that intersects all filters, in the order of the blocks' times.
 
     A page in the order of creation needs the bits of the first blocks behind the cursor alone: of
     those with so many invoices, `sent`; in the order of totals those of all blocks, if the list has
-    no more invoices. `first_blocks`: only so many blocks behind the cursor are looked at, and those
-    of the last one's time. Raises BadCursor.
+    no more invoices. `looked`: only these blocks are looked at, and those of the last first one's
+    time; None: all. Raises BadCursor.
     """
     is_by_creation = filters.sort.endswith("createdAt")
     follows, behind = _behind_cursor(filters)
     query = _COUNT.format(
-        hits=_hits(filters, of, first=_first(filters, behind, first_blocks)),
+        hits=_hits(filters, of, _blocks(filters, behind, looked)),
         unsure=_unsure(of),
         numbering=NUMBERING,
         waiting=WAITING,
@@ -132,7 +167,7 @@ def count_query(
 def deep_count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Parameters]:
     """Write the same statement, with the bits of the blocks that a page by its number may be in."""
     query = _COUNT.format(
-        hits=_hits(filters, of, first=SQL("")),
+        hits=_hits(filters, of, _blocks(filters, SQL("true"), None)),
         unsure=_unsure(of),
         numbering=NUMBERING,
         waiting=WAITING,
@@ -146,10 +181,21 @@ def deep_count_query(filters: InvoiceFilter, of: Filters) -> tuple[Composed, Par
     return query, sql.parameters_of(filters) | _parameters(of) | more
 
 
-def _first(filters: InvoiceFilter, behind: Composable, blocks: int | None) -> Composable:
-    if blocks is None:
-        return SQL("")
-    return _FIRST.format(behind=behind, direction=sql.direction(filters), blocks=Literal(blocks))
+def _blocks(filters: InvoiceFilter, behind: Composable, looked: Looked | None) -> Composable:
+    created, direction = _AND.join(_created(filters)), sql.direction(filters)
+    every = _BLOCKS.format(created=created)
+    if looked is None:
+        return every
+    first = Literal(looked.first)
+    if looked.spread is None:
+        return _FIRST.format(all=every, behind=behind, direction=direction, first=first)
+    return _SAMPLE.format(
+        behind=behind,
+        direction=direction,
+        first=first,
+        spread=Literal(looked.spread),
+        created=created,
+    )
 
 
 def _behind_cursor(filters: InvoiceFilter) -> tuple[Composable, Composable]:
@@ -185,7 +231,7 @@ def _unsure(of: Filters) -> SQL:
     return SQL("CASE WHEN is_inside AND sure IS NOT NULL THEN bits & ~ sure ELSE bits END")
 
 
-def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed:
+def _hits(filters: InvoiceFilter, of: Filters, blocks: Composable) -> Composed:
     singles, others = list[Composable](), list[Composable]()
     common, every, sure = list[Composable](), list[Composable](), list[Composable]()
     bits = SQL("{}.bits").format
@@ -209,6 +255,7 @@ def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed
     if filters.created_to is not None:
         inside.append(SQL("block.last_at < %(created_to)s"))
     return _HITS.format(
+        of_block=_OF_BLOCK,
         common=_BOTH.join(common),
         bits=_BOTH.join([SQL("block.bits"), *every]),
         sure=SQL("NULL") if _are_alike(of) else _BOTH.join([SQL("block.bits"), *sure]),
@@ -216,8 +263,7 @@ def _hits(filters: InvoiceFilter, of: Filters, *, first: Composable) -> Composed
         others=SQL("").join(others),
         direction=sql.direction(filters),
         inside=_AND.join(inside),
-        created=_AND.join(_created(filters)),
-        first=first,
+        blocks=blocks,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from projections.invoices.lists.bitmaps import bitmap_values
+from projections.invoices.lists.list_plan import IDS
 from projections.invoices.lists.list_sql import InvoiceFilter, has_facet, skipped_rows
 from projections.invoices.lists.ordered_ranges import has_few_ranges
 from projections.invoices.lists.read_plan import ReadPlan
@@ -13,17 +14,17 @@ _MOST_READ: Final = 1_500
 """Invoices of days and months of payment that are read in the list's order, at most."""
 
 
-def is_of_word(filters: InvoiceFilter, plan: ReadPlan) -> bool:
-    """Return whether a first page is one of a word and of facets that most invoices have.
+def is_of_one_value(filters: InvoiceFilter, plan: ReadPlan) -> bool:
+    """Return whether a first page is one of a word or an id, and of facets that most invoices have.
 
-    The first rows of the word fill it, but where its invoices are not those of the facets.
+    The value's first rows fill it, but where its invoices are not those of the facets.
     """
     if len(plan.sources) != 1 or not has_facet(filters) or not _do_most_fit(plan):
         return False
-    (word,) = plan.sources
-    if word.term is None or skipped_rows(filters) or not filters.sort.endswith("createdAt"):
+    if skipped_rows(filters) or not filters.sort.endswith("createdAt"):
         return False
-    return has_few_ranges(plan.sizes[word.name])
+    (one,) = plan.sources
+    return one.name in IDS or (one.term is not None and has_few_ranges(plan.sizes[one.name]))
 
 
 def _do_most_fit(plan: ReadPlan) -> bool:
@@ -34,7 +35,7 @@ def is_in_order(filters: InvoiceFilter, plan: ReadPlan) -> bool:
     """Return whether an index has the invoices of a list in its order, and most of them fit."""
     (first, *others) = plan.sources
     is_alone = not others and first.name != "amount" and filters.sort.endswith("createdAt")
-    if not is_alone or not _do_most_fit(plan) or is_of_word(filters, plan):
+    if not is_alone or not _do_most_fit(plan) or is_of_one_value(filters, plan):
         return False
     if first.name != "paid":
         return True

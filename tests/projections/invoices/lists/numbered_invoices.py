@@ -107,6 +107,7 @@ class Session:
     found: int = 0
     deep: int = 0
     of_first: int = 0
+    of_sample: int = 0
 
     async def fetch(
         self, query: Any, parameters: Any = (), *, is_generic: bool = False
@@ -118,6 +119,7 @@ class Session:
         self.found += "most_found" in text
         self.deep += "block_bits" in text
         self.of_first += "WITH TIES" in text
+        self.of_sample += "row_number()" in text
         return self.connection.execute(query, parameters).fetchall()
 
     async def copy_csv(self, query: Any, parameters: Any = ()) -> list[bytes]:
