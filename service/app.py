@@ -19,9 +19,9 @@ from service.dashboard.own_port import OwnPort
 from service.dashboard.routes import DASHBOARD_ROUTES
 from service.http.cors import Cors
 from service.http.direct import DIRECT_ENDPOINT
-from service.http.errors import HANDLED_ERRORS, problem_of
+from service.http.errors import HANDLED_ERRORS
 from service.http.limits import Limits
-from service.http.responses import error_response
+from service.http.responses import error_response, problem_within
 from service.operations.metrics import Metrics
 from service.operations.request_log import RequestLog
 from service.recording.waits import Waits
@@ -81,4 +81,4 @@ def _own_port(settings: Settings) -> list[Middleware]:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    return error_response(problem_of(error), request.scope)
+    return error_response(problem_within(request.scope, error), request.scope)

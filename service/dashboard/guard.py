@@ -22,9 +22,9 @@ from service.http.errors import (
     FieldError,
     Forbidden,
     UnsupportedMedia,
-    problem_of,
 )
 from service.http.requests import read_body
+from service.http.responses import problem_within
 from service.oidc.sign_in import OpenIdConnect
 
 COOKIE: Final = "billhook_session"
@@ -166,7 +166,7 @@ def safe_next(given: str) -> str:
 
 def refusal(request: Request, error: Exception, visitor: Visitor | None) -> Response:
     """Show what is wrong as a page."""
-    problem = problem_of(error)
+    problem = problem_within(request.scope, error)
     return render(
         request,
         "error.html",

@@ -16,9 +16,8 @@ from service.http.errors import (
     TimedOut,
     TooManyHeaders,
     TooSlow,
-    problem_of,
 )
-from service.http.responses import error_response
+from service.http.responses import error_response, problem_within
 from service.settings import Settings
 
 _SEPARATORS: Final = len(": \r\n")
@@ -188,4 +187,4 @@ def _add_rate_limit_headers(scope: Scope, message: Message) -> None:
 
 
 async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
-    await error_response(problem_of(error), scope)(scope, receive, send)
+    await error_response(problem_within(scope, error), scope)(scope, receive, send)

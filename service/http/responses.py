@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -15,7 +16,7 @@ from starlette.types import Scope
 
 from service.http import envelope
 from service.http.error_rendering import renderer_of
-from service.http.errors import Problem
+from service.http.errors import Problem, problem_of
 
 _log = structlog.get_logger("billhook.service")
 
@@ -26,8 +27,9 @@ PRIVATE: Final[Mapping[str, str]] = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
 }
-# The key of a request's id in its ASGI scope.
+# Keys of a request's ASGI scope: its id, and why the service could not answer it.
 REQUEST_ID: Final = "billhook.request_id"
+_FAILURE: Final = "billhook.failure"
 
 
 def answer(rendered: envelope.Rendered, headers: Mapping[str, str] | None = None) -> Response:
@@ -82,6 +84,22 @@ def document(
 ) -> Response:
     """Return a JSON response with status 200."""
     return answer(envelope.Rendered(status=200, document=shown), headers)
+
+
+def problem_within(scope: Scope, error: Exception) -> Problem:
+    """Return the problem of an error that ended a request.
+
+    If the service is at fault, the request's line in the log tells the error's kind and text.
+    """
+    problem = problem_of(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        scope[_FAILURE] = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return problem
+
+
+def failure_of(scope: Scope) -> str | None:
+    """Return what `problem_within` kept of a request."""
+    return scope.get(_FAILURE)
 
 
 def error_response(

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.errors import TimedOut, problem_of
-from service.http.responses import REQUEST_ID, error_response
+from service.http.responses import REQUEST_ID, error_response, failure_of, problem_within
 from service.operations.metrics import Metrics
 
 _log = structlog.get_logger("billhook.service")
@@ -50,7 +50,9 @@ class RequestLog:
         except asyncio.CancelledError:
             # The process stops and waits no longer; the server would answer in plain text.
             if not exchange.status:
-                await error_response(problem_of(TimedOut()), scope)(scope, receive, exchange.send)
+                await error_response(problem_within(scope, TimedOut()), scope)(
+                    scope, receive, exchange.send
+                )
         except Exception as error:  # noqa: BLE001 - the edge of the process
             _log.exception("unexpected")
             if not exchange.status:
@@ -88,6 +90,7 @@ class Exchange:
         if is_routine and not logs_routine:
             return
         log = _log.debug if is_routine else _log.info
+        failure = failure_of(self._scope)
         log(
             "request",
             request_id=self.request_id,
@@ -95,6 +98,7 @@ class Exchange:
             route=path,
             status=self.status,
             duration_ms=round(seconds * 1000, 1),
+            **({} if failure is None else {"failure": failure}),
         )
 
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import structlog
 
+from projections.engine.errors import ReadModelUnavailable
 from projections.engine.health import FollowerState
+from projections.invoices.queries import InvoiceQueries
 from service.auth.access_cache import AccessCache
 from service.operations.readiness import Readiness
 from tests.service.harness import Shop, stripe_event
@@ -112,6 +114,23 @@ def test_methods_that_are_not_served_are_counted_as_one(service: Service) -> Non
     (counted,) = re.findall(r'billhook_requests_total\{.*route="/healthz",status="405"\} .*', text)
     assert 'method="other"' in counted
     assert float(counted.rpartition(" ")[2]) >= 3
+
+
+def test_a_request_that_fails_for_our_reasons_is_logged_with_the_reason(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise ReadModelUnavailable("UndefinedColumn")
+
+    monkeypatch.setattr(InvoiceQueries, "list_stored", fail)
+    with structlog.testing.capture_logs() as lines:
+        assert shop.get(shop.invoices_url).status_code == 503
+        shop.get(f"{shop.invoices_url}/none")
+    failed, missing = [line for line in lines if line["event"] == "request"]
+    assert failed["failure"] == (
+        "ReadModelUnavailable: the read model is unavailable: UndefinedColumn"
+    )
+    assert "failure" not in missing
 
 
 def test_a_request_is_logged_with_its_id_and_without_what_it_holds(shop: Shop) -> None:
