@@ -3,19 +3,21 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from eventlog.errors import LogUnavailable
 from service.http.direct import DIRECT_ENDPOINT, DirectHttp
 from service.webhooks.large_bodies import LARGE_BYTES
-from tests.service.harness import Shop, sign, stripe_event
+from tests.service.harness import Shop, stripe_event
 from tests.service.running_service import Service
 from tests.service.served import Served
 from tests.service.webhooks.delivery_counts import count
+from tests.service.webhooks.raw_deliveries import delivery_bytes, exchange
 from tests.support.wait_until import until
 
+_CLOSE = "connection: close\r\n"
 _VARYING = {"date", "x-request-id", "x-billhook-position"}
 
 
@@ -32,33 +34,6 @@ def shop(served: Served, service: Service) -> Shop:
     assert shop.deliver(stripe_event()).status_code == 200
     served.paths.clear()
     return shop
-
-
-def _request(shop: Shop, event: Any, *, more: str = "") -> bytes:
-    raw = json.dumps(event).encode()
-    head = (
-        f"POST {shop.webhook_url} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(raw)}\r\n{more}"
-        f"stripe-signature: {sign(raw, secret=shop.webhook_secrets[0])}\r\n\r\n"
-    )
-    return head.encode() + raw
-
-
-def _exchange(service: Service, served: Served, *parts: bytes, pause_s: float = 0.02) -> bytes:
-    """Write the parts over one connection, with pauses between them, and read until its end."""
-
-    async def scenario() -> bytes:
-        reader, writer = await asyncio.open_connection(*served.address)
-        for part in parts:
-            writer.write(part)
-            await asyncio.sleep(pause_s)
-        received = await asyncio.wait_for(reader.read(), timeout=30)
-        writer.close()
-        return received
-
-    return service.call(scenario())
-
-
-_CLOSE = "connection: close\r\n"
 
 
 def test_a_verified_delivery_is_stored_and_answered_as_by_the_application(
@@ -91,8 +66,8 @@ def test_a_known_event_has_no_position(service: Service, served: Served, shop: S
 
 
 def test_its_request_id_is_the_senders(service: Service, served: Served, shop: Shop) -> None:
-    request = _request(shop, stripe_event(), more=f"x-request-id: sent-1\r\n{_CLOSE}")
-    assert b"x-request-id: sent-1\r\n" in _exchange(service, served, request)
+    request = delivery_bytes(shop, stripe_event(), more=f"x-request-id: sent-1\r\n{_CLOSE}")
+    assert b"x-request-id: sent-1\r\n" in exchange(service, served, request)
     assert served.paths == []
 
 
@@ -115,9 +90,9 @@ def test_a_delivery_that_arrives_in_parts_is_stored_by_the_server(
 ) -> None:
     monkeypatch.setattr(DirectHttp, "arrival_s", 30)
     event = stripe_event()
-    request = _request(shop, event, more=_CLOSE)
+    request = delivery_bytes(shop, event, more=_CLOSE)
     cut = len(request) - 100
-    answer = _exchange(service, served, request[:50], request[50:cut], request[cut:])
+    answer = exchange(service, served, request[:50], request[50:cut], request[cut:])
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert len(shop.received(event["id"])) == 1
     assert served.paths == []
@@ -128,7 +103,7 @@ def test_a_body_that_is_late_is_read_by_the_application(
 ) -> None:
     monkeypatch.setattr(DirectHttp, "arrival_s", 0.001)
     event = stripe_event()
-    request = _request(shop, event, more=_CLOSE)
+    request = delivery_bytes(shop, event, more=_CLOSE)
 
     async def scenario() -> bytes:
         reader, writer = await asyncio.open_connection(*served.address)
@@ -151,7 +126,7 @@ def test_a_connection_lost_before_its_body_is_seen_by_the_application(
 
     async def scenario() -> None:
         _, writer = await asyncio.open_connection(*served.address)
-        writer.write(_request(shop, stripe_event())[:-100])
+        writer.write(delivery_bytes(shop, stripe_event())[:-100])
         writer.close()
         await until(lambda: served.paths)
 
@@ -163,9 +138,9 @@ def test_deliveries_sent_one_after_the_other_are_answered_in_order(
     service: Service, served: Served, shop: Shop
 ) -> None:
     names = [f"x-request-id: nr-{number}\r\n" for number in range(4)]
-    sent = [_request(shop, stripe_event(), more=name) for name in names[:-1]]
-    sent.append(_request(shop, stripe_event(), more=names[-1] + _CLOSE))
-    answer = _exchange(service, served, b"".join(sent))
+    sent = [delivery_bytes(shop, stripe_event(), more=name) for name in names[:-1]]
+    sent.append(delivery_bytes(shop, stripe_event(), more=names[-1] + _CLOSE))
+    answer = exchange(service, served, b"".join(sent))
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 4
     assert sorted(names, key=lambda name: answer.index(name.encode())) == names
 
@@ -178,7 +153,9 @@ def test_a_body_that_is_late_behind_another_delivery_is_read_by_the_application(
 
     async def scenario() -> None:
         _, writer = await asyncio.open_connection(*served.address)
-        writer.write(_request(shop, stripe_event()) + _request(shop, stripe_event())[:-100])
+        writer.write(
+            delivery_bytes(shop, stripe_event()) + delivery_bytes(shop, stripe_event())[:-100]
+        )
         await until(lambda: served.paths)
         writer.close()
 
@@ -189,9 +166,9 @@ def test_a_body_that_is_late_behind_another_delivery_is_read_by_the_application(
 def test_a_sender_that_asks_to_go_on_is_told_so(
     service: Service, served: Served, shop: Shop
 ) -> None:
-    request = _request(shop, stripe_event(), more=f"expect: 100-continue\r\n{_CLOSE}")
+    request = delivery_bytes(shop, stripe_event(), more=f"expect: 100-continue\r\n{_CLOSE}")
     head, _, body = request.partition(b"\r\n\r\n")
-    answer = _exchange(service, served, head + b"\r\n\r\n", body)
+    answer = exchange(service, served, head + b"\r\n\r\n", body)
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
@@ -207,7 +184,7 @@ def test_what_is_refused_is_refused_by_the_application_and_counted_once(
 
 def test_headers_beyond_the_limit_are_refused(service: Service, served: Served, shop: Shop) -> None:
     long = f"x-long: {'y' * service.context.settings.header_limit_bytes}\r\n{_CLOSE}"
-    answer = _exchange(service, served, _request(shop, stripe_event(), more=long))
+    answer = exchange(service, served, delivery_bytes(shop, stripe_event(), more=long))
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert served.paths == [shop.webhook_url]
 
@@ -291,7 +268,7 @@ def test_the_server_waits_for_a_delivery_before_it_stops(
 
     async def scenario() -> bytes:
         reader, writer = await asyncio.open_connection(*served.address)
-        writer.write(_request(shop, stripe_event()))
+        writer.write(delivery_bytes(shop, stripe_event()))
         tasks = cast("set[object]", served.server.server_state.tasks)
         await until(lambda: tasks)
         for connection in served.server.server_state.connections:
