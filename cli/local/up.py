@@ -47,12 +47,7 @@ def run(options: UpOptions) -> None:
     lock = InstanceLock(options.data_dir / "up.lock")
     lock.acquire()
     signals = SignalWait()
-    supervisor = Supervisor(
-        report=_print,
-        stopping=stop.is_set,
-        housekeep=lambda: rotate_logs(options.data_dir / "logs"),
-        pause=signals.wait,
-    )
+    supervisor = _supervisor(options, stop, signals)
     try:
         _Start(options, supervisor, stop).run()
         supervisor.run()
@@ -68,6 +63,15 @@ def run(options: UpOptions) -> None:
         lock.release()
         for number in handled:  # the end of the interpreter would restore the default: killed
             signal.signal(number, signal.SIG_IGN)
+
+
+def _supervisor(options: UpOptions, stop: threading.Event, signals: SignalWait) -> Supervisor:
+    return Supervisor(
+        report=_print,
+        stopping=stop.is_set,
+        housekeep=lambda: rotate_logs(options.data_dir / "logs"),
+        pause=signals.wait,
+    )
 
 
 def _stop_on_signals(stop: threading.Event) -> list[signal.Signals]:

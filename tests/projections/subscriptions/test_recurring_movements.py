@@ -122,13 +122,8 @@ def test_start_and_movements_are_the_end_and_what_had_been_reported_by_then(
     asyncio.run(scenario())
 
 
-@settings(max_examples=12)
-@given(log=logs(), boundaries=st.randoms(use_true_random=False))
-def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_crashes(
-    database: str, log: list[RecordedEvent], boundaries: random.Random
-) -> None:
-    empty(database)
-    asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
+def _movements(database: str) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return all movements in order, their sums by units of time, and what is earned now."""
     with connect(database, application_name="test") as connection:
         found = connection.execute(
             "SELECT subscription_id, position, mode, currency, provider, connection, kind,"
@@ -143,6 +138,17 @@ def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_cr
             "SELECT mode, currency, provider, connection, recurring_minor"
             " FROM read.subscription_sums"
         ).fetchall()
+    return found, by_unit, sums
+
+
+@settings(max_examples=12)
+@given(log=logs(), boundaries=st.randoms(use_true_random=False))
+def test_each_movement_continues_the_one_before_it_for_any_events_batches_and_crashes(
+    database: str, log: list[RecordedEvent], boundaries: random.Random
+) -> None:
+    empty(database)
+    asyncio.run(project(database, split(log, boundaries), handler=HANDLER))
+    found, by_unit, sums = _movements(database)
     reached: dict[tuple[Any, ...], int] = {}
     last: dict[UUID, datetime] = {}
     added: dict[tuple[Any, ...], tuple[int, int]] = {}
