@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from typing import Self
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Self, TypeVar
 from uuid import UUID
 
+import psycopg
 import uvloop
 from eventsourcing.persistence import StoredEvent
+from psycopg.rows import TupleRow
 
 from eventlog import reading
 from eventlog.append.bridge import Bridge
@@ -18,6 +20,8 @@ from eventlog.bodies import Body
 from eventlog.database.read_sessions import ReadSessions
 from eventlog.follow.positions import FollowerState, follower_states
 from eventlog.reading import RecordedEvent
+
+T = TypeVar("T")
 
 _LARGE_BODY = 64 * 1024  # compressing more would hold up the loop for a millisecond or more
 
@@ -117,7 +121,7 @@ class Log:
         limit: int | None = None,
     ) -> list[RecordedEvent]:
         """Read a stream in the order of its versions."""
-        return await self._reads.run(
+        return await self._read_little(
             lambda connection: reading.read_stream(
                 connection,
                 stream,
@@ -132,13 +136,13 @@ class Log:
         self, streams: Collection[UUID], *, after_versions: Mapping[UUID, int] | None = None
     ) -> dict[UUID, list[RecordedEvent]]:
         """Read streams in one query, whole or after a version; some lists may be empty."""
-        return await self._reads.run(
+        return await self._read_little(
             lambda connection: reading.read_streams(connection, streams, after_versions or {})
         )
 
     async def exists_async(self, stream: UUID) -> bool:
         """Return whether the stream has an event."""
-        return await self._reads.run(lambda connection: reading.stream_exists(connection, stream))
+        return await self._read_little(lambda connection: reading.stream_exists(connection, stream))
 
     async def read_async(
         self,
@@ -161,11 +165,11 @@ class Log:
 
     async def head_async(self) -> int:
         """Return the newest position; 0 while the log is empty."""
-        return await self._reads.run(reading.read_head)
+        return await self._read_little(reading.read_head)
 
     async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
         """Return bodies by hash; erased ones are missing. Raises BodyDamaged."""
-        return await self._reads.run(lambda connection: reading.read_bodies(connection, sha256s))
+        return await self._read_little(lambda connection: reading.read_bodies(connection, sha256s))
 
     async def packed_bodies_async(
         self, sha256s: Sequence[bytes], *, most_bytes: int
@@ -242,7 +246,7 @@ class Log:
     def existing(self, streams: Collection[UUID]) -> set[UUID]:
         """Return which of the streams have an event, from a synchronous caller."""
         return self._bridge.wait(
-            self._reads.run(lambda connection: reading.existing_streams(connection, streams))
+            self._read_little(lambda connection: reading.existing_streams(connection, streams))
         )
 
     def head(self) -> int:
@@ -276,6 +280,12 @@ class Log:
     def dsn(self) -> str:
         """The database's DSN; contains a password, so never show it."""
         return self._dsn
+
+    async def _read_little(
+        self, query: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[T]]
+    ) -> T:
+        """Run a query whose answer never takes long: a silent session is replaced soon."""
+        return await self._reads.run(query, silence_s=self._limits.answer_timeout_s)
 
     async def _open_append_session(self) -> AppendSession:
         return await AppendSession.open(

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -47,6 +48,22 @@ class AnsweringAsyncConnection(psycopg.AsyncConnection[TupleRow]):
             if self.on_silence is not None:
                 await self.on_silence()
             raise
+
+
+@contextmanager
+def lost_after(session: psycopg.AsyncConnection[Any], silence_s: float | None) -> Iterator[None]:
+    """Let a session be lost after another silence meanwhile; None leaves it as it is.
+
+    For queries that read little: their callers are not to wait as long as for the longest one.
+    """
+    if silence_s is None or not isinstance(session, AnsweringAsyncConnection):
+        yield
+        return
+    usual_s, session.silence_s = session.silence_s, silence_s
+    try:
+        yield
+    finally:
+        session.silence_s = usual_s
 
 
 def _answered(gen: PQGen[Result], pgconn: PGconn, *, silence_s: float) -> PQGen[Result]:

@@ -9,6 +9,7 @@ import psycopg
 from eventsourcing.persistence import DatabaseError
 from psycopg.rows import TupleRow
 
+from eventlog.database.answering import lost_after
 from eventlog.database.connect import POOL_SETTINGS, pool
 from eventlog.database.fair_share import FairShare
 from eventlog.errors import LogClosed, LogUnavailable
@@ -44,8 +45,16 @@ class ReadSessions:
         """Close the sessions."""
         await self._pool.close()
 
-    async def run(self, query: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[T]]) -> T:
-        """Run a query on a pooled session; replace a lost connection until the deadline."""
+    async def run(
+        self,
+        query: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[T]],
+        *,
+        silence_s: float | None = None,
+    ) -> T:
+        """Run a query on a pooled session; replace a lost connection until the deadline.
+
+        A session without an answer for `silence_s` is lost: for a query that reads little.
+        """
         deadline_s = time.monotonic() + self._deadline_s
         while True:
             if self._is_closed():
@@ -56,7 +65,8 @@ class ReadSessions:
                     self._share.hold(timeout_s=left_s),
                     self._pool.connection(timeout=min(left_s, _POOL_WAIT_S)) as session,
                 ):
-                    return await query(session)
+                    with lost_after(session, silence_s):
+                        return await query(session)
             except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if time.monotonic() >= deadline_s:
                     raise LogUnavailable(type(error).__name__) from None

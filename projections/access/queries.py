@@ -1,5 +1,6 @@
 """Query apps, keys and connections."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -143,6 +144,9 @@ _FRESHNESS: Final = SQL(
 )
 # Further back than this, looking whether anything changed costs more than asking anew.
 _FAR: Final = 20_000
+# All requests of an app or a connection wait for one query of its row. One whose server is silent
+# is repeated on another session before their deadline.
+_SILENCE_S: Final = 2.5
 
 
 class AccessQueries:
@@ -155,22 +159,22 @@ class AccessQueries:
 
     async def key_by_hash(self, sha256_hex: str) -> KeyRow | None:
         """Find a key, also a revoked one."""
-        found = await self._pool.fetch(_KEY, [sha256_hex], is_generic=True)
+        found = await self._lookup(_KEY, [sha256_hex], is_generic=True)
         return KeyRow(**found[0]) if found else None
 
     async def app(self, app_id: UUID) -> AppRow | None:
         """Find an app."""
-        found = await self._pool.fetch(_APP, [app_id], is_generic=True)
+        found = await self._lookup(_APP, [app_id], is_generic=True)
         return _app(found[0]) if found else None
 
     async def apps_of_tokens(self, issuer: str, audience: str) -> list[AppRow]:
         """Find the apps whose tokens say that they are by `issuer` and for `audience`."""
-        found = await self._pool.fetch(_APPS_OF_TOKENS, [issuer, audience])
+        found = await self._lookup(_APPS_OF_TOKENS, [issuer, audience])
         return [_app(row) for row in found]
 
     async def allows_origin(self, origin: str) -> bool:
         """Return whether any app lets a page of this origin call."""
-        return bool(await self._pool.fetch(_ORIGIN, [origin]))
+        return bool(await self._lookup(_ORIGIN, [origin]))
 
     async def keys(self, app_id: UUID) -> list[KeyDetails]:
         """List an app's keys, the newest first."""
@@ -187,12 +191,12 @@ class AccessQueries:
 
     async def connection_by_name(self, app_id: UUID, name: str) -> ConnectionRow | None:
         """Find the connection that an app calls `name`; one that is out of use is not found."""
-        found = await self._pool.fetch(_CONNECTION_BY_NAME, [app_id, name], is_generic=True)
+        found = await self._lookup(_CONNECTION_BY_NAME, [app_id, name], is_generic=True)
         return ConnectionRow(**found[0]) if found else None
 
     async def connection_by_id(self, connection_id: UUID) -> ConnectionRow | None:
         """Find the connection that a webhook's URL names, also one that is out of use."""
-        found = await self._pool.fetch(_CONNECTION_BY_ID, [connection_id], is_generic=True)
+        found = await self._lookup(_CONNECTION_BY_ID, [connection_id], is_generic=True)
         return ConnectionRow(**found[0]) if found else None
 
     async def connections(self, app_id: UUID) -> list[ConnectionRow]:
@@ -206,8 +210,16 @@ class AccessQueries:
         be verified is that `position` reaches a `head` seen earlier.
         """
         values = {"since": since, "far": _FAR, "topics": list(ACCESS_TOPICS)}
-        found = await self._freshness.fetch(_FRESHNESS, values, is_generic=True)
+        found = await self._freshness.fetch(
+            _FRESHNESS, values, is_generic=True, silence_s=_SILENCE_S
+        )
         return AccessFreshness(**found[0])
+
+    async def _lookup(
+        self, query: SQL, values: Sequence[object], *, is_generic: bool = False
+    ) -> list[dict[str, Any]]:
+        """Read few rows by an index, for which all requests of an app or a connection wait."""
+        return await self._pool.fetch(query, values, is_generic=is_generic, silence_s=_SILENCE_S)
 
 
 def _app(row: dict[str, Any]) -> AppRow:

@@ -18,6 +18,7 @@ from psycopg.sql import SQL, Composed
 from psycopg.waiting import Wait
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from eventlog.database.answering import lost_after
 from eventlog.database.connect import POOL_SETTINGS, pool
 from eventlog.database.fair_share import FairShare
 from projections.engine.errors import ReadModelUnavailable
@@ -118,11 +119,13 @@ class ReadPool:
         parameters: Sequence[object] | Mapping[str, object] = (),
         *,
         is_generic: bool = False,
+        silence_s: float | None = None,
     ) -> list[DictRow]:
         """Run one query; repeat it on another session while connections are lost.
 
         `is_generic`: one plan suits any values, and a session keeps it for `plans_kept_s`. Its
         answer comes in binary: bits have half the length. All other queries are planned each time.
+        A session without an answer for `silence_s` is lost: for a query that reads little.
         One statement only: its snapshot is newer than its look at where the views point, so that
         a switch of generations in between takes no row from the reader.
         Raises ReadModelUnavailable.
@@ -137,7 +140,7 @@ class ReadPool:
             await cursor.execute(query, parameters, prepare=prepare, binary=is_generic)
             return await cursor.fetchall()
 
-        return await self._run(run)
+        return await self._run(run, silence_s=silence_s)
 
     async def _set_plans(self, cursor: Cursor, *, is_generic: bool) -> None:
         """Let a session keep plans, or plan each query anew; it costs less than a plan."""
@@ -155,7 +158,9 @@ class ReadPool:
             await cursor.execute(_FORGET_PLANS)
             self._planned_from_s[cursor.connection] = now_s
 
-    async def _run(self, run: Callable[[Cursor], Awaitable[list[Row]]]) -> list[Row]:
+    async def _run(
+        self, run: Callable[[Cursor], Awaitable[list[Row]]], *, silence_s: float | None = None
+    ) -> list[Row]:
         deadline_s = time.monotonic() + self._deadline_s
         while True:
             left_s = max(deadline_s - time.monotonic(), 0.001)
@@ -164,7 +169,8 @@ class ReadPool:
                     self._share.hold(timeout_s=left_s),
                     self._pool.connection(timeout=left_s) as connection,
                 ):
-                    return await run(connection.cursor(row_factory=dict_row))
+                    with lost_after(connection, silence_s):
+                        return await run(connection.cursor(row_factory=dict_row))
             except (TimeoutError, PoolTimeout, PoolClosed, psycopg.errors.QueryCanceled) as error:
                 raise ReadModelUnavailable(type(error).__name__) from None
             except _LOST as error:

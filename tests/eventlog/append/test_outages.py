@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import cast
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -61,6 +62,19 @@ def test_a_server_that_is_silent_is_left_and_tried_again(proxy: TcpProxy) -> Non
         assert await append == [2]
 
     with_log(proxy.dsn, scenario, CommitLimits(deadline_s=10, answer_timeout_s=1))
+
+
+def test_streams_are_read_on_another_session_where_one_is_silent(proxy: TcpProxy) -> None:
+    async def scenario(log: Log) -> None:
+        stream = uuid4()
+        await log.append_async([stored(stream)])
+        await log.streams_async([stream])
+        proxy.fall_silent()
+        async with asyncio.timeout(10):
+            assert await log.head_async() == 1
+            assert list(await log.streams_async([stream])) == [stream]
+
+    with_log(proxy.dsn, scenario, CommitLimits(deadline_s=10, answer_timeout_s=0.5))
 
 
 def test_a_database_that_is_away_is_reported_at_the_deadline(proxy: TcpProxy) -> None:

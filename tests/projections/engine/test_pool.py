@@ -6,6 +6,7 @@ from psycopg.sql import SQL
 
 from eventlog.database.connect import connect_async
 from projections.engine.pool import open_pool
+from tests.support.tcp_proxy import proxied
 
 # A function that is immutable, as it says, is called when a query is planned, not when it runs.
 _PLAN_COUNTER = """
@@ -38,3 +39,15 @@ def test_a_generic_query_is_planned_anew_after_a_while(database: str) -> None:
 def test_other_queries_are_planned_each_time(database: str) -> None:
     plans = plans_of_two_queries(database, plans_kept_s=3600, is_generic=False)
     assert len(asyncio.run(plans)) == 2
+
+
+def test_a_query_that_reads_little_is_repeated_where_its_session_is_silent(database: str) -> None:
+    async def scenario() -> None:
+        with proxied(database) as proxy:
+            async with await open_pool(proxy.dsn) as pool:
+                await pool.fetch(SQL("SELECT 1 AS one"))
+                proxy.fall_silent()
+                async with asyncio.timeout(5):
+                    assert await pool.fetch(SQL("SELECT 2 AS two"), silence_s=0.5) == [{"two": 2}]
+
+    asyncio.run(scenario())
