@@ -56,6 +56,7 @@ class BitSet:
     behind the cursor, where the list is in the order of creation. `is_whole`: all blocks of a list
     were looked at. Otherwise `of_times` has the first ones behind the cursor; `farther`: of more
     and more blocks from these on, how many there are, and about how many invoices they have.
+    `seen`: so many invoices are in the blocks that were looked at.
     """
 
     blocks: Sequence[Block]
@@ -67,6 +68,7 @@ class BitSet:
     waiting: int | None
     sent: int
     is_whole: bool
+    seen: int
     farther: Sequence[tuple[int, int]] = ()
 
     def blocks_with(self, items: int) -> int | None:
@@ -110,6 +112,7 @@ def read_bit_set(found: Sequence[DictRow], *, sent: int, first: int | None = Non
         waiting=found[0]["waiting"] if found else None,
         sent=sent,
         is_whole=is_whole,
+        seen=_sum(found, "items"),
         farther=[] if is_whole else [*_farther(found)],
     )
 

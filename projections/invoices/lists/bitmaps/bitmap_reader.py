@@ -46,6 +46,7 @@ class BitmapReader:
         self._pages = PageReader(pool, few=few)
         self._first_blocks = first_blocks
         self._sample = sample
+        self._few = few
 
     async def page(self, filters: InvoiceFilter, plan: ReadPlan) -> BitmapPage:
         """Return a page of a list whose every filter leaves many invoices."""
@@ -67,7 +68,7 @@ class BitmapReader:
             sent = wanted if are_sure(of) else MORE * MORE * wanted
             least = self._pages.checked + 1 if looked else COUNTED_EXACTLY
             found = await self._bits(filters, of, sent=max(sent, least), looked=looked)
-            if not (plan.is_counted or found.is_whole) and found.items <= COUNTED_EXACTLY:
+            if not plan.is_counted and self._is_short(found):
                 looked = None
                 continue
             try:
@@ -77,6 +78,13 @@ class BitmapReader:
             except Renumbered:
                 continue
         return BitmapPage()
+
+    def _is_short(self, found: BitSet) -> bool:
+        """Return whether all of a list, of which a sample is known, are to be counted.
+
+        One block may have all of its invoices, so that the sample tells of far too many.
+        """
+        return not found.is_whole and (found.items <= COUNTED_EXACTLY or found.seen <= self._few)
 
     def _more(self, found: BitSet, wanted: int, looked: Looked | None) -> Looked | None:
         """Return the blocks to look at next for a page that needs so many invoices; None: all."""
@@ -94,7 +102,7 @@ class BitmapReader:
         for _ in range(_TRIES):
             sent = max(self._pages.checked, most)
             found = await self._bits(filters, of, sent=sent, looked=looked)
-            if not found.is_whole and found.items <= max(COUNTED_EXACTLY, most):
+            if not found.is_whole and (found.items <= most or self._is_short(found)):
                 looked = None
                 continue
             try:

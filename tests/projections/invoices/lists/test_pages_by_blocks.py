@@ -170,6 +170,25 @@ def test_a_sample_tells_about_how_many_invoices_a_list_has(
             assert not sampled
 
 
+def test_a_short_list_is_counted_whatever_its_sample_tells(
+    numbered: psycopg.Connection[DictRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bitmap_reader, "COUNTED_EXACTLY", 0)
+    rows = numbered.execute(EXPECTED).fetchall()
+    session = Session(numbered)
+    reader = ListReader(session, sample=Looked(first=1, spread=2))
+    for sort in [*_SORTS, "-totalMinor"]:
+        for day in range(24):
+            start = AT + timedelta(days=day)
+            end = start + timedelta(days=2)
+            filters = InvoiceFilter(APP, sort=sort, user_id="user_3", paid_from=start, paid_to=end)
+            expected = expected_ids(rows, filters)
+            page = asyncio.run(reader.page(filters))
+            assert (page.total, page.total_is_exact) == (len(expected), True), filters
+            assert [row["invoice_id"] for row in page.rows] == expected[:20], filters
+    assert session.of_sample > 20
+
+
 def test_an_id_whose_first_invoices_do_not_fit_is_read_by_bitmaps(
     numbered: psycopg.Connection[DictRow],
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from projections.invoices.lists.bitmaps.bit_sets import BITS, BitSet, Block, packed, read_bits
 from projections.invoices.lists.bitmaps.total_groups import TotalGroups
 
-_ALL = BitSet([Block(3, None, (1 << BITS) - 1)], BITS, 0, [], [], None, None, 0, True)
+_ALL = BitSet([Block(3, None, (1 << BITS) - 1)], BITS, 0, [], [], None, None, 0, True, BITS)
 
 
 def sent(ordinals: set[int]) -> bytes:
