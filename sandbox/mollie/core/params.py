@@ -142,7 +142,10 @@ def check_url(url: str | None, *, field: str, web_only: bool = True) -> None:
     """Raises Unprocessable for a URL that is not absolute. Any scheme is allowed, for app links."""
     if url is None:
         return
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as an open bracket
+        raise invalid(field, "it is not an absolute URL") from None
     if not parts.scheme or (
         web_only and (parts.scheme not in {"http", "https"} or not parts.netloc)
     ):

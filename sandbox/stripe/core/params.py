@@ -52,7 +52,8 @@ def _clearable(value: object) -> object:
     return value
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
+    """Read a list; an empty string unsets a field."""
     if value != "" and not isinstance(value, list):
         raise PydanticCustomError("array", "Invalid array")
     return [] if value == "" else value
@@ -94,7 +95,7 @@ Dec = Annotated[Decimal, BeforeValidator(_decimal)]
 Text = Annotated[str, BeforeValidator(_text)]
 Clearable = Annotated[str, BeforeValidator(_clearable)]
 """A string that an empty value unsets."""
-Texts = Annotated[list[Text], BeforeValidator(_listed)]
+Texts = Annotated[list[Text], BeforeValidator(listed)]
 Metadata = Annotated[dict[str, str], BeforeValidator(_metadata)]
 Currency = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[A-Za-z]{3}$")]
 

@@ -13,6 +13,7 @@ from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.invoice_agenda import GRACE_S
 from sandbox.stripe.core.lists import page
+from sandbox.stripe.core.method_types import MethodTypes
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import (
     Bool,
@@ -57,7 +58,7 @@ class CustomField(NestedParams):
 class PaymentSettings(NestedParams):
     """Payment settings of an invoice."""
 
-    payment_method_types: Texts | None = None
+    payment_method_types: MethodTypes | None = None
 
 
 def _listed(value: object) -> object:

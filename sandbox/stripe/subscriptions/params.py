@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from sandbox.stripe.core.method_types import MethodTypes
 from sandbox.stripe.core.params import (
     Bool,
     Clearable,
@@ -117,7 +118,7 @@ class InvoiceSettings(NestedParams):
 class PaymentSettings(NestedParams):
     """Payment settings of a subscription."""
 
-    payment_method_types: Texts | None = None
+    payment_method_types: MethodTypes | None = None
     save_default_payment_method: Literal["off", "on_subscription"] | None = None
 
 

@@ -77,8 +77,12 @@ def create(call: Call, params: CreateEndpoint) -> Json:
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:  # such as an open bracket
+        is_url = False
+    if not is_url:
         raise BadParameters(
             "Invalid URL: An explicit scheme (such as https) must be provided.",
             code="url_invalid",

@@ -77,6 +77,7 @@ def test_yen_and_crowns_of_iceland_have_no_decimals(
         ("amount", {"amount": {"currency": "EUR", "value": 10.0}}),
         ("redirectUrl", {"redirectUrl": None}),
         ("redirectUrl", {"redirectUrl": "somewhere"}),
+        ("redirectUrl", {"redirectUrl": "https://[::1"}),
         ("webhookUrl", {"webhookUrl": "ftp://shop.example.org"}),
         ("webhookURL", {"webhookURL": "https://shop.example.org"}),
         ("testmode", {"testmode": True}),

@@ -200,3 +200,16 @@ def test_a_pending_item_is_added_to_a_draft_by_its_id(shop: Shop) -> None:
     line: Any = {"invoice_item": item.id}
     assert shop.stripe.invoices.add_lines(draft.id, {"lines": [line]}).total == 7
     assert "not a pending item" in str(refused(shop, draft.id, line))
+
+
+def test_a_type_of_payment_method_is_one_of_stripes(shop: Shop) -> None:
+    draft = shop.draft(shop.customer().id)
+
+    def restrict(kind: str) -> stripe.Invoice:
+        settings: Any = {"payment_method_types": [kind]}
+        return shop.stripe.invoices.update(draft.id, {"payment_settings": settings})
+
+    assert restrict("sepa_debit").payment_settings.payment_method_types == ["sepa_debit"]
+    with pytest.raises(stripe.InvalidRequestError, match="must be one of ach_credit") as refusal:
+        restrict("PM_1")
+    assert refusal.value.param == "payment_settings[payment_method_types][0]"

@@ -92,6 +92,7 @@ def test_a_disabled_or_deleted_endpoint_gets_nothing(shop: Shop, sink: Sink) -> 
     "wrong",
     [
         {"url": "nowhere", "enabled_events": ["*"]},
+        {"url": "https://[::1", "enabled_events": ["*"]},
         {"url": "http://127.0.0.1/x", "enabled_events": ["*"], "api_version": "2020-08-27"},
         {"url": "http://127.0.0.1/x"},
     ],
