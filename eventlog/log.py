@@ -23,6 +23,7 @@ from eventlog.reading import RecordedEvent
 
 T = TypeVar("T")
 
+_FEW = 20  # random reads of a disk that take well below a second
 _LARGE_BODY = 64 * 1024  # compressing more would hold up the loop for a millisecond or more
 
 
@@ -137,7 +138,8 @@ class Log:
     ) -> dict[UUID, list[RecordedEvent]]:
         """Read streams in one query, whole or after a version; some lists may be empty."""
         return await self._read_little(
-            lambda connection: reading.read_streams(connection, streams, after_versions or {})
+            lambda connection: reading.read_streams(connection, streams, after_versions or {}),
+            items=len(streams),
         )
 
     async def exists_async(self, stream: UUID) -> bool:
@@ -169,7 +171,9 @@ class Log:
 
     async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
         """Return bodies by hash; erased ones are missing. Raises BodyDamaged."""
-        return await self._read_little(lambda connection: reading.read_bodies(connection, sha256s))
+        return await self._read_little(
+            lambda connection: reading.read_bodies(connection, sha256s), items=len(sha256s)
+        )
 
     async def packed_bodies_async(
         self, sha256s: Sequence[bytes], *, most_bytes: int
@@ -246,7 +250,7 @@ class Log:
     def existing(self, streams: Collection[UUID]) -> set[UUID]:
         """Return which of the streams have an event, from a synchronous caller."""
         return self._bridge.wait(
-            self._read_little(lambda connection: reading.existing_streams(connection, streams))
+            self._reads.run(lambda connection: reading.existing_streams(connection, streams))
         )
 
     def head(self) -> int:
@@ -282,10 +286,11 @@ class Log:
         return self._dsn
 
     async def _read_little(
-        self, query: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[T]]
+        self, query: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[T]], *, items: int = 1
     ) -> T:
-        """Run a query whose answer never takes long: a silent session is replaced soon."""
-        return await self._reads.run(query, silence_s=self._limits.answer_timeout_s)
+        """Run a query; of few items it never takes long, and a silent session is replaced soon."""
+        silence_s = self._limits.answer_timeout_s if items <= _FEW else None
+        return await self._reads.run(query, silence_s=silence_s)
 
     async def _open_append_session(self) -> AppendSession:
         return await AppendSession.open(
