@@ -18,6 +18,8 @@ _log = structlog.get_logger(__name__)
 _LOOK_EVERY_S: Final = 0.5
 # Once so long where nothing was read, and the projection had passed the log's head.
 _QUIET_LOOK_EVERY_S: Final = 2.0
+_LOOK_S: Final = 1.0
+"""A read waits so long for a look that is due, at most."""
 _TTL_S: Final = 2.0
 _MOST_ENTRIES: Final = 50_000
 _MOST_GUESSES: Final = 10_000
@@ -56,7 +58,8 @@ class AccessCache:
     `look` runs twice a second, less often while nobody reads: once the projection has passed the
     log's head of some time, the cache is verified as of that time. If the newest such time is more
     than `max_age_s` ago, every read raises AccessUnverified. A revocation therefore applies
-    everywhere within `max_age_s`.
+    everywhere within `max_age_s`. A process that stood still for longer, as its machine did, looks
+    before it raises.
     """
 
     def __init__(
@@ -79,6 +82,8 @@ class AccessCache:
         self._verified_once = asyncio.Event()
         self._is_settled = False
         self._was_read = asyncio.Event()
+        self._look_ended = asyncio.Event()
+        self._looked_at_s: float | None = None
 
     async def key(self, sha256_hex: str) -> KeyRow | None:
         """Find a key by the SHA-256 of its text."""
@@ -164,6 +169,9 @@ class AccessCache:
                     await self.look()
             except Exception as error:  # noqa: BLE001 - the edge of a background task
                 _log.warning("access_not_verified", error=type(error).__name__)
+            self._looked_at_s = self._clock_s()
+            ended, self._look_ended = self._look_ended, asyncio.Event()
+            ended.set()
             await asyncio.sleep(_LOOK_EVERY_S)
             if self._is_settled:
                 await self._wait_for_a_read()
@@ -174,6 +182,18 @@ class AccessCache:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest_s):
                 await self._was_read.wait()
+
+    def _is_look_due(self) -> bool:
+        """Return whether the cache became unverified because nothing looked, not by a look."""
+        if self.is_verified or self._verified_at_s is None or self._looked_at_s is None:
+            return False
+        return self._looked_at_s - self._verified_at_s <= self._max_age_s
+
+    async def _wait_for_a_look(self) -> None:
+        """Return once `keep_looking` has looked again, at most a second later."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await self._look_ended.wait()
 
     def _forget(self) -> None:
         """Drop all cached rows, and running queries, which may have read older rows."""
@@ -206,6 +226,8 @@ class AccessCache:
         most: int,
     ) -> T:
         self._was_read.set()
+        if self._is_look_due():
+            await self._wait_for_a_look()
         if not self.is_verified:
             raise AccessUnverified
         found = known.get(name)

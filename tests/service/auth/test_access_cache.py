@@ -174,6 +174,23 @@ def test_a_read_ends_the_longer_pause_of_a_settled_projection() -> None:
     asyncio.run(scenario())
 
 
+def test_a_process_that_stood_still_looks_before_it_refuses() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        looking = asyncio.ensure_future(bench.cache.keep_looking())
+        await bench.cache.wait_until_verified(10)
+        bench.time_s += 7
+        assert await asyncio.gather(*(bench.cache.key("ab") for _ in range(3))) == [KEY] * 3
+        bench.projection.head = 20
+        bench.time_s += 7
+        for _ in range(2):
+            with pytest.raises(AccessUnverified):
+                await bench.cache.key("ab")
+        looking.cancel()
+
+    asyncio.run(scenario())
+
+
 def test_the_age_of_a_position_counts_from_before_its_query(bench: Bench) -> None:
     bench.projection.head = 20
     bench.look()
