@@ -157,18 +157,22 @@ STOPS_AT_ONCE = """
 import os, signal, sys
 from pathlib import Path
 from cli.local.forked import Preloaded
+from cli.local.process import spawn
 signal.signal(signal.SIGTERM, lambda *_: None)
 modules = Preloaded(["json"])
 for _ in range(10):
     command = [sys.executable, "-m", "asyncio"]
-    process = modules.start(command, log=Path(sys.argv[1]), env={}, title="")
+    if sys.argv[2] == "forked":
+        process = modules.start(command, log=Path(sys.argv[1]), env={}, title="")
+    else:
+        process = spawn(command, log=Path(sys.argv[1]), env={})
     process.terminate()
     print(process.wait(10), flush=True)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="`billhook up` forks on Linux alone")
-def test_a_fork_that_is_stopped_while_it_starts_ends(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", STOPS_AT_ONCE, str(tmp_path / "log")]
+@pytest.mark.parametrize("way", WAYS)
+def test_a_child_that_is_stopped_while_it_starts_ends(tmp_path: Path, way: str) -> None:
+    command = [sys.executable, "-c", STOPS_AT_ONCE, str(tmp_path / "log"), way]
     ended = subprocess.run(ending_with_tests(command), capture_output=True, text=True, check=False)
     assert ended.stdout.split() == [str(-signal.SIGTERM)] * 10, ended.stderr
