@@ -20,6 +20,7 @@ from tests.benchmarks import (
     bulkheads,
     crashes,
     dashboard,
+    growth,
     idle,
     lag,
     limits,
@@ -42,6 +43,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "rebuild": rebuild.measure,
     "lag": lag.measure,
     "streams": streams.measure,
+    "growth": growth.measure,
     "lists": lists.measure,
     "idle": idle.measure,
     "bulkheads": bulkheads.measure,
@@ -64,6 +66,8 @@ def main() -> int:
         sync_engine=arguments.sync_engine,
         namespaces=arguments.namespaces,
     )
+    if arguments.events:
+        effort = replace(effort, growth_events=arguments.events)
     if arguments.rows:
         effort = replace(effort, rows=arguments.rows, invoices=arguments.rows)
     found = measure(arguments.names or list(_BENCHMARKS), effort, Report())
@@ -107,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     spread = "scale: also two machines, each a network namespace (root on Linux, iproute2)"
     parser.add_argument("--namespaces", action="store_true", help=spread)
     parser.add_argument("--rows", type=int, help="invoices of lists, rebuild and dashboard")
+    parser.add_argument("--events", type=int, help="events of growth's large log")
     return parser
 
 

@@ -65,6 +65,7 @@ LIMITS: Final = (
     Limit(figure="rebuild.followed_to_decoding", least=0.25),
     Limit(figure="streams.now.ratio_to_10.*", most=1.1),
     Limit(figure="streams.projected.ratio_to_10.*", most=1.1),
+    Limit(figure="growth.ratio_to_few.whole", most=1.1),
     Limit(figure="lists.lists.*.p99_ms", most=10, rows=_MILLION),
     Limit(figure="lists.cursor.p99_ms", most=10, rows=_MILLION),
     Limit(figure="lists.lists.*.p99_ms", most=20, rows=_MORE),

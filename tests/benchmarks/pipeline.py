@@ -49,7 +49,7 @@ def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
         tempfile.TemporaryDirectory(prefix="billhook-pipeline-") as folder,
         System(Path(folder)) as system,
     ):
-        load = _Load(system, report)
+        load = Load(system, report)
         load.post(callers=max(_SIMULTANEOUS), each=_WARM_UP)
         found: dict[str, object] = {}
         for callers in _SIMULTANEOUS:
@@ -68,7 +68,7 @@ def _median_round(rounds: list[Figure]) -> Figure:
     return ordered[len(ordered) // 2]
 
 
-class _Load:
+class Load:
     """Callers of the demo's app, each with a tenant of its own."""
 
     def __init__(self, system: System, report: Report) -> None:
@@ -93,6 +93,15 @@ class _Load:
             posted = pool.map(lambda tenant_id: self._post(tenant_id, each), tenants)
             return [time_s for times_s in posted for time_s in times_s]
 
+    def await_quiet(self, *, timeout_s: float) -> None:
+        """Wait until every event is followed and every job done. Raises RuntimeError."""
+        with self._session() as session:
+            _await_quiet(session, timeout_s=timeout_s)
+
+    def _session(self) -> psycopg.Connection[tuple[object, ...]]:
+        dsn = saved_settings(self._system.data_dir)["BILLHOOK_DATABASE_URL"]
+        return psycopg.connect(dsn, autocommit=True)
+
     def _post(self, tenant_id: str, each: int) -> list[float]:
         with self._system.caller() as caller, closing(_Connection(caller)) as connection:
             times_s = []
@@ -107,13 +116,12 @@ class _Load:
     def _counted(self, invoices: int) -> Iterator[Figure]:
         """Yield a dictionary that gets the costs of an invoice once the system is quiet."""
         figure: Figure = {"invoices": invoices}
-        dsn = saved_settings(self._system.data_dir)["BILLHOOK_DATABASE_URL"]
-        with psycopg.connect(dsn, autocommit=True) as session, self._system.account() as account:
-            self._await_quiet(session)
+        with self._session() as session, self._system.account() as account:
+            _await_quiet(session)
             account.admin.forget_requests()
             counted, cpu = _counters(session), cpu_times(self._system)
             yield figure
-            self._await_quiet(session)
+            _await_quiet(session)
             used = cpu_since(cpu, cpu_times(self._system))
             calls = account.admin.requests()
             after = _counters(session)
@@ -126,14 +134,6 @@ class _Load:
             "calls": _by_endpoint(calls, invoices),
         }
         figure |= {name: rounded((after[name] - counted[name]) / invoices) for name in after}
-
-    def _await_quiet(self, session: psycopg.Connection[tuple[object, ...]]) -> None:
-        """Wait until every webhook is applied and every job done; ask seldom: that costs, too."""
-        deadline_s = time.monotonic() + _ANSWER_TIMEOUT_S
-        while not _one(session, _QUIET)[0]:
-            if time.monotonic() > deadline_s:
-                raise RuntimeError("the system did not become quiet")
-            time.sleep(_LOOK_EVERY_S)
 
 
 class _Connection:
@@ -174,6 +174,17 @@ class _Connection:
         newest, paid = listed["items"][0], posted["items"][0]
         is_seen = newest["id"] == paid["id"] and newest["status"] == "paid"
         return None if is_seen else f"listed as {newest['status']}"
+
+
+def _await_quiet(
+    session: psycopg.Connection[tuple[object, ...]], *, timeout_s: float = _ANSWER_TIMEOUT_S
+) -> None:
+    """Wait until every webhook is applied and every job done; ask seldom: that costs, too."""
+    deadline_s = time.monotonic() + timeout_s
+    while not _one(session, _QUIET)[0]:
+        if time.monotonic() > deadline_s:
+            raise RuntimeError("the system did not become quiet")
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _counters(session: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:

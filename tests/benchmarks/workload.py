@@ -22,6 +22,7 @@ class Effort:
     requests: int
     pipeline: int
     rows: int
+    growth_events: int
     crashes: int
     processes: int = 1
     # Scale also over two machines, each a network namespace.
@@ -46,6 +47,7 @@ FULL: Final = Effort(
     requests=40,
     pipeline=480,
     rows=100_000,
+    growth_events=1_000_000,
     crashes=20,
 )
 QUICK: Final = Effort(
@@ -61,5 +63,6 @@ QUICK: Final = Effort(
     requests=10,
     pipeline=32,
     rows=10_000,
+    growth_events=100_000,
     crashes=1,
 )

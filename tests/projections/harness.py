@@ -57,6 +57,7 @@ def requested(
 
 def imported(app_id: UUID = APP, *, occurred_at: datetime = AT, **facts: Any) -> Invoice:
     """An invoice that the provider made by itself."""
+    invoice_id = uuid4()
     known: dict[str, Any] = {
         "tenant_id": None,
         "provider": "stripe",
@@ -66,14 +67,14 @@ def imported(app_id: UUID = APP, *, occurred_at: datetime = AT, **facts: Any) ->
         "type": "subscription",
         "origin": "renewal",
         "provider_object_type": "invoice",
-        "provider_object_id": f"in_{uuid4().hex[:8]}",
+        "provider_object_id": f"in_{invoice_id.hex[:8]}",
         "customer": "cus_1",
         "currency": "eur",
         "subscription_id": "sub_1",
     }
     invoice: Invoice = Invoice._create(  # noqa: SLF001 - eventsourcing's own way to begin
         e.InvoiceImported,
-        id=uuid4(),
+        id=invoice_id,
         timestamp=occurred_at,
         actor="webhook:evt_1",
         app_id=app_id,
