@@ -149,6 +149,9 @@ def _decide_newer(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSo
     if not update.is_from_worker and is_running(view) and not _counts_during_step(view, snapshot):
         # The running step's own answer says more than this snapshot does.
         return _defer_or_fetch(view, snapshot)
+    if snapshot.state == "draft" and view.status in _NO_LONGER_PAYABLE:
+        # The draft of a rejected or canceled request is deleted: there is nothing to fetch.
+        return Decision(Effect.STALE)
     if is_webhook and snapshot.state in ("draft", "open"):
         # Only a fetch tells a refused attempt from one that needs the customer.
         return Decision(Effect.FETCH)

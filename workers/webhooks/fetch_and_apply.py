@@ -18,6 +18,7 @@ from workers.webhooks.record_fetched import (
     FetchDeps,
     Mismatch,
     fetch_and_record,
+    object_of,
 )
 
 _WAIT_FOR_STEP_S: Final = 2.0
@@ -41,8 +42,10 @@ def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
     except GatewayRejected as error:
         if not error.missing:
             raise
-        _park(entry, "the provider no longer has the object", deps, actor=actor)
-        return
+        if not _was_draft(entry.received, deps):
+            _park(entry, "the provider no longer has the object", deps, actor=actor)
+            return
+        effects = []
     mark_applied(deps.billing, provider_event_id, effects, occurred_at=deps.now(), actor=actor)
 
 
@@ -59,6 +62,12 @@ def _apply_with_retries(received: ProviderEventReceived, deps: FetchDeps, *, act
     raise GatewayUnavailable(
         "its object keeps changing concurrently", retry_after_s=_WAIT_FOR_STEP_S, counted=False
     )
+
+
+def _was_draft(received: ProviderEventReceived, deps: FetchDeps) -> bool:
+    """Return whether the event is about a draft: such an invoice may be deleted at the provider."""
+    is_invoice = received.object_type == "invoice"
+    return is_invoice and object_of(received, deps.bodies).get("status") == "draft"
 
 
 def _park(entry: ProviderEvent, reason: str, deps: FetchDeps, *, actor: str) -> None:

@@ -122,7 +122,7 @@ def _record_subscription(
     """Fetch and record a subscription: the event's object, or the one of its schedule."""
     subscription_id: str | None = received.object_id
     if received.object_type == SCHEDULE:
-        subscription_id = subscription_of_schedule(_object(received, deps.bodies))
+        subscription_id = subscription_of_schedule(object_of(received, deps.bodies))
     if subscription_id is None:
         return []  # a schedule that has not begun has no subscription yet
     before = _version(Subscription, account.id_of(subscription_id), deps)
@@ -197,7 +197,7 @@ def _invoice_at_provider(
     """Return the invoice's id: the event's object, its `invoice` field, or its payment's."""
     if received.object_type == "invoice":
         return received.object_id
-    about = read_as(StripePaidFor, _object(received, deps.bodies), kind=received.object_type)
+    about = read_as(StripePaidFor, object_of(received, deps.bodies), kind=received.object_type)
     if about.invoice is not None:
         return about.invoice
     intent = received.object_type == "payment_intent"
@@ -205,7 +205,8 @@ def _invoice_at_provider(
     return None if payment is None else gateway.find_invoice_of(payment)
 
 
-def _object(received: ProviderEventReceived, bodies: Bodies) -> Mapping[str, Any]:
+def object_of(received: ProviderEventReceived, bodies: Bodies) -> Mapping[str, Any]:
+    """Return the object in an event's payload; empty if the payload was erased."""
     stored = bodies.body(bytes.fromhex(received.body))
     found: Mapping[str, Any] = {} if stored is None else orjson.loads(stored)["data"]["object"]
     return found
