@@ -101,13 +101,26 @@ def main() -> None:
     completing = "_BILLHOOK_COMPLETE" in os.environ
     used = sys.argv[1] if len(sys.argv) > 1 else "--help"
     try:
-        command_line(None if completing else used)(obj=_configure_logging)
+        try:
+            command_line(None if completing else used)(obj=_configure_logging)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except OverflowError as error:
         sys.exit(f"billhook: {error}")
     except OSError as error:
         if error.errno is None:  # such as a time-out, which is none of a file's
             raise
+        _discard_output()
         sys.exit(f"billhook: {error}")
+
+
+def _discard_output() -> None:
+    """Lead standard output to nothing: the interpreter writes what is left of it at its end."""
+    if sys.stdout is not None:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
 
 
 def _open_standard_files() -> None:

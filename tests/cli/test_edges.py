@@ -47,9 +47,12 @@ def test_a_command_whose_standard_files_are_closed_ends_as_otherwise(
     assert run(*report, redirection=closed, folder=tmp_path, **settings).returncode == 1
 
 
-def test_output_that_cannot_be_written_is_an_error_with_its_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["clusters", "--help"], ["doctor"]])
+def test_output_that_cannot_be_written_is_an_error_with_its_reason(
+    tmp_path: Path, arguments: list[str]
+) -> None:
     # A limit of zero blocks for what the command writes to files stands for a full disk.
-    command = [sys.executable, "-m", "cli", "clusters", "list"]
+    command = [sys.executable, "-m", "cli", *arguments]
     ended = subprocess.run(
         ["sh", "-c", 'ulimit -f 0; exec "$@" > "$OUTPUT"', "sh", *command],
         env={**os.environ, "BILLHOOK_DATA_DIR": str(tmp_path), "OUTPUT": str(tmp_path / "output")},
