@@ -1,18 +1,17 @@
 import json
 import re
 from typing import Annotated, Final, get_args
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import typer
 
 from cli.common import BY, AsJson, Operator, fail, now, operating, table
 from cli.keys import add_key
-from domain.apps.app import AppChanged, AppCreated, AppSettingsChanged
+from cli.known_apps import known_apps
 from domain.apps.commands import CreateApp, KeyKind
 
 apps = typer.Typer(no_args_is_help=True, help="Manage apps: the systems whose tenants are billed.")
 
-_TOPICS: Final = (AppCreated.TOPIC, AppChanged.TOPIC, AppSettingsChanged.TOPIC)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # As in the body of a PATCH of an app.
 _LONGEST_NAME: Final = 255
@@ -57,41 +56,13 @@ def create(
 def list_apps(*, as_json: AsJson = False) -> None:
     """List all apps."""
     with operating() as operator:
-        found = _known(operator)
+        found = known_apps(operator)
     if as_json:
         typer.echo(json.dumps(list(found.values())))
     else:
         table(list(found.values()))
 
 
-def app_named(operator: Operator, text: str) -> UUID:
-    """Find an app by its id or slug; ends the command unless exactly one matches."""
-    known = _known(operator)
-    found = [app_id for app_id, row in known.items() if text in (row["slug"], str(app_id))]
-    if len(found) > 1:
-        fail(f"several apps have the slug {text!r}: give the app's id")
-    return found[0] if found else fail(f"there is no app {text!r}")
-
-
 def slugs(operator: Operator) -> set[str]:
     """Return the slugs of all apps."""
-    return {app["slug"] for app in _known(operator).values()}
-
-
-def _known(operator: Operator) -> dict[UUID, dict[str, str]]:
-    found: dict[UUID, dict[str, str]] = {}
-    for event in operator.events(*_TOPICS):
-        _apply(found, event)
-    return found
-
-
-def _apply(found: dict[UUID, dict[str, str]], event: object) -> None:
-    match event:
-        case AppCreated(originator_id=app_id, name=name, slug=slug):
-            found[app_id] = {"app_id": str(app_id), "slug": slug, "name": name, "enabled": "yes"}
-        case AppChanged(originator_id=app_id, name=name, enabled=enabled):
-            row = found[app_id]
-            row["name"] = name or row["name"]
-            row["enabled"] = {True: "yes", False: "no", None: row["enabled"]}[enabled]
-        case AppSettingsChanged(originator_id=app_id, changes=changes):
-            found[app_id]["slug"] = changes.get("slug", found[app_id]["slug"])
+    return {app["slug"] for app in known_apps(operator).values()}

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cli.apps import app_named
 from cli.common import fail, now, operating, table, vault, worker_settings
+from cli.known_apps import app_named
 from domain.apps.connection import Connection
 from eventlog.errors import LogUnavailable
 from projections.work.sessions import WorkUnavailable

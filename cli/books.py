@@ -15,9 +15,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cli.apps import app_named
 from cli.common import Operator, fail, operating, table, vault, worker_settings
 from cli.drift import query
+from cli.known_apps import app_named
 from domain.apps.connection import Connection, ConnectionCreated
 from domain.core import ids
 from eventlog.errors import LogUnavailable

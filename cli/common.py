@@ -68,7 +68,6 @@ def fail(message: str) -> NoReturn:
 BY: Final = "operator"
 _PAGE: Final = 1000
 
-AppId = Annotated[UUID, typer.Argument(metavar="APP", help="The app's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.apps import app_named
 from cli.common import fail, operating, vault, worker_settings
 from cli.connections import Secrets, mode_from_key, read_secrets, set_defaults, store
+from cli.known_apps import app_named
 from cli.webhooks import webhook_registration
 from domain.apps.connection import Connection
 from domain.core.providers import Provider

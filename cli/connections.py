@@ -10,7 +10,6 @@ import typer
 
 from cli.common import (
     BY,
-    AppId,
     AsJson,
     Operator,
     fail,
@@ -20,6 +19,7 @@ from cli.common import (
     vault,
     worker_settings,
 )
+from cli.known_apps import AppName, app_named
 from cli.webhooks import check, enable_webhook, register_webhook, webhook_secrets
 from domain.apps.app import App
 from domain.apps.commands import ChangeApp, SetConnection
@@ -47,7 +47,7 @@ class Secrets:
 
 @connections.command("set")
 def set_connection(
-    app_id: AppId,
+    app: AppName,
     name: Annotated[
         str, typer.Argument(help="The connection's name in the app, such as stripe-1.")
     ],
@@ -71,6 +71,7 @@ def set_connection(
     secrets = read_secrets()
     mode = mode_from_key(provider, secrets.key)
     with operating() as operator:
+        app_id = app_named(operator, app)
         connection = store(
             operator, app_id, name, secrets=secrets, provider=provider, redirect_url=redirect_url
         )
@@ -115,9 +116,10 @@ def store(
 
 
 @connections.command("list")
-def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
+def list_connections(app: AppName, *, as_json: AsJson = False) -> None:
     """List an app's connections, without their secrets."""
     with operating() as operator:
+        app_id = app_named(operator, app)
         defaults = operator.app(app_id).default_connections
         known = [
             operator.billing.get(Connection, event.originator_id)
@@ -133,7 +135,7 @@ def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
 
 @connections.command("test")
 def try_connection(
-    app_id: AppId, name: Annotated[str, typer.Argument(help="The connection's name.")]
+    app: AppName, name: Annotated[str, typer.Argument(help="The connection's name.")]
 ) -> None:
     """Send one read with the stored key to the provider; exit with 1 if it is not accepted."""
     # Imported here: they load the providers' SDKs.
@@ -141,7 +143,7 @@ def try_connection(
     from workers.providers.gateways import open_key  # noqa: PLC0415
 
     with operating() as operator:
-        known = operator.connection(app_id, name)
+        known = operator.connection(app_named(operator, app), name)
         provider, mode = cast("Provider", known.provider), cast("Mode", known.mode)
         started_s = time.monotonic()
         check_key(provider, open_key(known, vault()), mode=mode, settings=worker_settings())

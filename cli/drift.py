@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 import typer
 
-from cli.apps import app_named
 from cli.common import AsJson, database_url, fail, now, operating, table
+from cli.known_apps import app_named
 from domain.inbox.commands import FoundBy
 from projections.engine.errors import ReadModelUnavailable
 from projections.engine.pool import ReadPool, open_pool

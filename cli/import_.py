@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cli.apps import app_named
 from cli.common import BY, Operator, fail, now, operating, table, vault, worker_settings
+from cli.known_apps import app_named
 from cli.tenants_file import BadFile, Imported, RejectedRow, TenantsImport, read_rows
 from domain.apps.connection import Connection, ConnectionCreated
 from domain.core import ids

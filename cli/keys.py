@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.common import BY, AppId, AsJson, Operator, fail, now, operating, table
+from cli.common import BY, AsJson, Operator, fail, now, operating, table
+from cli.known_apps import AppName, app_named
 from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
 from domain.apps.app import ApiKeyCreated, ApiKeyReplaced, ApiKeyRevoked
 from domain.apps.commands import CreateKey, KeyKind, RevokeKey, RotateKey
@@ -41,24 +42,24 @@ def _new_key(app_id: UUID, *, kind: KeyKind, name: str | None) -> tuple[NewKey, 
 
 @keys.command("create")
 def create(
-    app_id: AppId,
+    app: AppName,
     kind: Annotated[KeyKind, typer.Argument(help="What the key may do.")],
     *,
     name: Annotated[str | None, typer.Option(help="Who uses the key.")] = None,
 ) -> None:
     """Create a key and print it, only once."""
     with operating() as operator:
-        operator.app(app_id)
+        app_id = app_named(operator, app)
         key = add_key(operator, app_id, kind=kind, name=name)
     typer.echo(key.text)
     typer.echo("It is not shown again.", err=True)
 
 
 @keys.command("list")
-def list_keys(app_id: AppId, *, as_json: AsJson = False) -> None:
+def list_keys(app: AppName, *, as_json: AsJson = False) -> None:
     """List an app's keys by prefix; the keys themselves are not stored."""
     with operating() as operator:
-        operator.app(app_id)
+        app_id = app_named(operator, app)
         found: dict[UUID, dict[str, str]] = {}
         for event in operator.stream(app_id):
             match event:
@@ -77,7 +78,7 @@ def list_keys(app_id: AppId, *, as_json: AsJson = False) -> None:
 
 @keys.command("rotate")
 def rotate(
-    app_id: AppId,
+    app: AppName,
     key_id: KeyId,
     *,
     overlap: Annotated[
@@ -89,7 +90,7 @@ def rotate(
 ) -> None:
     """Create a key of the same kind and name and print it, only once; the old key ends later."""
     with operating() as operator:
-        operator.app(app_id)
+        app_id = app_named(operator, app)
         old = _find(operator, app_id, key_id)
         key, command = _new_key(app_id, kind=cast("KeyKind", old.kind), name=old.name)
         ends_at = now() + timedelta(hours=overlap)
@@ -120,9 +121,11 @@ def _find(operator: Operator, app_id: UUID, key_id: UUID) -> ApiKeyCreated:
 
 
 @keys.command("revoke")
-def revoke(app_id: AppId, key_id: KeyId) -> None:
+def revoke(app: AppName, key_id: KeyId) -> None:
     """Revoke a key; every process rejects it within 5 s."""
     with operating() as operator:
+        app_id = app_named(operator, app)
+        _find(operator, app_id, key_id)
         command = RevokeKey(app_id=app_id, key_id=key_id, actor=BY)
         operator.billing.revoke_key(command, occurred_at=now())
     typer.echo(f"revoked {key_id}")

@@ -1,6 +1,8 @@
 """Commands on the event log: verify its hash chains, skip an event, move its partitions."""
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
@@ -12,6 +14,7 @@ from domain.core import ids
 from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.database.verify_chain import Report, verify
 from eventlog.errors import LogUnavailable
+from eventlog.follow.positions import FollowerState
 
 log = typer.Typer(
     no_args_is_help=True, help="Verify the event log, skip an event, and move old partitions."
@@ -21,6 +24,7 @@ log.command("detach")(detach_partition)
 log.command("attach")(attach_partition)
 
 _MOST_SHOWN: Final = 10
+_GENERATION: Final = re.compile(r"_g\d+$")
 
 
 @log.command("verify")
@@ -61,13 +65,7 @@ def skip_event(
     if not reason.strip():
         fail("--reason: say why the event is skipped")
     with operating() as operator:
-        known = {state.name: state for state in operator.log.follower_states()}
-        state = known.get(follower)
-        if state is None:
-            fail(f"--follower: there is no {follower!r}; followers: {', '.join(sorted(known))}")
-        if state.failed_position != position:
-            stands = state.failed_position or "no event"
-            fail(f"POSITION: the next event of {follower} is at {stands}, not at {position}")
+        follower = _stopped_at(operator.log.follower_states(), follower, position)
         command = SkipEvent(follower=follower, position=position, reason=reason, actor=BY)
         operator.billing.make(
             SkippedEvent,
@@ -75,6 +73,23 @@ def skip_event(
             lambda: SkippedEvent.create(command, occurred_at=now()),
         )
     typer.echo(f"{follower} skips position {position}")
+
+
+def _stopped_at(states: Sequence[FollowerState], name: str, position: int) -> str:
+    """Return the follower of a name that is stopped at a position; ends the command without one.
+
+    `name` may be a projection's, as `billhook doctor` prints it: each of its generations follows
+    the log under a name of its own, as invoices_g1.
+    """
+    known = sorted(state.name for state in states)
+    named = [one for one in states if name in (one.name, _GENERATION.sub("", one.name))]
+    if not named:
+        fail(f"--follower: there is no {name!r}; followers: {', '.join(known)}")
+    for state in named:
+        if state.failed_position == position:
+            return state.name
+    stands = ", ".join(f"{one.failed_position or 'no event'}" for one in named)
+    return fail(f"POSITION: the next event of {name} is at {stands}, not at {position}")
 
 
 def _show(report: Report, *, as_json: bool) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.apps import app_named
 from cli.common import (
     BY,
     AsJson,
@@ -25,6 +24,7 @@ from cli.common import (
     vault,
     worker_settings,
 )
+from cli.known_apps import app_named
 from domain.apps.connection import WEBHOOK_SECRETS, Connection, secret_context, secret_mark
 from domain.inbox.webhook_health import EndpointState
 from eventlog.errors import VaultError

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import typer
 
-from cli.apps import app_named
 from cli.common import BY, AsJson, database_url, fail, now, operating, table
+from cli.known_apps import app_named
 from domain.core.errors import NotPossible
 from domain.inbox.dead_letters import replay_dead_letters
 from projections.engine.errors import ReadModelUnavailable

@@ -185,7 +185,8 @@ def _connect_mollie(deps: _Deps, app_id: UUID) -> None:
     )
     occurred_at = utc_now()
     deps.billing.set_connection(command, new_connection_id=uuid4(), occurred_at=occurred_at)
-    defaults = ChangeApp(app_id=app_id, default_connections={"mollie": _MOLLIE}, actor=_BY)
+    slots = dict.fromkeys(("mollie", f"mollie:{command.mode}"), _MOLLIE)
+    defaults = ChangeApp(app_id=app_id, default_connections=slots, actor=_BY)
     deps.billing.change_app(defaults, occurred_at=occurred_at)
 
 

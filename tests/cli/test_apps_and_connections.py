@@ -258,3 +258,30 @@ def test_changes_made_over_http_are_listed(run: Run, service: Service) -> None:
     call_api(service, app, "PUT", "/payment-connections/main", body)
     call_api(service, app, "DELETE", "/payment-connections/main")
     assert document(run(connections, "list", app["app_id"], "--json")) == []
+
+
+@pytest.mark.usefixtures("service")
+def test_an_app_is_named_by_its_slug_or_its_id(run: Run) -> None:
+    app = created(run, "Shop Named")
+    for name in (app["slug"], app["app_id"], app["app_id"].upper()):
+        assert len(document(run(keys, "list", name, "--json"))) == 3
+        assert document(run(connections, "list", name, "--json")) == []
+    for group, *arguments in (
+        (keys, "create", "no-such-shop", "read"),
+        (connections, "test", "no-such-shop", "stripe-1"),
+    ):
+        refused = run(group, *arguments)
+        assert refused.exit_code == 1
+        assert "there is no app 'no-such-shop'; see: billhook apps list" in refused.stderr
+
+
+@pytest.mark.usefixtures("service")
+def test_a_key_that_is_not_the_apps_is_not_revoked(run: Run) -> None:
+    app, other = created(run, "Shop Two Keys"), created(run, "Shop Other Keys")
+    key_id = document(run(keys, "list", other["slug"], "--json"))[0]["key_id"]
+
+    refused = run(keys, "revoke", app["slug"], key_id)
+
+    assert refused.exit_code == 1
+    assert f"the app has no key {key_id}" in refused.stderr
+    assert document(run(keys, "list", other["slug"], "--json"))[0]["revoked"] == ""

@@ -43,8 +43,8 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(command_line("log"), ["log", *arguments])
 
 
-def stop_before_poison(database: str) -> None:
-    """Have a follower `rows` stop before the event at position 2."""
+def stop_before_poison(database: str, name: str = "rows") -> None:
+    """Have a follower stop before the event at position 2."""
 
     async def handle(_: Cursor, events: Sequence[RecordedEvent]) -> None:
         if any(event.topic == "Poison" for event in events):
@@ -52,7 +52,7 @@ def stop_before_poison(database: str) -> None:
 
     async def scenario() -> None:
         stop = asyncio.Event()
-        running = asyncio.create_task(Follower(database, "rows", handle).run(stop))
+        running = asyncio.create_task(Follower(database, name, handle).run(stop))
         with psycopg.connect(database, autocommit=True) as connection:
             failures = "SELECT count(*) FROM eventlog.follower_failures WHERE position = 2"
             await until(lambda: connection.execute(failures).fetchone() == (1,))
@@ -118,6 +118,20 @@ def test_a_skip_is_recorded_as_an_event(database: str) -> None:
     assert isinstance(event, FollowerEventSkipped)
     assert isinstance(event, DomainEvent)
     assert (event.follower, event.position, event.reason) == ("rows", 2, "holds a list")
+
+
+def test_a_projection_is_named_as_the_doctor_names_it(database: str) -> None:
+    with log_of(database) as log:
+        log.append([stored(), stored(topic="Poison")])
+        stop_before_poison(database, "rows_g2")
+        wrong = run("skip", "1", "--follower", "rows", "--reason", "holds a list")
+        assert "the next event of rows is at 2, not at 1" in wrong.output
+        result = run("skip", "2", "--follower", "rows", "--reason", "holds a list")
+        assert (result.exit_code, result.output) == (0, "rows_g2 skips position 2\n")
+        (entry,) = log.read(0, 10, [FollowerEventSkipped.TOPIC])
+    event = Codec().decode(entry.stored())
+    assert isinstance(event, FollowerEventSkipped)
+    assert event.follower == "rows_g2"
 
 
 @pytest.mark.parametrize(
