@@ -22,6 +22,10 @@ from service.http.requests import read_json
 from service.http.response_model import one_item
 from service.http.responses import POSITION, document
 from service.http.validation import (
+    CONNECTION_SELECTOR,
+    ORIGIN,
+    SLUG,
+    VISIBLE,
     Currency,
     LongText,
     Name,
@@ -38,14 +42,14 @@ _UNSET: Final[Any] = None
 _REGISTERED: Final = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti"})
 _DAY_S: Final = 24 * 3600
 
-Slug = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-DefaultSelector = Annotated[str, StringConstraints(pattern=r"^(stripe|mollie)(:(live|test))?$")]
+Slug = Annotated[str, StringConstraints(max_length=64, pattern=SLUG)]
+DefaultSelector = Annotated[str, StringConstraints(pattern=CONNECTION_SELECTOR)]
 # As browsers send it: without path, user and default port, in lower case.
 Origin = Annotated[
     str,
-    StringConstraints(max_length=255, pattern=r"^https?://[a-z0-9.\[\]:_-]+$"),
+    StringConstraints(max_length=255, pattern=ORIGIN),
 ]
-Secret = Annotated[str, StringConstraints(min_length=32, max_length=512, pattern=r"^[\x21-\x7e]+$")]
+Secret = Annotated[str, StringConstraints(min_length=32, max_length=512, pattern=VISIBLE)]
 
 
 @lru_cache(maxsize=1)

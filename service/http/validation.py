@@ -42,6 +42,8 @@ _PLAIN_MESSAGES: Final = {
     "missing": "is required",
     "extra_forbidden": "is not known here",
     "string_unicode": "must not contain half a surrogate pair",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
 }
 
 
@@ -89,14 +91,29 @@ def _currency(text: str) -> str:
     return text.lower()
 
 
+VISIBLE: Final = r"^[\x21-\x7e]+$"
+COUNTRY: Final = r"^[A-Z]{2}$"
+SLUG: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+ORIGIN: Final = r"^https?://[a-z0-9.\[\]:_-]+$"
+CONNECTION_SELECTOR: Final = r"^(stripe|mollie)(:(live|test))?$"
 _SAFE: Final = SchemaKeywords({"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"})
 _EMAIL: Final = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$"
 _URL: Final = r"^https?://[^\s/?#\x00-\x1f\x7f-\x9f]+(?:[/?#][^\s\x00-\x1f\x7f-\x9f]*)?$"
+# What a pattern asks for, in words.
+_PATTERN_MESSAGES: Final = {
+    _EMAIL: "must be an e-mail address",
+    _URL: "must be an http or https URL, without spaces",
+    VISIBLE: "must be visible ASCII characters, without spaces",
+    COUNTRY: "must be two capital letters, like NL",
+    SLUG: "must be small letters and digits, with single hyphens between them",
+    ORIGIN: "must be an origin in small letters, like https://shop.example.com, without a path",
+    CONNECTION_SELECTOR: "must be stripe or mollie, or one with a mode, like stripe:live",
+}
 
 Text = Annotated[str, AfterValidator(_safe), _SAFE]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 LongText = Annotated[Text, StringConstraints(max_length=1000)]
-Token = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=VISIBLE)]
 Url = Annotated[
     Text, StringConstraints(max_length=2048, pattern=_URL), SchemaKeywords({"pattern": _URL})
 ]
@@ -123,7 +140,7 @@ def validate(
 
 
 def _faults(error: ValidationError) -> list[FieldError]:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_input=False)
     faults = [_field_error(detail) for detail in found[:_MOST_FAULTS]]
     if len(found) > _MOST_FAULTS:
         faults.append(FieldError(message=f"and {len(found) - _MOST_FAULTS} more errors"))
@@ -133,7 +150,11 @@ def _faults(error: ValidationError) -> list[FieldError]:
 def _field_error(detail: ErrorDetails) -> FieldError:
     parts: tuple[Any, ...] = tuple(part for part in detail["loc"] if part != "[key]")
     path = field_path(parts)
-    message = _PLAIN_MESSAGES.get(detail["type"]) or _corrected(detail["msg"])
+    pattern = str(detail.get("ctx", {}).get("pattern"))
+    plain = _PLAIN_MESSAGES.get(detail["type"]) or _PATTERN_MESSAGES.get(pattern)
+    message = plain or _corrected(detail["msg"])
+    if detail["type"] == "model_type" and not path:
+        message = f"the body {message}"
     return FieldError(message=f"{path}: {message}" if path else message, path=path or None)
 
 

@@ -19,7 +19,15 @@ from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import path_uuid, read_json
 from service.http.response_model import one_item
 from service.http.responses import POSITION, document
-from service.http.validation import Email, Name, RequestModel, Token, invalid, validate
+from service.http.validation import (
+    COUNTRY,
+    Email,
+    Name,
+    RequestModel,
+    Token,
+    invalid,
+    validate,
+)
 from service.tenants import response_schemas as schemas
 from service.tenants.context import TenantsContext, context_of
 
@@ -39,7 +47,7 @@ class TenantBody(RequestModel):
 
     name: Name | None = None
     email: Email | None = None
-    country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
+    country: str | None = Field(None, pattern=COUNTRY)
     vat_id: Name | None = None
     provider_customers: list[ProviderCustomer] = Field(default_factory=list, max_length=50)
 
