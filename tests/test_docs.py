@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 
 from cli.main import COMMANDS
 from projections.settings import Settings as ProjectionsSettings
+from sandbox.__main__ import Settings as SandboxSettings
 from service.settings import Settings as ServiceSettings
 from workers.settings import Settings as WorkersSettings
 
@@ -63,24 +64,46 @@ def test_every_relative_link_of_a_page_leads_to_a_file_and_heading(name: str) ->
             assert anchor in anchors_of(linked), f"{target}#{anchor}"
 
 
-@pytest.mark.parametrize("settings", [ServiceSettings, WorkersSettings, ProjectionsSettings])
+@pytest.mark.parametrize(
+    "settings", [ServiceSettings, WorkersSettings, ProjectionsSettings, SandboxSettings]
+)
 def test_every_setting_is_documented(settings: type[BaseSettings]) -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
-    names = {f"`BILLHOOK_{field.upper()}`" for field in settings.model_fields}
+    prefix = settings.model_config["env_prefix"]
+    names = {f"`{prefix}{field.upper()}`" for field in settings.model_fields}
     assert {name for name in names if name not in page} == set()
 
 
 def test_every_documented_setting_is_read_somewhere() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     fields = {
-        f"BILLHOOK_{field.upper()}"
-        for settings in (ServiceSettings, WorkersSettings, ProjectionsSettings)
+        f"{settings.model_config['env_prefix']}{field.upper()}"
+        for settings in (ServiceSettings, WorkersSettings, ProjectionsSettings, SandboxSettings)
         for field in settings.model_fields
     }
     sources = [*(ROOT / "cli").rglob("*.py"), *(ROOT / "tests" / "support").rglob("*.py")]
     code = "\n".join(source.read_text() for source in sources)
     named = set(re.findall(r"BILLHOOK_[A-Z_]+", page)) - fields
     assert {name for name in named if name not in code} == set()
+
+
+def test_every_variable_of_a_commands_option_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    code = "\n".join(source.read_text() for source in (ROOT / "cli").rglob("*.py"))
+    named = set(re.findall(r'envvar="(BILLHOOK_[A-Z_]+)"', code))
+    assert named
+    assert {name for name in named if f"`{name}`" not in page} == set()
+
+
+def test_counters_and_error_codes_are_documented_under_their_names() -> None:
+    pages = "\n".join(page.read_text() for page in PAGES if page.parent.name != "benchmarks")
+    code = "\n".join(source.read_text() for source in (ROOT / "service").rglob("*.py"))
+    counters = set(re.findall(r'Counter\(\s*"(billhook_\w+)"', code))
+    assert counters
+    # Prometheus' clients add _total to a counter's name.
+    assert {name for name in counters if re.search(rf"\b{name}\b", pages)} == set()
+    table = (ROOT / "docs" / "api.md").read_text()
+    assert {one for one in re.findall(r"\[E\d{4}\]", code) if f"`{one}`" not in table} == set()
 
 
 def test_pictures_have_no_script() -> None:
