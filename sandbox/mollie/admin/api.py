@@ -45,6 +45,7 @@ from sandbox.common import request_log
 from sandbox.common.background_sender import release
 from sandbox.common.clock import ClockChange, StrictModel
 from sandbox.common.store import Json
+from sandbox.common.validation_errors import text_of
 from sandbox.mollie.admin import money_actions
 from sandbox.mollie.core import ids, ledger
 from sandbox.mollie.core.accounts import Account, Fault, Settings, Webhooks
@@ -237,7 +238,7 @@ def _read(model: type[M], given: Json) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as fault:
-        raise BadRequest(str(fault)) from fault
+        raise BadRequest(text_of(fault)) from fault
 
 
 async def _help(_: Request) -> Response:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sandbox.common.store import Json
+from sandbox.common.validation_errors import text_of
 from sandbox.stripe.core.errors import BadParameters
 
 M = TypeVar("M", bound=BaseModel)
@@ -17,4 +18,4 @@ def validate(model: type[M], given: Json) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as fault:
-        raise BadParameters(str(fault)) from fault
+        raise BadParameters(text_of(fault)) from fault

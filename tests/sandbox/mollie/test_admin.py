@@ -34,6 +34,7 @@ def test_commands_that_do_not_fit_are_refused(
     assert plain_http.post(url, json=[body], headers=key).status_code == 400
     assert plain_http.post(url, content="{", headers=key).status_code == 400
     assert plain_http.post(url, json=body).status_code == 401
+    assert "pydantic" not in plain_http.post(url, json=body, headers=key).text
 
 
 def test_settings_are_changed_one_by_one(account: MollieAccount) -> None:

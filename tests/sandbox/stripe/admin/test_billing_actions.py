@@ -77,3 +77,10 @@ def test_what_is_no_history_is_refused(club: Club) -> None:
     for given in ({"invoices": 0}, {"invoices": 10_001}, {"invoices": 1, "failed": 2}):
         with pytest.raises(RuntimeError, match="400"):
             club.admin.make_history(**given)
+
+
+def test_a_refusal_names_the_field_and_what_it_must_be(club: Club) -> None:
+    with pytest.raises(RuntimeError, match="400") as refused:
+        club.admin.make_history(invoices=1, since="2026-01-01")
+    assert "since: Input should be a valid integer" in str(refused.value)
+    assert "pydantic" not in str(refused.value)
