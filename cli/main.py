@@ -14,6 +14,8 @@ from typing import Final
 import typer
 
 _STDERR: Final = 2
+# As the shell reports a process that Ctrl-C ended.
+_INTERRUPTED: Final = 130
 # Control characters, and the bytes that were not UTF-8. As for texts of the API's callers, whose
 # module `billhook --help` does not import.
 UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -94,7 +96,7 @@ def main() -> None:
     """Run the command line: the console script `billhook`.
 
     Ends with a message where a file cannot be read or written, standard output among them, and
-    where a time is beyond the calendar.
+    where a time is beyond the calendar; with 130 by Ctrl-C, also while modules are imported.
     """
     _open_standard_files()
     _require_text(sys.argv[1:])
@@ -106,6 +108,8 @@ def main() -> None:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     except OverflowError as error:
         sys.exit(f"billhook: {error}")
     except OSError as error:

@@ -90,3 +90,24 @@ def test_an_apps_name_and_slug_have_the_lengths_of_the_api(
     ended = run("apps", "create", *arguments, folder=tmp_path)
     assert ended.returncode == 1
     assert message in ended.stderr
+
+
+def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    program = """
+import signal, sys
+class PressedDuringImport:
+    def find_spec(self, name, *_):
+        if name == "cli.work":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, PressedDuringImport())
+from cli.main import main
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "work", "list", "--app", "a"],
+        env={**os.environ, "BILLHOOK_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
