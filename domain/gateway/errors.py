@@ -2,6 +2,7 @@
 
 GatewayError
 ├── GatewayUnavailable    outcome unknown or not now: retry under the same key
+│   ├── JobPostponed               nothing failed: retry later
 │   ├── GatewayConflict            another call is in progress: retry, but not for long
 │   └── ProviderObjectUnreadable   an object has a field of another type, size or range
 ├── GatewayRejected       final: record it
@@ -28,6 +29,16 @@ class GatewayUnavailable(GatewayError):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.counted = counted
+
+
+class JobPostponed(GatewayUnavailable):
+    """Nothing failed: the job's time has not come, or something else must end first.
+
+    It is repeated after `retry_after_s`, which uses up no try.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, counted=False)
 
 
 class GatewayConflict(GatewayUnavailable):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable, JobPostponed
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.step_plans import DraftPlan
@@ -65,13 +65,12 @@ def status_after_rejection(
 
 
 def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Acquire the lock on the customer's pending items; raises GatewayUnavailable if it is held."""
+    """Acquire the lock on the customer's pending items; raises JobPostponed if it is held."""
     customer = DraftPlan.of(invoice.view.steps["create"]).customer
     if not deps.billing.acquire_pending_items_lock(invoice, customer, occurred_at=deps.now()):
-        raise GatewayUnavailable(
+        raise JobPostponed(
             f"another invoice includes the pending items of {customer}",
             retry_after_s=_WAIT_FOR_SLOT_S,
-            counted=False,
         )
 
 

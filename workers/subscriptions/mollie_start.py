@@ -16,7 +16,7 @@ from domain.core import calendar
 from domain.core.effects import WORKER
 from domain.core.metadata import SUBSCRIPTION
 from domain.core.steps import StepRecord
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable, JobPostponed
 from domain.gateway.objects import ProviderMandate
 from domain.gateway.subscriptions import MandateSubscriptionDraft, ProviderSubscription
 from domain.invoices.invoice import Invoice
@@ -153,7 +153,7 @@ def _valid(mandate: ProviderMandate | None, *, waited: timedelta) -> str:
     if waited >= MANDATE_TIMEOUT:
         hours = int(MANDATE_TIMEOUT.total_seconds() // 3600)
         raise _NotStartable(f"{problem} after {hours} hours")
-    raise GatewayUnavailable(problem, retry_after_s=RECHECK_S, counted=False)
+    raise JobPostponed(problem, retry_after_s=RECHECK_S)
 
 
 def _terms(view: SubscriptionView) -> Terms:

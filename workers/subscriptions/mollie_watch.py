@@ -14,7 +14,7 @@ from uuid import UUID
 
 from domain.core.calendar import from_unix
 from domain.core.providers import Mode, Provider
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayRejected, JobPostponed
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.status import FAILED, PAID
@@ -35,7 +35,7 @@ _SETTLED: Final = frozenset({PAID, FAILED})
 
 
 def check_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
-    """Check the subscription if it is due; raises GatewayUnavailable for the next check."""
+    """Check the subscription if it is due; raises JobPostponed for the next one."""
     known = deps.billing.get(Subscription, subscription_id)
     if known.view.status in ENDED:
         return
@@ -46,10 +46,8 @@ def check_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> 
         if known.view.status in ENDED:
             return
         due = max(_due(known.view, now=now), now + RECHECK_AFTER)
-    raise GatewayUnavailable(
-        f"the next check is at {due.isoformat()}",
-        retry_after_s=(due - now).total_seconds(),
-        counted=False,
+    raise JobPostponed(
+        f"the next check is at {due.isoformat()}", retry_after_s=(due - now).total_seconds()
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable, ProviderObjectUnreadable
+from domain.gateway.errors import GatewayRejected, JobPostponed, ProviderObjectUnreadable
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from domain.reconciliation.unapplied import (
@@ -59,9 +59,7 @@ def _apply_with_retries(received: ProviderEventReceived, deps: FetchDeps, *, act
             return fetch_and_record(received, deps, actor=actor, version=version)
         except ConcurrentChange as changed:
             expected = changed.stream
-    raise GatewayUnavailable(
-        "its object keeps changing concurrently", retry_after_s=_WAIT_FOR_STEP_S, counted=False
-    )
+    raise JobPostponed("its object keeps changing concurrently", retry_after_s=_WAIT_FOR_STEP_S)
 
 
 def _was_draft(received: ProviderEventReceived, deps: FetchDeps) -> bool:

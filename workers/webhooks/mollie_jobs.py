@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from domain.core.effects import Effect
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable, ProviderObjectUnreadable
+from domain.gateway.errors import GatewayRejected, JobPostponed, ProviderObjectUnreadable
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.reconciliation.drift import Discovery, Drift
@@ -48,9 +48,7 @@ def apply_payment_hint(hint_id: UUID, deps: MolliePaymentDeps) -> None:
             hint.received, hint.received.payment_id, deps, actor=actor, discovery=found
         )
         _record_fetched(hint.received, applied, deps, actor=actor, discovery=found)
-    raise GatewayUnavailable(
-        "further hints arrived during the fetch", retry_after_s=WAIT_FOR_STEP_S, counted=False
-    )
+    raise JobPostponed("further hints arrived during the fetch", retry_after_s=WAIT_FOR_STEP_S)
 
 
 def _claim_hint(hint_id: UUID, deps: MolliePaymentDeps, *, actor: str) -> PaymentHint:

@@ -18,7 +18,7 @@ from domain.core import ids
 from domain.core.effects import Effect
 from domain.core.metadata import SETUP
 from domain.core.providers import Mode, Provider
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable, ProviderObjectUnreadable
+from domain.gateway.errors import GatewayRejected, JobPostponed, ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import SubscriptionGateway
 from domain.gateway.setups import SetupSession
@@ -86,7 +86,7 @@ def apply_payment(
     actor: str,
     discovery: Discovery | None,
 ) -> AppliedPayment:
-    """Fetch and record a payment. Raises GatewayUnavailable while a step is in progress.
+    """Fetch and record a payment. Raises JobPostponed while a step is in progress.
 
     `discovery`: the part of reconciliation that found a change, whose differences are recorded.
     """
@@ -132,9 +132,7 @@ def _fetch_and_record(
         cast("Invoice", invoice), seen, back, deps, actor=actor, kind=kind, comparison=comparison
     )
     if effect in (Effect.DEFERRED, Effect.FETCH):
-        raise GatewayUnavailable(
-            "a step of the invoice is running", retry_after_s=WAIT_FOR_STEP_S, counted=False
-        )
+        raise JobPostponed("a step of the invoice is running", retry_after_s=WAIT_FOR_STEP_S)
     return AppliedPayment(effects=[{"invoice": str(named), "effect": str(effect)}])
 
 

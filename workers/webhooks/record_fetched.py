@@ -16,7 +16,7 @@ from domain.core import ids
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import Effect
 from domain.core.providers import Mode, Provider
-from domain.gateway.errors import GatewayUnavailable
+from domain.gateway.errors import JobPostponed
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import InvoicingGateway
 from domain.inbox.provider_event import ProviderEventReceived
@@ -257,7 +257,5 @@ def _effect_of(state: Effect, returned: Effect) -> Effect:
     """Return the effect of a state and of its refunds; wait for a step that is running."""
     if state is Effect.DEFERRED:
         # The step's own answer may be older than this state: fetch again once the step has ended.
-        raise GatewayUnavailable(
-            "a step of the invoice is running", retry_after_s=_WAIT_FOR_STEP_S, counted=False
-        )
+        raise JobPostponed("a step of the invoice is running", retry_after_s=_WAIT_FOR_STEP_S)
     return Effect.CHANGED if Effect.CHANGED in (state, returned) else state

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.core import ids
-from domain.gateway.errors import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable, JobPostponed
 from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.commands import (
@@ -118,7 +118,7 @@ class Recurring:
         """Check it; return the seconds until the next check, None for none."""
         try:
             check_subscription(stream, self.deps())
-        except GatewayUnavailable as later:
+        except JobPostponed as later:
             return later.retry_after_s
         return None
 
