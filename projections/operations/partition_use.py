@@ -13,8 +13,10 @@ from eventlog.gaps import Range
 Connection = psycopg.Connection[TupleRow]
 
 _REBUILDS: Final = "SELECT projection FROM read.generations WHERE state = 'building' ORDER BY 1"
+# Each living subscription of Mollie has a job for checks, open from its start on. What it reads,
+# the subscription's stream, is kept.
 _JOBS: Final = (
-    "SELECT key FROM work.jobs WHERE opened_at <="
+    "SELECT key FROM work.jobs WHERE actor <> 'check_subscription' AND opened_at <="
     " (SELECT recorded_at FROM eventlog.events WHERE position = %s) ORDER BY opened_at LIMIT 3"
 )
 _IS_YOUNG: Final = (

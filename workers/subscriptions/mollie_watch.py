@@ -22,6 +22,7 @@ from domain.reconciliation.drift import Discovery
 from domain.subscriptions.mandate_subscription import mark_missing
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED, SubscriptionView
+from eventlog.errors import HistoryDetached
 from workers.provider_objects.import_object import ProviderAccount
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps, record_state
 from workers.subscriptions.mollie_renewal import apply_renewal
@@ -88,7 +89,10 @@ def _refresh(known: Subscription, deps: MandateSubscriptionDeps) -> Subscription
 def _is_settled(
     payment: ProviderInvoice, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> bool:
-    invoice = deps.billing.find(Invoice, account.id_of(payment.id))
+    try:
+        invoice = deps.billing.find(Invoice, account.id_of(payment.id))
+    except HistoryDetached:
+        return True  # only what has ended is archived
     return invoice is not None and invoice.view.status in _SETTLED
 
 

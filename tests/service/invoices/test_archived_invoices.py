@@ -98,6 +98,11 @@ def test_jobs_and_rebuilds_need_the_partition(database: str) -> None:
             "INSERT INTO work.jobs (key, app, queue, actor, args, opened_at) VALUES ('a:1',"
             " gen_random_uuid(), 'fast', 'charge_invoice', '{}', now() - interval '1 h')"
         )
+        # Open for as long as a subscription of Mollie lives, whose stream is kept.
+        connection.execute(
+            "INSERT INTO work.jobs (key, app, queue, actor, args, opened_at) VALUES ('b:1',"
+            " gen_random_uuid(), 'events', 'check_subscription', '{}', now() - interval '2 h')"
+        )
         connection.execute(
             "UPDATE read.generations SET state = 'building' WHERE projection = 'access'"
         )

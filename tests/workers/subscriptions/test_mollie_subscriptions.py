@@ -7,9 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.events import ENDING_TOPICS
+from eventlog.errors import HistoryDetached
+from eventlog.partitions.detach import detach
+from eventlog.partitions.layout import set_partition_size
+from tests.eventlog.stored_events import stored
 from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
 
 HOUR = timedelta(hours=1)
+_PARTITION = 60
 
 
 @pytest.mark.parametrize("day", [29, 30, 31])
@@ -101,6 +107,28 @@ def test_subscriptions_are_checked_since_no_webhook_reports_them(recurring: Recu
     after = recurring.view(view.id)
     (payment,) = recurring.renewals(view)
     assert (after.status, recurring.imported(payment["id"]).view.status) == ("canceled", "paid")
+
+
+def test_a_check_goes_on_after_an_archived_renewal(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    set_partition_size(database, _PARTITION)
+    recurring = Recurring(request.getfixturevalue("mollie"))
+    view = recurring.started()
+    recurring.pass_time(MONTH)
+    (payment,) = recurring.renewals(view)
+    recurring.receive_webhook(payment["id"])
+    log = recurring.bench.log
+    log.append([stored() for _ in range(_PARTITION + 1 - log.head())])
+    detach(database, 1, topics=ENDING_TOPICS)
+    with pytest.raises(HistoryDetached):
+        recurring.imported(payment["id"])
+    recurring.pass_time(MONTH)
+
+    assert recurring.watch(view.id) is not None
+
+    newest = recurring.renewals(view)[-1]
+    assert recurring.imported(newest["id"]).view.status == "paid"
 
 
 def test_an_amount_changed_at_mollie_is_shown(recurring: Recurring) -> None:
