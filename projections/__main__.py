@@ -7,12 +7,14 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from eventlog.errors import EventsDetached
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
 from eventlog.process.read_settings import read_settings
@@ -22,6 +24,9 @@ from projections.generations.rebuild import rebuild
 from projections.generations.runner import Projections
 from projections.registry import PROJECTIONS
 from projections.settings import Settings
+
+# As the shell reports a process that Ctrl-C ended.
+_INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -89,8 +94,16 @@ def _rebuild(settings: Settings, arguments: argparse.Namespace) -> int:
                     task, description=phase, completed=share, refresh=True
                 ),
             )
-    except RebuildError as error:
+    except (RebuildError, EventsDetached) as error:
         sys.stderr.write(f"not rebuilt: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command starts again\n")
+        return _INTERRUPTED
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None:
+            raise
+        sys.stderr.write("not rebuilt: the database of BILLHOOK_DATABASE_URL does not answer\n")
         return 1
     sys.stdout.write(
         f"{done.projection}: generation {done.generation} answers, {done.events} events in"

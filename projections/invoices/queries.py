@@ -72,6 +72,9 @@ _GET: Final = SQL(
     "SELECT view::text AS view, position FROM read.invoices"
     " WHERE app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
 )
+_GET_LINKED: Final = SQL(
+    "SELECT view::text AS view, position FROM read.invoices WHERE invoice_id = %(invoice_id)s"
+)
 _TIMELINE: Final = SQL(
     "SELECT entry.position, entry.type, entry.occurred_at, entry.actor, entry.data"
     " FROM read.timeline AS entry JOIN read.invoices AS invoice ON invoice_id = subject_id"
@@ -162,6 +165,11 @@ class InvoiceQueries:
     async def get_invoice(self, app_id: UUID, invoice_id: UUID) -> InvoiceRow | None:
         """Return one invoice of an app."""
         found = await self._pool.fetch(_GET, {"app_id": app_id, "invoice_id": invoice_id})
+        return _row(found[0]) if found else None
+
+    async def get_linked_invoice(self, invoice_id: UUID) -> InvoiceRow | None:
+        """Return one invoice of any app, for who holds a signed link to it."""
+        found = await self._pool.fetch(_GET_LINKED, {"invoice_id": invoice_id})
         return _row(found[0]) if found else None
 
     async def timeline(self, app_id: UUID, invoice_id: UUID) -> list[TimelineEntry]:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from domain.payment_methods.setup import MethodSetup
+from eventlog.errors import HistoryDetached
 from service.auth.authenticate import authenticate
 from service.http.errors import NotFound
 from service.http.requests import path_uuid
@@ -16,8 +17,8 @@ from service.invoices.return_page import (
     return_page,
     setup_return_page,
 )
-from service.recording.read_your_writes import fold_invoice
-from service.recording.streams import FoldedInvoice
+from service.recording.read_your_writes import find_invoice
+from service.recording.streams import Folded, FoldedInvoice
 
 # The URL gives access to the invoice: keep it out of caches, search engines and referrers.
 _PRIVATE: Final = {
@@ -31,8 +32,7 @@ async def get_document(request: Request) -> Response:
     """Send the caller on to the provider's document, by a fresh link."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
-    # The row of the read model may be older than the document.
-    found = await fold_invoice(context.recording, caller, path_uuid(request, "invoiceUuid"))
+    found = await find_invoice(context.recording, caller, path_uuid(request, "invoiceUuid"))
     return _redirect(await context.documents.url(found.view))
 
 
@@ -52,7 +52,10 @@ async def show_return(request: Request) -> Response:
 
 
 async def _return_page(context: InvoicesContext, named: UUID) -> str:
-    setup = await context.recording.streams.aggregate(named, MethodSetup)
+    try:
+        setup = await context.recording.streams.aggregate(named, MethodSetup)
+    except HistoryDetached:
+        setup = None  # only invoices are archived
     if setup is not None:
         return setup_return_page(setup[0].view)
     view = (await _found(context, named)).view
@@ -60,8 +63,16 @@ async def _return_page(context: InvoicesContext, named: UUID) -> str:
 
 
 async def _found(context: InvoicesContext, invoice_id: UUID) -> FoldedInvoice:
-    """Find the invoice of a link. Raises NotFound."""
-    found = await context.recording.streams.invoice(invoice_id)
+    """Find the invoice of a link. Raises NotFound.
+
+    It is folded from its stream: the row of the read model may be older than the document. What is
+    archived has ended, so that its row says the same.
+    """
+    try:
+        found = await context.recording.streams.invoice(invoice_id)
+    except HistoryDetached:
+        row = await context.recording.read_model.get_linked_invoice(invoice_id)
+        found = None if row is None else Folded(row.view, row.position)
     if found is None:
         raise NotFound
     return found

@@ -1,6 +1,8 @@
 """Rebuilds that differ, fail, are killed, or are refused."""
 
 import asyncio
+import signal
+from functools import partial
 
 import pytest
 
@@ -131,3 +133,25 @@ def test_an_event_that_one_process_cannot_fold_ends_the_rebuild(database: str) -
     assert process.returncode == 1
     assert "not rebuilt: a process that fills the tables has failed" in errors
     assert generations(database) == [(1, "active"), (2, "dropped")]
+
+
+def test_ctrl_c_ends_a_rebuild_without_a_traceback(database: str) -> None:
+    waiting = (
+        "SELECT FROM pg_locks JOIN pg_database AS ours ON ours.oid = database"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    named = partial(connect, database, application_name="test")
+    with named(autocommit=False) as holder, named() as watcher:
+        holder.execute("LOCK TABLE read.generations")
+        process = start(database, "rebuild", "invoices")
+        asyncio.run(until(lambda: watcher.execute(waiting).fetchone() is not None))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "stopped; the same command starts again\n")
+
+
+def test_a_rebuild_without_a_database_says_so() -> None:
+    process = start("postgresql://nobody@127.0.0.1:1/none", "rebuild", "invoices")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors == "not rebuilt: the database of BILLHOOK_DATABASE_URL does not answer\n"

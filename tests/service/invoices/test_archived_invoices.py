@@ -1,7 +1,11 @@
 """Invoices whose history is in a detached partition of the log."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -13,11 +17,16 @@ from eventlog.gaps import Range
 from eventlog.partitions.attach import attach
 from eventlog.partitions.detach import detach
 from eventlog.partitions.layout import set_partition_size
+from eventlog.security.signed_links import Signer
+from eventlog.security.vault import Vault
 from projections.generations.rebuild import rebuild
 from projections.operations.partition_use import streams_in_use, uses_of
+from service.invoices.documents import RETURN
 from tests.eventlog.stored_events import stored
 from tests.service.harness import Shop, errors, stripe_event
-from tests.service.running_service import Service
+from tests.service.invoices.test_documents import Provider, opened
+from tests.service.running_service import MASTER_KEY, Service
+from tests.support.provider_lookup_worker import lookup_worker
 from tests.support.wait_until import until
 
 _SIZE = 60
@@ -46,6 +55,18 @@ def archive(service: Service) -> None:
         return True
 
     asyncio.run(until(is_detached))
+
+
+def assert_its_links_open(service: Service, document_url: str, url: str, shop: Shop) -> None:
+    """Open an invoice's document, with and without a key, and the page of who comes back."""
+    invoice_id = UUID(url.rpartition("/")[2])
+    returned = Signer([MASTER_KEY]).sign(invoice_id, purpose=RETURN)
+    assert "it is paid" in service.request("GET", f"/return/{returned}").text
+    gateway: Any = Provider()
+    with lookup_worker(service.database, gateway, vault=Vault([MASTER_KEY])):
+        assert opened(service, document_url).status_code == 302
+        assert shop.get(f"{url}/document").status_code == 302
+    assert gateway.fetched == ["in_1"]
 
 
 @pytest.mark.extended
@@ -79,6 +100,15 @@ def test_an_archived_invoice_is_shown_and_not_changed(database: str) -> None:
         assert shop.post("paid").status_code == 200
         with pytest.raises(EventsDetached, match="positions 1 to 60"):
             rebuild(database, "invoices")
+        rebuilding = [sys.executable, "-m", "projections", "rebuild", "invoices"]
+        environment = {**os.environ, "BILLHOOK_DATABASE_URL": database}
+        ended = subprocess.run(
+            rebuilding, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("not rebuilt: the events at positions 1 to 60 are detached")
+
+        assert_its_links_open(service, before["items"][0]["documentUrl"], url, shop)
 
         attach(database, 1)
 
