@@ -10,8 +10,10 @@ from domain.administration import Administration
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import Effect
+from domain.core.errors import IdOfOtherKind
 from domain.core.idempotency import CreateIdempotencyRecord, idempotency_records
 from domain.core.store import AnyAggregate, Bodies
+from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.commands import ImportInvoice, InvoiceCommand
@@ -164,7 +166,10 @@ class Billing(Administration):
         bodies: Bodies,
         comparison: Comparison,
     ) -> AnyAggregate:
-        """Create the aggregate of a provider's object, or update it if `check` accepts it."""
+        """Create the aggregate of a provider's object, or update it if `check` accepts it.
+
+        Raises ProviderObjectUnreadable for an object with the id of one of another kind.
+        """
 
         def make() -> AnyAggregate:
             made = create_imported()
@@ -175,14 +180,17 @@ class Billing(Administration):
             check(known)
             apply_event(known)
 
-        return self.create_or_change(
-            kind,
-            create_imported().id,
-            comparison.created(make),
-            comparison.changed(change),
-            bodies=bodies,
-            also_save=comparison.drifts,
-        )
+        try:
+            return self.create_or_change(
+                kind,
+                create_imported().id,
+                comparison.created(make),
+                comparison.changed(change),
+                bodies=bodies,
+                also_save=comparison.drifts,
+            )
+        except IdOfOtherKind as error:
+            raise ProviderObjectUnreadable(f"{kind.__name__.lower()}.id") from error
 
     def request_subscription_action(
         self,

@@ -81,8 +81,16 @@ def remove_cluster(key: str, *, root_home: Path = ROOT_HOME) -> KeptCluster:
         raise EmbeddedError(f"there is no cluster {key}")
     if found.state == "running":
         raise EmbeddedError(f"the server of cluster {key} is running; stop it first")
-    shutil.rmtree(root_home / FOLDER / key)
+    delete_cluster(root_home / FOLDER / key)
     return found
+
+
+def delete_cluster(home: Path) -> None:
+    """Delete a cluster's files. Its record goes last: a deletion that is ended is found again."""
+    for file in home.iterdir():
+        if file.is_dir():
+            shutil.rmtree(file)
+    shutil.rmtree(home)
 
 
 def _read(home: Path) -> KeptCluster:

@@ -12,7 +12,13 @@ from urllib.parse import quote
 
 import psutil
 
-from cli.local.clusters import FOLDER, ROOT_HOME, instance_mark, record_data_folder
+from cli.local.clusters import (
+    FOLDER,
+    ROOT_HOME,
+    delete_cluster,
+    instance_mark,
+    record_data_folder,
+)
 from cli.local.process import (
     EmbeddedError,
     Identity,
@@ -164,7 +170,7 @@ class EmbeddedPostgres:
         """Stop the server and delete its data."""
         self.stop()
         if self._folder.exists():
-            shutil.rmtree(self._layout().cluster.parent)
+            delete_cluster(self._layout().cluster.parent)
             shutil.rmtree(self._folder, ignore_errors=True)
         self._found = None
 

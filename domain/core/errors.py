@@ -4,6 +4,7 @@ DomainError
 ├── UnknownCurrency
 ├── InvalidAmount
 ├── NotFound
+├── IdOfOtherKind
 ├── Contradiction
 │   ├── CustomerTaken
 │   └── NotPossible
@@ -31,6 +32,10 @@ class InvalidAmount(DomainError):
 
 class NotFound(DomainError):
     """`kind` with `id` does not exist."""
+
+
+class IdOfOtherKind(DomainError):
+    """`id` is that of an aggregate of another kind than `kind`."""
 
 
 class Contradiction(DomainError):

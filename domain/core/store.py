@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError, Recording, StoredEvent
 from eventsourcing.utils import EnvType
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.errors import NotFound, StaleWrite
+from domain.core.errors import IdOfOtherKind, NotFound, StaleWrite
 from domain.core.snapshots import Snapshots
 
 AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
@@ -159,9 +159,12 @@ class Store(Application[UUID]):
         bodies: Bodies = (),
         also_save: Callable[[], Sequence[AggregateRoot]] = tuple,
     ) -> AnyAggregate:
-        """Create an aggregate, or change the existing one as `change` does."""
+        """Create an aggregate, or change it as `change` does. Raises IdOfOtherKind, StaleWrite."""
         for _ in range(_TRIES):
-            if self._stored(aggregate_id) is not None:
+            known = self._stored(aggregate_id)
+            if known is not None and not isinstance(known, kind):
+                raise IdOfOtherKind(kind=kind.__name__.lower(), id=aggregate_id)
+            if known is not None:
                 return self.change(kind, aggregate_id, decide, bodies=bodies, also_save=also_save)
             made = create()
             if self._saved([made, *also_save()], bodies):

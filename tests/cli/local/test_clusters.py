@@ -125,6 +125,27 @@ def test_only_a_listed_cluster_is_removed(tmp_path: Path, key: str) -> None:
     assert not home.exists()
 
 
+def test_a_removal_that_is_ended_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_folder = tmp_path / "data"
+    home = kept(tmp_path, data_folder, key="a", mark="m")
+    shutil.rmtree(data_folder)
+
+    def ended(folder: Path) -> None:
+        for file in folder.iterdir():
+            file.unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cli.local.clusters.shutil.rmtree", ended)
+        with pytest.raises(KeyboardInterrupt):
+            remove_cluster("a", root_home=tmp_path)
+    assert states(tmp_path) == {"a": "orphaned"}
+    remove_cluster("a", root_home=tmp_path)
+    assert not home.exists()
+
+
 def test_a_cluster_that_is_removed_meanwhile_hides_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,8 +20,6 @@ import pytest
 
 from domain.core import ids
 from domain.gateway.errors import GatewayError
-from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
-from domain.gateway.subscriptions import ProviderSubscription
 from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import (
     ProviderEvent,
@@ -37,33 +35,12 @@ from service.webhooks.stripe import StripeEvent, read_event
 from tests.support.mutations import Json, mutated
 from tests.workers.stripe_harness import Bench
 from tests.workers.webhooks.all_followers import all_followers, caught_up
+from tests.workers.webhooks.echo_gateway import EchoGateway
 from workers.providers.stripe.event_types import EVENT_TYPES
-from workers.providers.stripe.objects import to_invoice
-from workers.providers.stripe.subscription_objects import to_subscription
 from workers.webhooks.fetch_and_apply import fetch_and_apply
 from workers.webhooks.record_fetched import FetchDeps
 
-NOW_S = 1_800_000_000
 PART = 250
-
-
-class EchoGateway:
-    """Answers with the object of the event that is being applied."""
-
-    def __init__(self, event: Json) -> None:
-        self._event = event
-
-    def fetch_invoice(self, _: str) -> ProviderInvoice:
-        return to_invoice(self._event["data"]["object"], as_of=NOW_S)
-
-    def fetch_subscription(self, _: str) -> ProviderSubscription:
-        return to_subscription(self._event["data"]["object"], as_of=NOW_S)
-
-    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
-        return RefundsAndDisputes()
-
-    def find_invoice_of(self, payment_id: str) -> str | None:
-        return payment_id
 
 
 def corpus(bench: Bench) -> list[Json]:
