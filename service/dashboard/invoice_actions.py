@@ -16,6 +16,7 @@ from domain.invoices.payment_events import PaymentFailed
 from domain.invoices.refund_events import RefundFailed
 from domain.invoices.refunds import refundable_minor
 from domain.invoices.view import InvoiceView
+from service.dashboard import formats
 from service.dashboard.context import context_of
 from service.dashboard.filters import with_idempotency_key
 from service.dashboard.guard import action
@@ -143,16 +144,29 @@ def _body(wanted: InvoiceAction, form: Form, view: InvoiceView) -> dict[str, Any
     if not wanted.has_amount:
         return {}
     body: dict[str, Any] = {}
-    text = form.get("amount", "").strip().replace(",", "")
+    text = form.get("amount", "").strip()
     if text and view.currency is not None:
-        try:
-            body["amountMinor"] = money.from_major(text, view.currency)
-        except InvalidAmount:
-            message = f"amount: must be an amount in {view.currency.upper()}, like 12.50"
-            raise BadRequest(FieldError(message=message, path="amount")) from None
+        body["amountMinor"] = _amount_minor(text, view.currency)
     if form.get("reason"):
         body["reason"] = form["reason"]
     return body
+
+
+def _amount_minor(text: str, currency: str) -> int:
+    """Read an amount: plain, or with commas exactly as the pages write it. Raises BadRequest.
+
+    Elsewhere a comma precedes the decimals: who writes 5,00 means 5.00, and not 500.
+    """
+    try:
+        minor = money.from_major(text.replace(",", ""), currency)
+        is_clear = "," not in text or formats.amount(minor, currency).startswith(f"{text} ")
+        if is_clear and minor > 0:
+            return minor
+    except InvalidAmount:
+        pass
+    example = money.to_major(1250, currency)
+    message = f"amount: must be an amount in {currency.upper()}, like {example}"
+    raise BadRequest(FieldError(message=message, path="amount"))
 
 
 act_on_invoice = action(_act)

@@ -79,6 +79,22 @@ def test_impossible_refunds_show_their_reason(shop: Shop, amount: str) -> None:
     assert "amount" in response.text
 
 
+@pytest.mark.parametrize("amount", ["0,05", "5,00", "1,9", "1,000", "0", "-1", "1.234", "abc"])
+def test_an_amount_that_is_not_clear_refunds_nothing(shop: Shop, amount: str) -> None:
+    invoice_id = invoice_of(shop)
+    path = f"/dashboard/invoices/{invoice_id}"
+    response = visit(shop).act(path, f"{path}/refund", amount=amount)
+    assert response.status_code == 400
+    assert "amount: must be an amount in EUR, like 12.50" in response.text
+    assert "invoice.refund_requested" not in {e.TOPIC for e in shop.invoice_events(invoice_id)}
+
+
+def test_an_amount_as_the_pages_write_it_is_read(shop: Shop) -> None:
+    path = f"/dashboard/invoices/{invoice_of(shop)}"
+    response = visit(shop).act(path, f"{path}/refund", amount="1,234.50")
+    assert "only 1999 can still be given back" in response.text
+
+
 def test_dead_letters_are_replayed_together_and_once(shop: Shop) -> None:
     for _ in range(2):
         shop.deliver(stripe_event())
