@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -87,6 +88,19 @@ def test_rules_name_metrics_that_exist_and_sections_of_the_runbook(watched: Watc
         file, _, anchor = rule["annotations"]["runbook_url"].partition("#")
         assert (Path(file), anchor in headings) == (RUNBOOK, True), anchor
         assert rule["alert"] in RUNBOOK.read_text()
+
+
+def test_acknowledged_hints_are_no_rejected_webhooks(watched: Watched) -> None:
+    metrics = watched.service.context.recording.metrics
+
+    def receive(result: str) -> None:
+        for _ in range(1_000):
+            metrics.record_delivery("mollie", result)
+
+    for result, is_rejected in {"coalesced": False, "ignored": False, "over_limit": True}.items():
+        receive(result)
+        fired = watched.fires("BillhookWebhooksRejected", partial(receive, result))
+        assert bool(fired) == is_rejected
 
 
 @pytest.mark.extended
