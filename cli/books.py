@@ -119,7 +119,7 @@ def books(
     """
     first, end = from_.date(), to.date()
     if first >= end:
-        fail("--to is the day after the last")
+        fail("--to must be after --from: it is the day after the last one")
     lines: list[Line] = []
     unreadable = 0
     with operating() as operator:
