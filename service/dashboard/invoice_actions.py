@@ -1,5 +1,6 @@
 """Actions on an invoice: the API's own commands, with its idempotency and its rules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -8,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from domain.core import money
-from domain.core.errors import InvalidAmount
+from domain.core.errors import InvalidAmount, NotPossible
 from domain.invoices import status
 from domain.invoices.action_events import RequestRefused
 from domain.invoices.events import InvoiceRejected
@@ -21,7 +22,7 @@ from service.dashboard.context import context_of
 from service.dashboard.filters import with_idempotency_key
 from service.dashboard.guard import action
 from service.dashboard.visitor import Form, Visitor
-from service.http.errors import BadRequest, FieldError, NotFound
+from service.http.errors import ACTION_PARTICIPLES, BadRequest, FieldError, NotFound
 from service.http.requests import path_uuid
 from service.http.validation import validate
 from service.invoices import actions as api
@@ -119,15 +120,19 @@ async def _act(request: Request, visitor: Visitor, form: Form) -> Response:
     found = await find_invoice(context.recording, visitor.caller, invoice_id)
     given = _body(wanted, form, found.view)
     body = validate(wanted.recorded_as.body, given)
-    recorded = await api.request_invoice_action(
-        with_idempotency_key(request, form),
-        visitor.caller,
-        invoice_id,
-        wanted.recorded_as,
-        body,
-        given=given,
-        wait_s=context.settings.wait_default_s,
-    )
+    try:
+        recorded = await api.request_invoice_action(
+            with_idempotency_key(request, form),
+            visitor.caller,
+            invoice_id,
+            wanted.recorded_as,
+            body,
+            given=given,
+            wait_s=context.settings.wait_default_s,
+        )
+    except NotPossible:
+        _check_limit(wanted, given, found.view)
+        raise
     url = f"/dashboard/invoices/{invoice_id}?note={_note(recorded)}"
     headers = {"cache-control": "no-store"}
     return RedirectResponse(url, status_code=HTTPStatus.SEE_OTHER, headers=headers)
@@ -167,6 +172,16 @@ def _amount_minor(text: str, currency: str) -> int:
     example = money.to_major(1250, currency)
     message = f"amount: must be an amount in {currency.upper()}, like {example}"
     raise BadRequest(FieldError(message=message, path="amount"))
+
+
+def _check_limit(wanted: InvoiceAction, given: Mapping[str, Any], view: InvoiceView) -> None:
+    """Raise BadRequest where more was asked for than is left, in the units of the form."""
+    is_capture = wanted.path == "capture"
+    limit_minor = view.amount_capturable_minor if is_capture else refundable_minor(view)
+    if "amountMinor" in given and given["amountMinor"] > limit_minor:
+        done = ACTION_PARTICIPLES[wanted.path]
+        message = f"amount: at most {formats.amount(limit_minor, view.currency)} can be {done}"
+        raise BadRequest(FieldError(message=message, path="amount"))
 
 
 act_on_invoice = action(_act)

@@ -92,7 +92,7 @@ def test_an_amount_that_is_not_clear_refunds_nothing(shop: Shop, amount: str) ->
 def test_an_amount_as_the_pages_write_it_is_read(shop: Shop) -> None:
     path = f"/dashboard/invoices/{invoice_of(shop)}"
     response = visit(shop).act(path, f"{path}/refund", amount="1,234.50")
-    assert "only 1999 can still be given back" in response.text
+    assert "amount: at most 19.99 EUR can be refunded" in response.text
 
 
 def test_dead_letters_are_replayed_together_and_once(shop: Shop) -> None:
