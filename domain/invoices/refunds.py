@@ -118,7 +118,11 @@ def charged_minor(view: InvoiceView) -> int:
 
 
 def refundable_minor(view: InvoiceView) -> int:
-    """Return the amount charged less what went back, or still may, by refunds and credit notes."""
+    """Return the amount charged less what went back, or still may; 0 where more did.
+
+    By refunds, by credit notes, and by disputes that are open or lost: the bank took these amounts
+    back, and the payer would get them twice.
+    """
     credited = sum(note.credited_minor for note in _issued(view))
     # What was returned of an overpayment includes the refunds that are on their way.
     waiting = [
@@ -126,7 +130,8 @@ def refundable_minor(view: InvoiceView) -> int:
         for refund in view.refunds
         if refund.status == "requested" or not is_of_overpayment(view, refund)
     ]
-    return charged_minor(view) - _sum(waiting, RESERVING) - credited
+    gone = _sum(waiting, RESERVING) + credited + view.amount_disputed_minor
+    return max(0, charged_minor(view) - gone)
 
 
 def _overpaid_minor(view: InvoiceView) -> int:

@@ -106,7 +106,8 @@ def _decide_refund(view: InvoiceView, command: RequestRefund) -> list[NewEvent]:
     if charged_minor(view) == 0:
         raise NotPossible(action="refund", reason="nothing was paid")
     if left <= 0:
-        raise NotPossible(action="refund", reason="all of it has gone back")
+        disputed = ", or is disputed" if view.amount_disputed_minor else ""
+        raise NotPossible(action="refund", reason=f"all of it has gone back{disputed}")
     if amount > left:
         reason = f"only {left} can still be given back"
         raise NotPossible(action="refund", reason=reason, path="amountMinor")

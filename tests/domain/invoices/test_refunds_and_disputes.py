@@ -4,10 +4,12 @@ from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from domain.core.errors import NotPossible
 from domain.gateway.objects import (
     ProviderRefund,
     RefundsAndDisputes,
@@ -17,6 +19,7 @@ from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_overpayment_returned
+from domain.invoices.refunds import refundable_minor
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Given, happened
 from tests.domain.invoices.provider_updates import NOW, delivered, snapshot
@@ -51,6 +54,21 @@ def test_of_several_disputes_the_gravest_is_shown_and_all_are_counted() -> None:
     assert shown(given) == ("lost", 400)
     apply_updates(given, dispute("open", number=3, amount=99))
     assert shown(given) == ("open", 499)
+
+
+def test_what_a_dispute_took_is_not_refunded_once_more() -> None:
+    given = apply_updates(paid(), dispute("open", amount=400)).given
+    assert refundable_minor(given.root.view) == TOTAL - 400
+    apply_updates(given, dispute("lost", amount=400))
+    assert refundable_minor(given.root.view) == TOTAL - 400
+    rest = request_refund(given, None)
+    rest.then(happened(m.RefundRequested, amount_minor=TOTAL - 400))
+    with pytest.raises(NotPossible, match="refund"):
+        request_refund(rest.given, 1)
+    apply_updates(rest.given, dispute("lost", number=2, amount=TOTAL))
+    assert refundable_minor(rest.given.root.view) == 0, "and not less"
+    apply_updates(rest.given, dispute("won", amount=400), dispute("won", number=2, amount=TOTAL))
+    assert refundable_minor(rest.given.root.view) == 400
 
 
 def shown(given: Given[Invoice]) -> tuple[str | None, int]:
