@@ -160,11 +160,14 @@ def _body(wanted: InvoiceAction, form: Form, view: InvoiceView) -> dict[str, Any
 def _amount_minor(text: str, currency: str) -> int:
     """Read an amount: plain, or with commas exactly as the pages write it. Raises BadRequest.
 
-    Elsewhere a comma precedes the decimals: who writes 5,00 means 5.00, and not 500.
+    Elsewhere a comma precedes the decimals: who writes 5,00 means 5.00, and not 500. A point
+    groups thousands there: 1.000 has decimals that the euro lacks, and means 1000, not 1.
     """
+    decimals = len(text.partition(".")[2])
     try:
         minor = money.from_major(text.replace(",", ""), currency)
         is_clear = "," not in text or formats.amount(minor, currency).startswith(f"{text} ")
+        is_clear = is_clear and decimals <= money.exponent(currency)
         if is_clear and minor > 0:
             return minor
     except InvalidAmount:

@@ -79,7 +79,11 @@ def test_impossible_refunds_show_their_reason(shop: Shop, amount: str) -> None:
     assert "amount" in response.text
 
 
-@pytest.mark.parametrize("amount", ["0,05", "5,00", "1,9", "1,000", "0", "-1", "1.234", "abc"])
+@pytest.mark.parametrize(
+    "amount",
+    ["0,05", "5,00", "1,9", "1,000", "1.000", "1.000,00", "5.", "+5", "5e0", "\u0665", "0", "-1",
+     "1.234", "abc"],
+)  # fmt: skip
 def test_an_amount_that_is_not_clear_refunds_nothing(shop: Shop, amount: str) -> None:
     invoice_id = invoice_of(shop)
     path = f"/dashboard/invoices/{invoice_id}"
