@@ -78,11 +78,14 @@ async def _change(request: Request, visitor: Visitor, form: Form) -> Response:
 
 
 def change_of(form: Mapping[str, str]) -> dict[str, Any]:
-    """Write the API's body; a line without a price, or with the quantity 0, is left out."""
+    """Write the API's body; a line without a price, or with the quantity 0, is left out.
+
+    A quantity that was emptied is none: to take it for 1 would charge another amount.
+    """
     lines = []
     for number in range(MOST_LINES + 1):
         price = form.get(f"{_PRICE}{number}", "").strip()
-        quantity = form.get(f"quantity-{number}", "").strip() or "1"
+        quantity = form.get(f"quantity-{number}", "1").strip()
         if price and quantity != "0":
             lines.append({"price": price, "quantity": _number(quantity)})
     return {"lineItems": lines, "when": form.get("when", "")}

@@ -1,8 +1,11 @@
+import re
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from domain.subscriptions.subscription import Subscription
+from tests.projections.subscriptions.random_events import provider_subscription
 from tests.service.dashboard.visits import visit
 from tests.service.harness import Shop
 from tests.service.subscriptions.subscription_actions import subscribed
@@ -43,6 +46,15 @@ def test_a_subscription_is_changed_after_it_was_confirmed_and_once_only(shop: Sh
     assert " price_yearly." in visitor.get(path_of(other)).text
 
 
+def test_an_item_without_units_is_offered_without_units(shop: Shop) -> None:
+    seen = provider_subscription()
+    idle = replace(seen.items[0], id="si_2", price="price_idle", quantity=0)
+    made = subscribed(shop, seen=replace(seen, items=(*seen.items, idle)))
+    shown = visit(shop).get(path_of(made)).text
+    quantities = re.findall(r'name="quantity-\d" value="(\d*)"', shown)
+    assert quantities == ["1", "0", "1"], "of the two items, and of another price"
+
+
 def test_a_refused_change_shows_its_reason_and_a_pending_one_says_so(shop: Shop) -> None:
     refused = subscribed(shop, then="refused")
     visitor = visit(shop)
@@ -66,6 +78,8 @@ def test_wrong_lines_and_read_keys_change_nothing(shop: Shop, other_shop: Shop) 
         {"when": "now"},
         {"price_0": "price_monthly", "quantity_0": "0", "when": "now"},
         {"price_0": "price_monthly", "quantity_0": "many", "when": "now"},
+        {"price_0": "price_monthly", "quantity_0": "", "when": "now"},
+        {"price_0": "price_monthly", "quantity_0": "1.000", "when": "now"},
         {"price_0": "price_monthly", "quantity_0": "-1", "when": "now"},
         {"price_0": "price_monthly", "price_1": "price_monthly", "when": "now"},
         {"price_0": "price_monthly", "when": "someday"},
