@@ -28,6 +28,7 @@ from service.http.validation import Currency, Name, SchemaKeywords, Token, Uuid,
 
 Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
+_INTEGER: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
 _MANY: Final = frozenset({"status", "state"})
 
 
@@ -54,6 +55,13 @@ def split_into(known: Sequence[str]) -> BeforeValidator:
     return BeforeValidator(split)
 
 
+def _plain_integer(text: object) -> object:
+    """Reject `1.000` and `1_000`: pydantic reads the first as 1, where it may mean 1000."""
+    if isinstance(text, str) and not _INTEGER.fullmatch(text):
+        raise invalid("must be an integer in minor units, like 1000")
+    return text
+
+
 def _plain_bool(text: object) -> object:
     """Accept `true` and `false` only; pydantic accepts more."""
     if isinstance(text, str) and text not in ("true", "false"):
@@ -78,7 +86,7 @@ _AnySubscriptionStatus = Annotated[str, SchemaKeywords({"enum": list(STATUSES)})
 _AnySubscriptionStatuses = Annotated[list[_AnySubscriptionStatus], split_into(STATUSES)]
 Flag = Annotated[bool, BeforeValidator(_plain_bool)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
-Amount = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
+Amount = Annotated[int, BeforeValidator(_plain_integer), Field(ge=0, le=money.MAX_SUM_MINOR)]
 Position = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
 
 

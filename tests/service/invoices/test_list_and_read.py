@@ -137,6 +137,8 @@ def test_pages_are_counted_from_0_on_seed_002s_own_path(stocked: Shop) -> None:
         ({"customer": "a\u0000"}, "customer"),
         ({"minPosition": -1}, "minPosition"),
         ({"minPosition": 2**63}, "minPosition"),
+        ({"amountMin": "1.000", "currency": "eur"}, "amountMin"),
+        ({"amountMax": "1_000", "currency": "eur"}, "amountMax"),
         ({"unknown": "x"}, "unknown"),
         ({"page": 1}, "page"),
         ({"limit": [1, 2]}, "limit"),
