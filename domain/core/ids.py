@@ -36,6 +36,15 @@ def for_post(app_id: UUID, token_tenant_id: UUID | None, idempotency_key: str) -
     return _derive("post", app_id, token_tenant_id or "", idempotency_key)
 
 
+def for_action(app_id: UUID, token_tenant_id: UUID | None, idempotency_key: str) -> UUID:
+    """Return the id of an action that a POST with this idempotency key requests.
+
+    The provider keeps it with the refund. A repetition of a request that a restored backup does not
+    have is therefore the same refund to the provider, and to us.
+    """
+    return _derive("action", app_id, token_tenant_id or "", idempotency_key)
+
+
 def for_tenant(app_id: UUID, tenant_id: UUID) -> UUID:
     """Return the id of a tenant of an app; two apps may bill the same tenant UUID apart."""
     return _derive("tenant", app_id, tenant_id)

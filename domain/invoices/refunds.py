@@ -44,8 +44,22 @@ def apply_refund(view: InvoiceView, event: m.RefundEvent) -> None:
         view.refunds.append(refund)
     else:
         view.refunds[view.refunds.index(known)] = refund
+    if known is not None and known.id != known.provider_refund_id:
+        _drop_double(view, refund)
     counted = [refund for refund in view.refunds if not is_of_overpayment(view, refund)]
     view.amount_refunded_minor = _sum(counted, {"succeeded"})
+
+
+def _drop_double(view: InvoiceView, refund: Refund) -> None:
+    """Drop the entry of a refund of ours that was known by the provider's id alone until now.
+
+    Reconciliation records such an entry where a restored backup lacks the request; the repeated
+    request then has the same refund as its result.
+    """
+    provider_id = refund.provider_refund_id
+    view.refunds[:] = [
+        one for one in view.refunds if one is refund or provider_id is None or one.id != provider_id
+    ]
 
 
 def _fields_of(event: m.RefundEvent) -> dict[str, Any]:

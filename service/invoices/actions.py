@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -23,7 +23,7 @@ from service.http.caller import Caller
 from service.http.errors import NotFound
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import ActionBody, CaptureBody, RefundBody, RetryBody
-from service.recording.idempotency import record_once
+from service.recording.idempotency import new_request_id, record_once
 from service.recording.read_your_writes import owner_of
 from service.recording.record import Recorded, RecordedInvoice, find_outcome, request_hash
 
@@ -66,7 +66,7 @@ async def request_invoice_action(
         raise NotFound
     command = action.command(
         invoice_id=invoice_id,
-        request_id=uuid4(),
+        request_id=new_request_id(request, caller),
         request_hash=request_hash(request, given),
         actor=caller.actor,
         **body.model_dump(),

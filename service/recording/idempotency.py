@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from uuid import UUID, uuid4
 
 from starlette.requests import Request
 
@@ -14,6 +15,15 @@ from service.http.errors import KeyReused
 from service.http.requests import idempotency_key
 from service.recording.context import RecordingContext, context_of
 from service.recording.record import Recorded, request_hash
+
+
+def new_request_id(request: Request, caller: Caller) -> UUID:
+    """Return the id of a requested action, equal for each request with the same idempotency key.
+
+    Raises BadRequest.
+    """
+    key = idempotency_key(request)
+    return uuid4() if key is None else ids.for_action(caller.app.app_id, caller.tenant_id, key)
 
 
 async def record_once(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -21,7 +21,7 @@ from eventlog.reading import RecordedEvent
 from service.http.caller import Caller
 from service.http.errors import NotFound
 from service.http.validation import is_safe
-from service.recording.idempotency import record_once
+from service.recording.idempotency import new_request_id, record_once
 from service.recording.read_your_writes import is_newest
 from service.recording.record import Recorded, find_outcome, request_hash
 from service.recording.streams import Folded, Streams
@@ -145,7 +145,7 @@ async def request_subscription_action(
     context = context_of(request)
     action = command(
         subscription_id=subscription_id,
-        request_id=uuid4(),
+        request_id=new_request_id(request, caller),
         request_hash=request_hash(request, given),
         actor=caller.actor,
     )

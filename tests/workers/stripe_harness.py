@@ -133,8 +133,13 @@ class Bench:
 
     def request_action(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
         """Request an action on an invoice; return the request's id."""
-        facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
-        command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
+        facts: dict[str, Any] = {
+            "request_hash": "hash",
+            "request_id": uuid4(),
+            "actor": "key:test",
+            **more,
+        }
+        command = kind(invoice_id=invoice_id, **facts)
         self.billing.request_invoice_action(command, occurred_at=self.clock())
         return command.request_id
 

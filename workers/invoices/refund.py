@@ -46,7 +46,8 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None
 def _refund(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> Invoice:
     """Refund the requested amount, or what is left of it after the split; record the outcome."""
     step = f"{REFUND_STEP}{refund_id}"
-    found = _made_before(invoice, refund_id, deps) if deps.key_expired(invoice, step) else None
+    may_be_made = deps.key_expired(invoice, step) or _has_unrequested(invoice.view)
+    found = _made_before(invoice, refund_id, deps) if may_be_made else None
     try:
         if step not in invoice.view.steps:
             invoice = _start(invoice, refund_id, step, deps)
@@ -91,6 +92,14 @@ def _start(invoice: Invoice, refund_id: UUID, step: str, deps: InvoiceDeps) -> I
             message = "It was paid outside of the provider, which has nothing to give back."
             raise GatewayRejected(message, code=NOT_REFUNDABLE)
     return start_step(invoice, step, deps, plan=RefundPlan(payment=payment_id))
+
+
+def _has_unrequested(view: InvoiceView) -> bool:
+    """Return whether the provider has a refund without a request in the log.
+
+    It may be this one: a restored backup lacks its request, and the key may have expired since.
+    """
+    return any(refund.id == refund.provider_refund_id for refund in view.refunds)
 
 
 def _made_before(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> ProviderRefund | None:

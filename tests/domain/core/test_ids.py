@@ -40,6 +40,8 @@ def test_things_of_different_kinds_never_share_an_id() -> None:
     made = [
         ids.for_post(APP_ID, None, "main"),
         ids.for_post(APP_ID, TENANT_ID, "main"),
+        ids.for_action(APP_ID, None, "main"),
+        ids.for_action(APP_ID, TENANT_ID, "main"),
         ids.for_tenant(APP_ID, TENANT_ID),
         ids.for_connection(APP_ID, "main"),
         ids.for_provider_object(APP_ID, CONNECTION_ID, "test", "main"),

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.core import ids
 from tests.service.harness import Shop, errors
 from tests.service.invoice_outcomes import complete_action
 from tests.service.invoices.invoice_actions import NEVER, act, invoice, item
@@ -61,6 +62,16 @@ def test_concurrent_requests_under_one_key_record_one_request(shop: Shop) -> Non
     replayed = [response.headers.get("idempotent-replayed") for response in responses]
     assert replayed.count(None) == 1
     assert item(responses[0])["amountRefundedMinor"] == 100
+
+
+def test_the_id_of_a_refund_follows_from_its_key(shop: Shop) -> None:
+    """The provider knows a refund by it: also where a restored backup lost the first request."""
+    target = invoice(shop, "paid")
+    key = uuid4().hex
+    shown = item(act(shop, f"{target['url']}/refunds", {"amountMinor": 5}, idempotency_key=key))
+    assert shown["refundId"] == str(ids.for_action(shop.app_id, None, key))
+    others = [item(act(shop, f"{target['url']}/refunds", {"amountMinor": 5})) for _ in range(2)]
+    assert len({one["refundId"] for one in (shown, *others)}) == 3
 
 
 @pytest.mark.parametrize("other", ["body", "action", "invoice", "create"])
