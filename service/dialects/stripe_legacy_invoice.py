@@ -103,7 +103,7 @@ _DERIVED: Final[Mapping[str, Callable[[Json], Any]]] = {
 
 def _older_line(line: Json) -> Json:
     details = _line_details(line)
-    untaxed = int(line.get("subtotal") or line["amount"])
+    untaxed = _untaxed(line)
     quantity = line.get("quantity") or 1
     return (
         dict.fromkeys(_LINE_NULL_UNLESS_SENT)
@@ -124,6 +124,18 @@ def _older_line(line: Json) -> Json:
     )
 
 
+def _untaxed(line: Json) -> int:
+    """Return a line's amount without tax.
+
+    Stripe docs: `subtotal` is before taxes. Where it is the whole amount all the same, the tax that
+    the amount includes is subtracted, so that the lines add up to `subtotal_excluding_tax`.
+    """
+    subtotal, amount = int(line.get("subtotal") or line["amount"]), int(line["amount"])
+    taxes = line.get("taxes") or ()
+    included = sum(tax["amount"] for tax in taxes if tax.get("tax_behavior") == "inclusive")
+    return amount - included if subtotal == amount else subtotal
+
+
 def _line_details(line: Json) -> Json:
     parent = line.get("parent") or {}
     found: Json = (
@@ -142,7 +154,7 @@ def _price(line: Json) -> Json | None:
     if isinstance(found, dict):
         return dict.fromkeys(_PRICE_NULL_UNLESS_SENT) | found
     unit = pricing.get("unit_amount_decimal")
-    whole = unit is not None and str(unit).isdigit()
+    whole = unit is not None and str(unit).removeprefix("-").isdigit()
     return dict.fromkeys(_PRICE_NULL_UNLESS_SENT) | {
         "id": found,
         "object": "price",

@@ -93,7 +93,7 @@ GATHERED_LINE: Final = {
             f"={LINE}",
         ),
         **dict.fromkeys(("id", "period.end", "period.start"), LINE),
-        "amount_excluding_tax": "=the line's `subtotal`",
+        "amount_excluding_tax": "=the line's `subtotal`, or `amount` less the tax in it",
         "invoice_item": "`parent.invoice_item_details.invoice_item`",
         "metadata": "=as the invoice's",
         "plan": "=null: replaced by prices",
@@ -103,7 +103,7 @@ GATHERED_LINE: Final = {
         "tax_amounts": "=the line's `taxes`, in the older shape",
         "tax_rates": "=empty: Stripe has them in `taxes` only",
         "type": "=`invoiceitem`, or `subscription` where a subscription made the line",
-        "unit_amount_excluding_tax": "=`subtotal` divided by `quantity`",
+        "unit_amount_excluding_tax": "=`amount_excluding_tax` divided by `quantity`",
         **{
             f"price.{field}": f"={PRICE}"
             for field in (

@@ -120,6 +120,22 @@ def test_a_lines_moved_field_is_derived(name: str, value: object) -> None:
     assert older_invoice(INVOICE)["lines"]["data"][0][name] == value
 
 
+@pytest.mark.parametrize("subtotal", [{}, {"subtotal": 2420}, {"subtotal": 2000}])
+def test_tax_in_an_amount_is_not_in_the_amount_without_tax(subtotal: Json) -> None:
+    line = {name: value for name, value in LINE.items() if name != "subtotal"}
+    taxes = [{**LINE["taxes"][0], "tax_behavior": "inclusive"}]
+    invoice = {**INVOICE, "lines": {"data": [line | {"taxes": taxes, "quantity": 4} | subtotal]}}
+    (shown,) = older_invoice(invoice)["lines"]["data"]
+    assert (shown["amount"], shown["amount_excluding_tax"]) == (2420, 2000)
+    assert shown["unit_amount_excluding_tax"] == "500"
+
+
+def test_a_credits_unit_amount_is_negative() -> None:
+    line = {**LINE, "pricing": {**LINE["pricing"], "unit_amount_decimal": "-500"}}
+    (shown,) = older_invoice({**INVOICE, "lines": {"data": [line]}})["lines"]["data"]
+    assert shown["price"]["unit_amount"] == -500
+
+
 def test_a_price_given_as_an_id_is_completed_from_its_line() -> None:
     price = older_invoice(INVOICE)["lines"]["data"][0]["price"]
 
