@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from domain.core import money
 from domain.core.errors import InvalidAmount, NotPossible
+from domain.core.providers import Provider
 from domain.invoices import status
 from domain.invoices.action_events import RequestRefused
 from domain.invoices.events import InvoiceRejected
@@ -60,7 +61,8 @@ ACTIONS: Final = {
         InvoiceAction(
             path="capture",
             label="Capture",
-            question="Collect the authorized payment? What is left of it is released.",
+            question="Collect the authorized payment? What a part leaves of it is released at "
+            "Stripe, and can be captured later at Mollie.",
             recorded_as=api.CAPTURE,
             has_amount=True,
         ),
@@ -151,13 +153,14 @@ def _body(wanted: InvoiceAction, form: Form, view: InvoiceView) -> dict[str, Any
     body: dict[str, Any] = {}
     text = form.get("amount", "").strip()
     if text and view.currency is not None:
-        body["amountMinor"] = _amount_minor(text, view.currency)
+        step_minor = money.step_minor(cast("Provider", view.provider), view.currency)
+        body["amountMinor"] = _amount_minor(text, view.currency, step_minor=step_minor)
     if form.get("reason"):
         body["reason"] = form["reason"]
     return body
 
 
-def _amount_minor(text: str, currency: str) -> int:
+def _amount_minor(text: str, currency: str, *, step_minor: int) -> int:
     """Read an amount: plain, or with commas exactly as the pages write it. Raises BadRequest.
 
     Elsewhere a comma precedes the decimals: who writes 5,00 means 5.00, and not 500. A point
@@ -168,12 +171,14 @@ def _amount_minor(text: str, currency: str) -> int:
         minor = money.from_major(text.replace(",", ""), currency)
         is_clear = "," not in text or formats.amount(minor, currency).startswith(f"{text} ")
         is_clear = is_clear and decimals <= money.exponent(currency)
-        if is_clear and minor > 0:
-            return minor
     except InvalidAmount:
-        pass
-    example = money.to_major(1250, currency)
+        minor, is_clear = 0, False
+    example = money.to_major(1250 - 1250 % step_minor, currency)
     message = f"amount: must be an amount in {currency.upper()}, like {example}"
+    if is_clear and minor > money.MAX_AMOUNT_MINOR:
+        message = f"amount: at most {formats.amount(money.MAX_AMOUNT_MINOR, currency)} at once"
+    elif is_clear and minor > 0:
+        return minor
     raise BadRequest(FieldError(message=message, path="amount"))
 
 

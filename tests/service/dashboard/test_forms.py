@@ -93,6 +93,13 @@ def test_an_amount_that_is_not_clear_refunds_nothing(shop: Shop, amount: str) ->
     assert "invoice.refund_requested" not in {e.TOPIC for e in shop.invoice_events(invoice_id)}
 
 
+def test_an_amount_beyond_the_api_s_limit_is_refused_in_the_units_of_the_form(shop: Shop) -> None:
+    path = f"/dashboard/invoices/{invoice_of(shop)}"
+    response = visit(shop).act(path, f"{path}/refund", amount="1000000.00")
+    assert response.status_code == 400
+    assert "amount: at most 999,999.99 EUR at once" in response.text
+
+
 def test_an_amount_as_the_pages_write_it_is_read(shop: Shop) -> None:
     path = f"/dashboard/invoices/{invoice_of(shop)}"
     response = visit(shop).act(path, f"{path}/refund", amount="1,234.50")
