@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from sandbox.stripe.core.errors import InvalidRequest
 
 ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
+THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
 MAX_AMOUNT = 99_999_999
 
 # Stripe's minimum charge by currency, in minor units; 50 for other currencies.
@@ -18,7 +19,7 @@ MINIMUM = {
 
 # Stripe docs, supported currencies: ISK and UGX keep two decimals, and have none; the last digit
 # of three decimals is 0. The same holds for refunds.
-STEP = {"isk": 100, "ugx": 100} | dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10)
+STEP = {"isk": 100, "ugx": 100} | dict.fromkeys(THREE_DECIMALS, 10)
 
 
 def minimum(currency: str) -> int:
@@ -66,8 +67,6 @@ def plain(amount: Decimal) -> str:
 
 
 def shown(amount: int, currency: str) -> str:
-    """Formats an amount for display, such as ``19.99 EUR``."""
-    if currency in ZERO_DECIMAL:
-        return f"{amount} {currency.upper()}"
-    sign, units = ("-" if amount < 0 else ""), abs(amount)
-    return f"{sign}{units // 100}.{units % 100:02d} {currency.upper()}"
+    """Formats an amount for display, such as ``19.99 EUR`` or ``1.990 KWD``."""
+    decimals = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMALS else 2
+    return f"{Decimal(amount).scaleb(-decimals):.{decimals}f} {currency.upper()}"
