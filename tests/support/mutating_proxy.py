@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Final
 
-import httpx
-
 from tests.support import plain_http
 from tests.support.http_server import serving
 from tests.support.mutations import Json, mutated
@@ -22,15 +20,20 @@ _DROPPED: Final = {"connection", "content-encoding", "content-length", "transfer
 
 @dataclass
 class MutatingProxy:
-    """Answers GET requests with changed JSON objects while `source` is set."""
+    """Answers requests with changed JSON objects while `source` is set.
+
+    All GET requests, or of the `methods` the `share` that chance takes.
+    """
 
     url: str = ""
     source: random.Random | None = None
+    methods: frozenset[str] = frozenset({"GET"})
+    share: float = 1.0
     changed: int = 0
 
-    def answer(self, body: bytes) -> bytes:
-        """Return the changed body."""
-        if self.source is None:
+    def answer(self, method: str, body: bytes) -> bytes:
+        """Return the body, changed or not."""
+        if self.source is None or method not in self.methods or self.source.random() >= self.share:
             return body
         self.changed += 1
         return json.dumps(_changed(self.source, json.loads(body))).encode()
@@ -68,8 +71,9 @@ def mutating_proxy(target: str) -> Iterator[MutatingProxy]:
             answer = client.request(
                 self.command, self.path, headers=headers, content=self.rfile.read(length)
             )
-            is_changed = self.command == "GET" and answer.status_code == httpx.codes.OK
-            body = proxy.answer(answer.content) if is_changed else answer.content
+            body = answer.content
+            if answer.is_success and body:
+                body = proxy.answer(self.command, body)
             self.send_response_only(answer.status_code)
             for name, value in answer.headers.items():
                 if name not in _DROPPED:

@@ -7,6 +7,8 @@ the log; ids and links that are too long are refused, since a part of one names 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final, TypeVar
 
@@ -123,6 +125,16 @@ def raw_json(data: object, *, kind: str) -> bytes:
     try:
         return orjson.dumps(data)
     except TypeError:
+        raise ProviderObjectUnreadable(kind) from None
+
+
+@contextmanager
+def reading(kind: str) -> Iterator[None]:
+    """Read fields of JSON. Raises ProviderObjectUnreadable where it has another shape."""
+    try:
+        yield
+    except (AttributeError, LookupError, StopIteration, TypeError, ValueError):
+        # The cause holds the object's values.
         raise ProviderObjectUnreadable(kind) from None
 
 

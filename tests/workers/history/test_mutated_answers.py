@@ -6,7 +6,6 @@ payments and the imports of both providers read.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import secrets
 from collections import Counter
@@ -22,7 +21,7 @@ from tests.support.mutating_proxy import MutatingProxy, mutating_proxy
 from tests.workers.history.imports import Imports, open_imports
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
-from tests.workers.webhooks.all_followers import all_followers
+from tests.workers.webhooks.all_followers import follow_to_head
 from workers.history.import_run import ImportRun
 from workers.providers.mollie.gateway import MollieGateway
 from workers.providers.mollie.history import MollieHistory
@@ -43,16 +42,6 @@ def proxy(sandbox_url: str) -> Iterator[MutatingProxy]:
 def sandbox_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue("sandbox").url
     return url
-
-
-def fold_all(bench: Bench | MollieBench) -> None:
-    """Run every follower up to the log's head; fail where one stops."""
-
-    async def follow() -> None:
-        async with all_followers(bench.log.dsn, now=bench.clock):
-            pass
-
-    asyncio.run(follow())
 
 
 def payments(mollie: MollieBench) -> list[str]:
@@ -84,7 +73,7 @@ def check_payments(
             last = Codec().decode(mollie.log.stream(hint_id)[-1])
             assert isinstance(last, PaymentHintFetched)
             results["applied" if last.reason is None else "refused"] += 1
-    fold_all(mollie)
+    follow_to_head(mollie.log.dsn, now=mollie.clock)
     assert results["applied"] > count / 20, results
     assert results["refused"] > count / 20, results
 
@@ -122,7 +111,7 @@ def check_mollie(
     check_import(
         lambda: imports.mollie(mollie, history=history), proxy, since_s=0, runs=count // 10
     )
-    fold_all(mollie)
+    follow_to_head(mollie.log.dsn, now=mollie.clock)
 
 
 def check_stripe(
@@ -135,7 +124,7 @@ def check_stripe(
     )
     since_s = int(bench.account.admin.clock()["now"]) - _MONTH_S
     check_import(lambda: imports.stripe(bench, history=history), proxy, since_s=since_s, runs=runs)
-    fold_all(bench)
+    follow_to_head(bench.log.dsn, now=bench.clock)
 
 
 @pytest.fixture

@@ -50,3 +50,13 @@ async def caught_up(database: str) -> None:
             return {"apply", "relay"} <= names and all(one.lag_events == 0 for one in states)
 
         await until_async(passed, timeout_s=300)
+
+
+def follow_to_head(database: str, *, now: Callable[[], datetime]) -> None:
+    """Run every follower up to the log's head; fail where one stops."""
+
+    async def follow() -> None:
+        async with all_followers(database, now=now):
+            pass
+
+    asyncio.run(follow())

@@ -21,7 +21,7 @@ from domain.gateway.objects import (
     ProviderLine,
     ProviderPrice,
 )
-from workers.providers.bounded_fields import read_as
+from workers.providers.bounded_fields import read_as, reading
 from workers.providers.stripe import objects
 from workers.providers.stripe.captures import CaptureCalls
 from workers.providers.stripe.client import (
@@ -103,7 +103,7 @@ class StripeGateway(IssuedInvoiceCalls, CaptureCalls, SubscriptionCalls, SetupCa
         return [
             objects.object_id(customer)
             for customer in reversed(made)
-            if wanted <= (customer.get("metadata") or {}).items()
+            if wanted <= objects.metadata_of(customer).items()
         ]
 
     def find_price(self, price_id: str) -> ProviderPrice:
@@ -212,8 +212,10 @@ class StripeGateway(IssuedInvoiceCalls, CaptureCalls, SubscriptionCalls, SetupCa
         )
         data = json_of(answer)
         lines = object_in(data, "lines")
-        if shown := lines.get("data"):
-            params: Any = {"limit": len(shown), "expand": _WITH_PRICES}
+        with reading("invoice.lines"):
+            shown = len(lines["data"])
+        if shown:
+            params: Any = {"limit": shown, "expand": _WITH_PRICES}
             lines["data"], _ = page_of(self._list_page(invoice_id, params))
         return self._with_all_lines(objects.to_invoice(data, as_of=answered_at(answer)))
 

@@ -12,6 +12,7 @@ from domain.core.metadata import SETUP
 from domain.gateway.setups import ProviderMethod, SetupDraft, SetupSession
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.client import call_stripe, json_of, pages
+from workers.providers.stripe.objects import metadata_of
 from workers.providers.stripe.setup_schemas import (
     StripeMethod,
     StripeMethodDetails,
@@ -92,7 +93,7 @@ class SetupCalls:
         return [
             to_session(session)
             for session in pages(self._client.v1.checkout.sessions, params)
-            if (session.get("metadata") or {}).get(SETUP) == reference
+            if metadata_of(session).get(SETUP) == reference
         ]
 
     def fetch_setup(self, session_id: str) -> SetupSession:

@@ -9,6 +9,7 @@ import stripe
 from domain.core import metadata as metadata_keys
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionDraft
+from workers.providers.bounded_fields import reading
 from workers.providers.stripe import objects
 from workers.providers.stripe.client import (
     Answer,
@@ -60,7 +61,7 @@ class SubscriptionCalls:
         return [
             self.fetch_subscription(objects.object_id(data))
             for data in pages(self._client.v1.subscriptions, params)
-            if (data.get("metadata") or {}).get(metadata_keys.INVOICE) == reference
+            if objects.metadata_of(data).get(metadata_keys.INVOICE) == reference
         ]
 
     def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
@@ -121,14 +122,16 @@ class SubscriptionCalls:
         answer = self._retrieve(subscription_id)
         known = self._read(answer)
         schedule = self._schedule_of(json_of(answer), key=key)
+        with reading("subscription_schedule"):
+            phases = phases_of(known, schedule, items)
         params: Any = {
-            "phases": phases_of(known, schedule, items),
+            "phases": phases,
             "end_behavior": "release" if known.cancel_at is None else "cancel",
             "metadata": {metadata_keys.SCHEDULE: key},
         }
-        schedules = self._client.v1.subscription_schedules
+        schedules, schedule_id = self._client.v1.subscription_schedules, objects.object_id(schedule)
         call_stripe(
-            lambda: schedules.update(schedule["id"], params, {"idempotency_key": f"{key}:phases"})
+            lambda: schedules.update(schedule_id, params, {"idempotency_key": f"{key}:phases"})
         )
         return self.fetch_subscription(subscription_id)
 
@@ -158,7 +161,9 @@ class SubscriptionCalls:
     def _read(self, answer: Answer) -> ProviderSubscription:
         """Read a subscription with all its items: Stripe embeds the first ones."""
         data = json_of(answer)
-        if items_need_list(data):
+        with reading("subscription.items"):
+            is_partial = items_need_list(data)
+        if is_partial:
             params: Json = {"subscription": objects.object_id(data), "limit": 100}
             params["expand"] = ITEMS_WITH_AMOUNTS
             data["items"] = {"data": pages(self._client.v1.subscription_items, params)}

@@ -10,6 +10,7 @@ import stripe
 
 from domain.core.metadata import ENDPOINT_MARK
 from domain.core.providers import Mode
+from workers.providers.bounded_fields import reading
 from workers.providers.retry import RetryingCaller
 from workers.providers.stripe.client import (
     API_VERSION,
@@ -110,11 +111,12 @@ class StripeEndpoints:
 
 
 def _endpoint(found: dict[str, Any]) -> Endpoint:
-    return Endpoint(
-        id=found["id"],
-        url=found["url"],
-        enabled=found["status"] == "enabled",
-        version=found["api_version"],
-        types=frozenset(found["enabled_events"]),
-        mark=found["metadata"].get(ENDPOINT_MARK),
-    )
+    with reading("webhook_endpoint"):
+        return Endpoint(
+            id=found["id"],
+            url=found["url"],
+            enabled=found["status"] == "enabled",
+            version=found["api_version"],
+            types=frozenset(found["enabled_events"]),
+            mark=found["metadata"].get(ENDPOINT_MARK),
+        )
