@@ -33,7 +33,9 @@ class MutatingProxy:
 
     def answer(self, method: str, body: bytes) -> bytes:
         """Return the body, changed or not."""
-        if self.source is None or method not in self.methods or self.source.random() >= self.share:
+        if self.source is None or method not in self.methods:
+            return body
+        if self.share < 1 and self.source.random() >= self.share:
             return body
         self.changed += 1
         return json.dumps(_changed(self.source, json.loads(body))).encode()
