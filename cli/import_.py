@@ -47,15 +47,21 @@ def import_tenants(
     """Create the tenants of a file, or replace their data.
 
     Columns: tenant_uuid; name, email, country, vat_id; and customer:CONNECTION for the tenant's
-    customer id at a connection's provider. Each error names its line and column; the other lines
-    are imported. A second run changes nothing.
+    customer id at a connection's provider. Of a known tenant, a column that the file lacks leaves
+    its value; an empty cell removes it, but for customers. Each error names its line and column;
+    the other lines are imported. A second run changes nothing.
     """
     counts: Counter[str] = Counter()
     with operating() as operator, file.open(encoding="utf-8-sig", newline="") as lines:
         app_id = app_named(operator, app)
         rows = read_rows(lines, connections=_connections(operator, app_id))
         importing = TenantsImport(
-            billing=operator.billing, app_id=app_id, occurred_at=now(), actor=BY, dry_run=dry_run
+            billing=operator.billing,
+            stored_body=operator.log.body,
+            app_id=app_id,
+            occurred_at=now(),
+            actor=BY,
+            dry_run=dry_run,
         )
         try:
             for result in importing.run(rows):

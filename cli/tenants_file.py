@@ -1,8 +1,9 @@
 """Import tenants from a CSV file: each row is validated and imported completely or not at all."""
 
 import csv
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ ID: Final = "tenant_uuid"
 CUSTOMER: Final = "customer:"
 # By column, the name in the API.
 FIELDS: Final = {"name": "name", "email": "email", "country": "country", "vat_id": "vatId"}
+_MODEL_NAMES: Final = {"name": "name", "email": "email", "country": "country", "vatId": "vat_id"}
 _BATCH: Final = 200
 _THREADS: Final = 8
 
@@ -38,11 +40,12 @@ class BadFile(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A valid line of the file."""
+    """A valid line of the file. `omitted`: the fields of the API without a column."""
 
     line: int
     tenant_id: UUID
     body: TenantBody
+    omitted: frozenset[str] = frozenset()
 
     @property
     def customers(self) -> dict[str, str]:
@@ -79,11 +82,16 @@ def read_rows(lines: Iterable[str], *, connections: Iterable[str]) -> Iterator[R
     except csv.Error as error:
         raise BadFile(f"line {reader.line_num}: {error}") from None
     except UnicodeDecodeError:
-        raise BadFile(f"after line {reader.line_num}: it is not UTF-8") from None
+        raise BadFile("it is not UTF-8: save it as CSV in UTF-8") from None
 
 
 def _check_header(names: list[str], connections: set[str]) -> None:
+    if "" in names:
+        raise BadFile(f"column {names.index('') + 1} has no name in the first line")
     if ID not in names:
+        separator = next((one for one in ";\t" if one in names[0]), None) if names else None
+        if separator is not None:
+            raise BadFile(f"its columns are separated by {separator!r}: save it with commas")
         raise BadFile(f"its first line must name the columns, including {ID}")
     if len(set(names)) < len(names):
         raise BadFile("a column is named twice")
@@ -123,7 +131,8 @@ def _row(cells: Mapping[str | None, str | list[str] | None], *, line: int) -> Ro
         errors += [_in_columns(fault.message, fault.path, customers) for fault in error.faults]
     if errors:
         return RejectedRow(line=line, errors=errors)
-    return Row(line=line, tenant_id=tenant_id, body=body)
+    omitted = frozenset(api for name, api in FIELDS.items() if name not in cells)
+    return Row(line=line, tenant_id=tenant_id, body=body, omitted=omitted)
 
 
 def _in_columns(message: str, path: str | None, customers: list[str]) -> str:
@@ -173,9 +182,13 @@ class _Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantsImport:
-    """Import rows for one app; `dry_run` validates and records nothing."""
+    """Import rows for one app; `dry_run` validates and records nothing.
+
+    `stored_body` reads a body by its hash: a field without a column stays as it is.
+    """
 
     billing: Billing
+    stored_body: Callable[[bytes], bytes | None]
     app_id: UUID
     occurred_at: datetime
     actor: str
@@ -192,7 +205,8 @@ class TenantsImport:
         if isinstance(row, RejectedRow):
             return row
         known = self.billing.find(Tenant, ids.for_tenant(self.app_id, row.tenant_id))
-        contact_body = Body.of(row.body.contact_body(), ids.for_tenant(self.app_id, row.tenant_id))
+        body = row.body.model_copy(update=self._kept(known, row))
+        contact_body = Body.of(body.contact_body(), ids.for_tenant(self.app_id, row.tenant_id))
         command = SetTenant(
             app_id=self.app_id,
             tenant_id=row.tenant_id,
@@ -209,6 +223,13 @@ class TenantsImport:
             error_text = f"{column}: is another tenant's customer"
             return RejectedRow(line=row.line, errors=[error_text])
         return Imported(line=row.line, outcome="new" if known is None else "changed")
+
+    def _kept(self, known: Tenant | None, row: Row) -> dict[str, str | None]:
+        """Return the tenant's own values of the fields that the file has no column for."""
+        if not row.omitted or known is None or known.contact_body is None:
+            return {}
+        stored = json.loads(self.stored_body(bytes.fromhex(known.contact_body)) or b"{}")
+        return {_MODEL_NAMES[name]: stored.get(name) for name in row.omitted}
 
     def _set(self, command: SetTenant, contact_body: Body) -> None:
         """Record the tenant, or in a dry run only check its customers. Raises CustomerTaken."""

@@ -151,6 +151,7 @@ class Fill:
         """Import tenants, then both accounts, as `billhook import` does."""
         importing = TenantsImport(
             billing=self.operator.billing,
+            stored_body=self.operator.log.body,
             app_id=app_id,
             occurred_at=now(),
             actor=BY,

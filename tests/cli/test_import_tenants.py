@@ -151,14 +151,35 @@ def test_a_dry_run_prints_the_same_and_changes_nothing(shop: Shop, bring: Import
         ("name,email", "its first line must name the columns, including tenant_uuid"),
         ("tenant_uuid,phone", "column 'phone' is not known"),
         ("tenant_uuid,name,name", "a column is named twice"),
+        ("tenant_uuid;name;email", "its columns are separated by ';': save it with commas"),
+        ("tenant_uuid,name,,", "column 3 has no name in the first line"),
         ("tenant_uuid,customer:other", "the app has no connection 'other'"),
     ],
-    ids=["no_id", "unknown", "twice", "no_connection"],
+    ids=["no_id", "unknown", "twice", "semicolons", "no_name", "no_connection"],
 )
 def test_a_header_that_is_none_is_refused_at_once(bring: Import, header: str, why: str) -> None:
     ended = bring(f"{uuid4()},x,y", header=header)
     assert ended.exit_code == 1
     assert why in ended.stderr
+
+
+def test_a_column_that_the_file_lacks_leaves_what_is_known(shop: Shop, bring: Import) -> None:
+    one = uuid4()
+    bring(f"{one},Tea,ada@example.com,NL,NL123,")
+    again = bring(f"{one},cus_{one.hex}", header="tenant_uuid,customer:stripe-1")
+    assert outcomes(again) == {"new": 0, "changed": 1, "known": 0, "wrong": 0}
+    tenant = shop.tenant(one)
+    assert tenant is not None
+    contact = json.loads(shop.log.body(bytes.fromhex(tenant.contact_body or "")) or b"")
+    assert contact == {"name": "Tea", "email": "ada@example.com", "country": "NL", "vatId": "NL123"}
+    assert tenant.customers == {"stripe-1": f"cus_{one.hex}"}
+    emptied = bring(f"{one},", header="tenant_uuid,email")
+    assert outcomes(emptied) == {"new": 0, "changed": 1, "known": 0, "wrong": 0}
+    tenant = shop.tenant(one)
+    assert tenant is not None
+    contact = json.loads(shop.log.body(bytes.fromhex(tenant.contact_body or "")) or b"")
+    assert contact == {"name": "Tea", "email": None, "country": "NL", "vatId": "NL123"}
+    assert tenant.customers == {"stripe-1": f"cus_{one.hex}"}
 
 
 def test_a_long_file_is_read_line_by_line() -> None:
