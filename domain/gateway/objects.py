@@ -253,13 +253,14 @@ class ProviderRefund:
 class PaidPayment:
     """A payment of an invoice that came in. `amount_minor`: its part of the amount paid.
 
-    `id` None: it was paid outside of the provider, which cannot refund it. `refunds` are fetched
-    only where the invoice has several payments.
+    `id` None: it was paid outside of the provider, which cannot refund it. `refunds` and disputes
+    are fetched only where the invoice has several payments. `disputed_minor`: open or lost.
     """
 
     id: str | None
     amount_minor: int
     refunds: tuple[ProviderRefund, ...] = ()
+    disputed_minor: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

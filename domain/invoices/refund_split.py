@@ -50,7 +50,10 @@ def decide_split(
 
 
 def _left_minor(view: InvoiceView, payment: PaidPayment) -> int:
-    """Return what a payment can still give: less its refunds at the provider, and ours of it."""
+    """Return what a payment can still give: less its refunds at the provider, and ours of it.
+
+    What is disputed of it is gone, too: the rest of a request is taken from other payments.
+    """
     made = [refund for refund in payment.refunds if refund.state != "failed"]
     listed = {refund.id for refund in payment.refunds}
     listed |= {refund.reference for refund in payment.refunds if refund.reference is not None}
@@ -61,7 +64,8 @@ def _left_minor(view: InvoiceView, payment: PaidPayment) -> int:
         and refund.status in RESERVING
         and listed.isdisjoint({refund.id, refund.provider_refund_id})
     ]
-    return payment.amount_minor - sum(refund.amount_minor for refund in made) - sum(ours)
+    refunded_minor = sum(refund.amount_minor for refund in made) + sum(ours)
+    return payment.amount_minor - payment.disputed_minor - refunded_minor
 
 
 def _payment_of(view: InvoiceView, refund: Refund) -> str | None:

@@ -107,6 +107,16 @@ def test_parts_are_taken_from_the_oldest_payment_first(bench: Bench) -> None:
     require_sums(bench, bench.invoice(invoice_id).view, 700)
 
 
+def test_nothing_is_taken_from_a_payment_that_is_disputed(bench: Bench) -> None:
+    invoice_id, payments = paid_in_parts(bench)
+    bench.account.admin.dispute(payments[0])
+    bench.deliver("charge.dispute.")
+    view = bench.invoice(invoice_id).view
+    assert (view.amount_disputed_minor, refundable_minor(view)) == (700, 1300)
+    run(bench, invoice_id, request_refund(bench, invoice_id))
+    assert back_at_stripe(bench, payments) == [0, 500, 800]
+
+
 def test_two_requests_at_once_never_take_the_same_amount(bench: Bench) -> None:
     invoice_id, payments = paid_in_parts(bench)
     requests = [request_refund(bench, invoice_id, amount_minor=amount) for amount in (900, 1100)]

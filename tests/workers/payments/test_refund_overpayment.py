@@ -171,6 +171,20 @@ def test_a_refund_of_a_second_payment_that_fails_counts_as_overpaid_again(
     assert returned(mollie, [own, other]) == ["19.99", "19.99"]
 
 
+def test_a_payment_that_was_charged_back_gives_nothing_and_the_other_one_all(
+    mollie: MollieBench,
+) -> None:
+    view = paid_twice(mollie)
+    own, other = view.paid_by_object or "", view.objects[0]
+    mollie.account.admin.chargeback(own)
+    mollie.receive_webhook(own)
+    view = mollie.invoice(view.id).view
+    assert (view.amount_disputed_minor, refundable_minor(view)) == (1999, 1999)
+    (part,) = refund(mollie, view.id)
+    assert (part.payment_id, part.amount_minor, part.status) == (other, 1999, "pending")
+    assert returned(mollie, [own, other]) == ["0.00", "19.99"]
+
+
 def test_a_payment_after_the_final_state_can_be_refunded(mollie: MollieBench) -> None:
     first = mollie.charged(payment_method="ideal").view
     mollie.retry(first.id, "banktransfer")

@@ -149,10 +149,15 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
         return objects.to_refund(dict(made))
 
     def fetch_paid_payments(self, invoice_id: str) -> tuple[PaidPayment, ...]:
-        """Fetch a payment with its refunds, as the only one of itself."""
+        """Fetch a payment with its refunds and chargebacks, as the only one of itself."""
         seen, back = self.fetch_payment(invoice_id)
-        amount_minor = seen.amount_paid_minor
-        return (PaidPayment(id=seen.id, amount_minor=amount_minor, refunds=back.refunds),)
+        paid = PaidPayment(
+            id=seen.id,
+            amount_minor=seen.amount_paid_minor,
+            refunds=back.refunds,
+            disputed_minor=sum(one.amount_minor for one in back.disputes if one.state != "won"),
+        )
+        return (paid,)
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch a payment's refunds and chargebacks."""

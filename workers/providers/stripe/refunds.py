@@ -84,20 +84,29 @@ class IssuedInvoiceCalls:
         return refund_objects.to_credit_note(json_of(made))
 
     def fetch_paid_payments(self, invoice_id: str) -> tuple[PaidPayment, ...]:
-        """Fetch the paid payments, the oldest first, several ones with their refunds."""
+        """Fetch the paid payments, the oldest first, several ones with what went back of them."""
         params: Any = {"invoice": invoice_id, "status": "paid", "limit": _PAGE}
         listed = pages(self._client.v1.invoice_payments, params)
         # The list is sorted newest first.
         found = sorted(map(refund_objects.to_paid_part, reversed(listed)), key=itemgetter(0))
         paid = tuple(payment for _, payment in found)
-        return tuple(map(self._with_refunds, paid)) if len(paid) > 1 else paid
+        return tuple(map(self._with_returned, paid)) if len(paid) > 1 else paid
 
-    def _with_refunds(self, payment: PaidPayment) -> PaidPayment:
+    def _with_returned(self, payment: PaidPayment) -> PaidPayment:
         if payment.id is None:
             return payment
-        by_payment: Any = {"payment_intent": payment.id, "limit": _PAGE}
+        refunds, disputes = self._returned(payment.id)
+        return replace(
+            payment,
+            refunds=tuple(map(refund_objects.to_refund, refunds)),
+            disputed_minor=sum(one.amount_minor for one in disputes if one.state != "won"),
+        )
+
+    def _returned(self, payment_id: str) -> tuple[list[Json], list[ProviderDispute]]:
+        by_payment: Any = {"payment_intent": payment_id, "limit": _PAGE}
         refunds = pages(self._client.v1.refunds, by_payment)
-        return replace(payment, refunds=tuple(map(refund_objects.to_refund, refunds)))
+        found = map(refund_objects.to_dispute, pages(self._client.v1.disputes, by_payment))
+        return refunds, [dispute for dispute in found if dispute is not None]
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch refunds and disputes by payment; credit notes identify our refunds.
@@ -108,10 +117,9 @@ class IssuedInvoiceCalls:
         refunds: list[Json] = []
         disputes: list[ProviderDispute] = []
         for payment_id in self._payments_of(invoice_id):
-            by_payment: Any = {"payment_intent": payment_id, "limit": _PAGE}
-            refunds += pages(self._client.v1.refunds, by_payment)
-            found = map(refund_objects.to_dispute, pages(self._client.v1.disputes, by_payment))
-            disputes += [dispute for dispute in found if dispute is not None]
+            refunded, disputed = self._returned(payment_id)
+            refunds += refunded
+            disputes += disputed
         notes = self._notes_of(invoice_id)
         noted = refund_objects.references_in(notes)
         return RefundsAndDisputes(
