@@ -29,9 +29,11 @@ from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 from tests.workers.stripe_setup_helpers import do as set_up
 from tests.workers.stripe_setup_helpers import request_setup
+from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
 from tests.workers.webhooks.all_followers import follow_to_head
 from workers.providers.mollie.gateway import MollieGateway
 from workers.providers.stripe.gateway import StripeGateway
+from workers.subscriptions.mollie_change import change_mandate_subscription
 
 _CHANGED_TRIES: Final = 4
 _TRIES: Final = 6
@@ -102,7 +104,7 @@ def subscribe_and_change(bench: Bench, jobs: Jobs, prices: list[str]) -> None:
         jobs.run(bench.change_subscription, known.id)
 
 
-def act(bench: Bench, subscription_id: UUID, kind: Any, **more: Any) -> None:
+def act(bench: Bench | MollieBench, subscription_id: UUID, kind: Any, **more: Any) -> None:
     command = kind(
         subscription_id=subscription_id,
         request_id=uuid4(),
@@ -150,6 +152,29 @@ def check_mollie(mollie: MollieBench, proxy: MutatingProxy, *, seed: int, storie
     assert len(mollie.account.charged()) <= stories
 
 
+def check_mandates(mollie: MollieBench, proxy: MutatingProxy, *, seed: int, stories: int) -> None:
+    """Subscriptions at Mollie: start, change, watch and cancel them."""
+    recurring = Recurring(mollie)
+    mollie.gateway = MollieGateway(mollie.account.key, api_base=proxy.url, mode="test")
+    jobs = Jobs(proxy, random.Random(seed))  # noqa: S311 - repeatable by its seed
+    for _ in range(stories):
+        invoice = recurring.request()
+        recurring.pay(invoice)
+        stream = recurring.stream(invoice)
+        jobs.run(recurring.start, invoice)
+        lines = [RequestedPrice("monthly", jobs.source.randint(1, 3))]
+        for kind, more in (
+            (ChangeSubscription, {"lines": lines, "at_period_end": True}),
+            (CancelSubscription, {"at_period_end": jobs.source.random() < 0.5}),
+        ):
+            act(mollie, stream, kind, **more)
+            jobs.run(change_mandate_subscription, stream, recurring.deps())
+            recurring.pass_time(MONTH)
+            jobs.run(recurring.watch, stream)
+    finish(mollie, jobs)
+    assert not jobs.ended["rejected"], jobs.ended
+
+
 def finish(bench: Bench | MollieBench, jobs: Jobs) -> None:
     follow_to_head(bench.log.dsn, now=bench.clock)
     assert not jobs.faults, jobs.faults
@@ -162,6 +187,7 @@ def test_mutated_answers_fail_no_job(
 ) -> None:
     check_stripe(bench, proxy, seed=1, stories=3)
     check_mollie(mollie, proxy, seed=1, stories=10)
+    check_mandates(mollie, proxy, seed=1, stories=2)
 
 
 @pytest.mark.extended
@@ -172,6 +198,7 @@ def test_many_mutated_answers_fail_no_job(
     try:
         check_stripe(bench, proxy, seed=seed, stories=30)
         check_mollie(mollie, proxy, seed=seed, stories=60)
+        check_mandates(mollie, proxy, seed=seed, stories=15)
     except BaseException as error:
         error.add_note(f"seed {seed}")
         raise
