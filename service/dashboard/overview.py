@@ -87,6 +87,7 @@ async def _money(
         "totals": PeriodSums.total(found[0].buckets) if found else PeriodSums(),
         "chart": _chart(found, buckets, chosen) if found else None,
         "period": _NAMES[interval],
+        "paid_url": _list_url(chosen, Bucket(interval, buckets[0].start, buckets[-1].end)),
         "ages": [(_AGES[age.from_days], age) for age in ages if age.items],
         "overdue_minor": sum(age.amount_minor for age in ages if age.from_days >= 0),
         "overdue_count": sum(age.items for age in ages if age.from_days >= 0),

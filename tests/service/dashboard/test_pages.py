@@ -1,5 +1,6 @@
 """Every page, by its rules: escaping, headers, and reads of other apps."""
 
+import html
 import json
 import re
 from datetime import UTC, datetime
@@ -34,6 +35,17 @@ def test_every_page_is_shown_empty_and_filled(shop: Shop) -> None:
     for path in PAGES:
         assert visitor.get(path).status_code == 200, path
     assert visitor.get("/dashboard/nothing").status_code == 404
+
+
+def test_what_was_collected_leads_to_the_invoices_paid_in_its_period(shop: Shop) -> None:
+    invoice_id, visitor = invoice_of(shop), visit(shop)
+    shown = visitor.get("/dashboard?mode=test&currency=eur").text
+    links = re.findall(r'href="([^"]*)"><div class="bh-muted">Collected, 12 months<', shown)
+    assert len(links) == 1
+    assert "paidFrom=" in links[0]
+    assert "paidTo=" in links[0]
+    assert "1 payments" in shown, "an invoice may be paid in parts, which count one by one"
+    assert str(invoice_id) in visitor.get(html.unescape(links[0])).text
 
 
 def test_pages_may_load_and_be_framed_by_nothing_else(shop: Shop) -> None:
