@@ -9,6 +9,7 @@ import stripe
 from eventlog import persistence
 from eventlog.log import Log
 from tests.support.mollie_account import MollieAccount
+from tests.support.mutating_proxy import MutatingProxy, mutating_proxy
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
 from tests.workers.mollie_harness import MollieBench
@@ -52,3 +53,9 @@ def mollie(database: str, sandbox: SandboxProcess) -> Iterator[MollieBench]:
         yield MollieBench(log, open_billing(log, name="mollie"), account)
     persistence.register("mollie", None)
     log.close()
+
+
+@pytest.fixture
+def proxy(sandbox: SandboxProcess) -> Iterator[MutatingProxy]:
+    with mutating_proxy(sandbox.url) as running:
+        yield running

@@ -10,7 +10,7 @@ import random
 import secrets
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,8 +23,7 @@ from domain.gateway.errors import GatewayError, GatewayRejected
 from domain.invoices.commands import RequestRefund
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.items import RequestedPrice
-from tests.support.mutating_proxy import MutatingProxy, mutating_proxy
-from tests.support.sandbox import SandboxProcess
+from tests.support.mutating_proxy import MutatingProxy
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 from tests.workers.stripe_setup_helpers import do as set_up
@@ -41,13 +40,6 @@ _SHARE: Final = 0.3
 _METHODS: Final = frozenset({"GET", "POST", "DELETE", "PATCH"})
 
 
-@pytest.fixture
-def proxy(sandbox: SandboxProcess) -> Iterator[MutatingProxy]:
-    with mutating_proxy(sandbox.url) as running:
-        running.methods, running.share = _METHODS, _SHARE
-        yield running
-
-
 @dataclass
 class Jobs:
     """Runs jobs over the proxy, and keeps how they ended."""
@@ -56,6 +48,10 @@ class Jobs:
     source: random.Random
     ended: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Let the proxy change answers to any method."""
+        self.proxy.methods, self.proxy.share = _METHODS, _SHARE
 
     def run(self, job: Callable[..., object], *arguments: object) -> None:
         """Try a job until it is done, as a worker does."""

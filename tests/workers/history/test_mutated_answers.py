@@ -17,7 +17,7 @@ from domain.gateway.errors import GatewayError
 from domain.inbox.payment_hint import PaymentHintFetched
 from eventlog.codec import Codec
 from tests.support.mollie_account import amount
-from tests.support.mutating_proxy import MutatingProxy, mutating_proxy
+from tests.support.mutating_proxy import MutatingProxy
 from tests.workers.history.imports import Imports, open_imports
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
@@ -30,18 +30,6 @@ from workers.providers.stripe.history import StripeHistory
 
 _MONTH_S = 30 * 86400
 _CALLER = RetryingCaller(tries=1, sleep=lambda _: None)
-
-
-@pytest.fixture
-def proxy(sandbox_url: str) -> Iterator[MutatingProxy]:
-    with mutating_proxy(sandbox_url) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue("sandbox").url
-    return url
 
 
 def payments(mollie: MollieBench) -> list[str]:
