@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from cli.apps import slugs
 from cli.common import DEFAULT_DATA_DIR, DataDir, Operator, fail, operating, vault, worker_settings
 from cli.dashboard_link import dashboard_link
+from eventlog.errors import VaultError
 
 app = typer.Typer(
     no_args_is_help=True, help="Print the demo that `billhook up` creates, and fill the dashboard."
@@ -51,7 +52,13 @@ def create(
     """
     from cli.local.demo import DemoSettings, make_demo  # noqa: PLC0415 - loads Stripe's SDK
 
-    make_demo(DemoSettings(), out)
+    try:
+        make_demo(DemoSettings(), out)
+    except VaultError:
+        fail(
+            "the secrets in the database were sealed under another master key: restore that one"
+            f" ({out.with_name('master.key')}), or start with another --data-dir"
+        )
 
 
 @app.command()

@@ -206,7 +206,8 @@ def _sealed_secrets(url: str, vault: Vault) -> Iterator[Finding]:
                 vault.open(sealed, context=context)
         except VaultError as error:
             yield Finding(
-                f"the secrets of connection {connection.name} cannot be decrypted: {error}",
+                f"the secrets of connection {connection.name} of app {connection.app_id} cannot be "
+                f"decrypted: {error}",
                 "restore the master key that encrypted them, or set the connection again",
             )
     for secret in sealed_token_secrets(url):

@@ -44,6 +44,11 @@ class CancelSubscription(SubscriptionCommand):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSubscription(SubscriptionCommand):
-    """Request other items; `lines`: 1..20."""
+    """Request other items; `lines`: 1..20.
+
+    `seen`: the `items_mark` that the change was decided on; it is refused where the items differ
+    by now. None: whatever they are.
+    """
 
     lines: list[RequestedPrice]
+    seen: str | None = None

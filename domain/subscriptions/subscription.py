@@ -23,7 +23,7 @@ from domain.subscriptions.commands import (
 )
 from domain.subscriptions.items import has_lines
 from domain.subscriptions.state_fields import EVENTS, STATUS, plan_of, state_fields
-from domain.subscriptions.view import ENDED, PendingRequest, SubscriptionView, fold
+from domain.subscriptions.view import ENDED, PendingRequest, SubscriptionView, fold, items_mark
 
 
 class Subscription(AggregateRoot):
@@ -91,6 +91,9 @@ class Subscription(AggregateRoot):
             raise NotPossible(action=action, reason="it has not begun: void its first invoice")
         if self.view.pending_request is not None and self.view.gave_up is None:
             raise NotPossible(action=action, reason="something else is being done with it")
+        seen = command.seen if isinstance(command, ChangeSubscription) else None
+        if seen is not None and seen != items_mark(self.view):
+            raise NotPossible(action=action, reason="its items have changed since you saw them")
         facts: dict[str, Any] = {
             "app_id": self.view.app_id,
             "request_id": command.request_id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -113,6 +114,14 @@ class SubscriptionView:
     def recurring_minor(self) -> int:
         """Return the contribution to monthly recurring revenue."""
         return self.monthly_minor or 0 if self.status in EARNING else 0
+
+
+def items_mark(view: SubscriptionView) -> str:
+    """Return a text that is another one once the items, or the change that waits, are others."""
+    items = sorted(f"{item.price} {item.quantity}" for item in view.items)
+    lines = [] if view.scheduled is None else view.scheduled.lines
+    scheduled = sorted(f"{line.price} {line.quantity}" for line in lines)
+    return sha256(repr((items, scheduled)).encode()).hexdigest()
 
 
 def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> SubscriptionView:

@@ -29,6 +29,7 @@ from service.oidc.sign_in import OpenIdConnect
 
 COOKIE: Final = "billhook_session"
 SIGN_IN: Final = "/dashboard/sign-in"
+SIGN_OUT: Final = "/dashboard/sign-out"
 HOME: Final = "/dashboard"
 KINDS: Final = ("read", ADMIN)
 _FORM_BYTES: Final = 64 * 1024
@@ -198,6 +199,8 @@ def _to_sign_in(request: Request) -> Response:
         wanted += f"?{request.url.query}"
     place = safe_next(wanted) if request.method == "GET" else HOME
     url = SIGN_IN if place == HOME else f"{SIGN_IN}?next={quote(place, safe='')}"
+    if request.method != "GET" and request.url.path != SIGN_OUT:
+        url = f"{SIGN_IN}?ended=1"
     response = RedirectResponse(url, status_code=HTTPStatus.SEE_OTHER)
     if request.headers.get("hx-request"):
         response.headers["hx-redirect"] = url

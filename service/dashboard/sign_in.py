@@ -33,6 +33,7 @@ _FORM_COOKIE: Final = "billhook_form"
 _COOKIE_PATH: Final = "/dashboard"
 _YEAR_S: Final = 365 * 24 * 3600
 _WRONG: Final = "This key does not open the dashboard. A read key or an admin key of an app does."
+_ENDED: Final = "Your session had ended, so that nothing was done. Sign in and send the form again."
 _USED: Final = "This link was used already, or its time is over. Sign in with a key."
 
 
@@ -41,7 +42,8 @@ async def show_sign_in(request: Request) -> Response:
     context, token = context_of(request), request.query_params.get("link", "")
     if token and context.sessions.read_link(token, now=context.now()) is None:
         return sign_in_form(request, message=_USED, status_code=HTTPStatus.UNAUTHORIZED)
-    return sign_in_form(request, link=token)
+    message = _ENDED if "ended" in request.query_params else None
+    return sign_in_form(request, message=message, link=token)
 
 
 async def sign_in(request: Request) -> Response:

@@ -15,7 +15,7 @@ from domain.subscriptions.commands import (
     SubscriptionCommand,
 )
 from domain.subscriptions.events import SubscriptionRequestRefused
-from domain.subscriptions.view import ENDED, SubscriptionView
+from domain.subscriptions.view import ENDED, SubscriptionView, items_mark
 from service.dashboard.context import context_of
 from service.dashboard.filters import with_idempotency_key
 from service.dashboard.guard import action, page
@@ -62,6 +62,7 @@ async def _confirm_change(request: Request, visitor: Visitor) -> Response:
             if item.price not in {line.price for line in body.line_items}
         ],
         "action_key": str(uuid4()),
+        "seen": items_mark(found.view),
     }
     return render(request, "subscription_change.html", values, visitor=visitor)
 
@@ -73,6 +74,7 @@ async def _change(request: Request, visitor: Visitor, form: Form) -> Response:
         ChangeSubscription,
         at_period_end=body.when == "periodEnd",
         lines=body.requested(),
+        seen=form.get("seen"),
     )
     return await _act(request, visitor, form, command, given=given)
 

@@ -117,6 +117,8 @@ class Issuer:
         headers = {"content-type": _FORM, "accept": "application/json"}
         url, headers, body = auth.prepare("POST", known.token_endpoint, headers, body)
         status, found = await self._send("POST", url, headers=headers, content=body)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise IssuerUnavailable(f"status {status}")
         if status != HTTPStatus.OK:
             raise refusal_of(found.get("error") if isinstance(found, dict) else None)
         try:

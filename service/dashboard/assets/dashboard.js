@@ -6,8 +6,12 @@
   // Replace what differs in <main>, and nothing else: focus, text in fields and scroll stay.
   let refreshing = false;
   let again = false;
+  let missed = false;
   async function refresh() {
-    if (document.querySelector("dialog[open]")) return;
+    if (document.querySelector("dialog[open]")) {
+      missed = true;
+      return;
+    }
     if (refreshing) {
       again = true;
       return;
@@ -18,7 +22,8 @@
       if (answer.redirected || !answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.getElementById("main");
-      if (!next || document.querySelector("dialog[open]")) return;
+      missed = document.querySelector("dialog[open]") !== null;
+      if (!next || missed) return;
       const opened = new Set([...document.querySelectorAll("details[open][id]")].map((d) => d.id));
       next.querySelectorAll("details[id]").forEach((d) => {
         if (opened.has(d.id)) d.setAttribute("open", "");
@@ -33,6 +38,9 @@
       }
     }
   }
+
+  // What changed while a dialog was open is shown once it is closed; `close` does not bubble.
+  document.addEventListener("close", () => missed && refresh(), true);
 
   const live = document.body.dataset.live;
   if (live && window.EventSource) {

@@ -51,6 +51,16 @@ def test_pages_send_to_sign_in_without_a_session(shop: Shop) -> None:
     assert location == "/dashboard/sign-in?next=%2Fdashboard%2Finvoices%3Fstatus%3Dpaid"
 
 
+def test_a_form_that_comes_after_its_session_says_that_nothing_was_done(shop: Shop) -> None:
+    visitor = Visit(shop.service)
+    response = visitor.post("/dashboard/keys", {"kind": "read"})
+    assert response.status_code == 303
+    page = visitor.get(response.headers["location"])
+    assert "nothing was done" in page.text
+    left = visitor.post("/dashboard/sign-out", {})
+    assert "nothing was done" not in visitor.get(left.headers["location"]).text
+
+
 def test_forged_and_damaged_cookies_open_nothing(shop: Shop) -> None:
     known = visit(shop).cookies["billhook_session"]
     foreign = Sessions([Vault.new_key()]).open(digest(shop.keys["admin"]), now=now())

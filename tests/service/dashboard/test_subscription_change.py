@@ -6,13 +6,19 @@ import httpx
 
 from domain.subscriptions.subscription import Subscription
 from tests.projections.subscriptions.random_events import provider_subscription
-from tests.service.dashboard.visits import visit
+from tests.service.dashboard.visits import token_in, visit
 from tests.service.harness import Shop
 from tests.service.subscriptions.subscription_actions import subscribed
 
 
 def path_of(subscription: Subscription) -> str:
     return f"/dashboard/subscriptions/{subscription.id}"
+
+
+def seen_in(page: httpx.Response) -> str:
+    found = re.search(r'name="seen" value="([^"]+)"', page.text)
+    assert found is not None
+    return found[1]
 
 
 def requests_of(shop: Shop, subscription: Subscription) -> int:
@@ -44,6 +50,29 @@ def test_a_subscription_is_changed_after_it_was_confirmed_and_once_only(shop: Sh
     response = visitor.act(path_of(other), f"{path_of(other)}/change", **later)
     assert response.headers["location"].endswith("note=done")
     assert " price_yearly." in visitor.get(path_of(other)).text
+
+
+def test_a_change_confirmed_on_a_page_that_is_out_of_date_is_refused(shop: Shop) -> None:
+    """It replaces all items, also those that somebody else added meanwhile."""
+    made = subscribed(shop)
+    visitor = visit(shop)
+    path = path_of(made)
+    asked = "/change?price-0=price_monthly&quantity-0=3&when=now"
+    pages = [visitor.get(path + asked) for _ in range(2)]
+    forms = [
+        {"form_token": token_in(page), "action_key": f"tab-{number}", "seen": seen_in(page)}
+        for number, page in enumerate(pages)
+    ]
+    others = {"price-0": "price_monthly", "price-1": "price_seats", "quantity-1": "7"}
+    answer = visitor.post(f"{path}/change", {**forms[0], **others, "when": "now"})
+    assert answer.headers["location"] == f"{path}?note=done"
+    chosen = {"price-0": "price_monthly", "quantity-0": "3", "when": "now"}
+    answer = visitor.post(f"{path}/change", {**forms[1], **chosen})
+    assert answer.status_code == 400
+    assert "its items have changed since you saw them" in answer.text
+    answer = visitor.post(f"{path}/change", {**forms[0], **others, "when": "now"})
+    assert answer.headers["location"] == f"{path}?note=done"  # sent twice, it acts once
+    assert requests_of(shop, made) == 1
 
 
 def test_an_item_without_units_is_offered_without_units(shop: Shop) -> None:

@@ -90,6 +90,7 @@ def test_the_exchange_of_a_code_ends_in_tokens_or_in_a_reason() -> None:
             (400, b'{"error": "invalid_grant"}', SignInRefused),
             (401, b"[]", SignInRefused),
             (500, b"<html>", IssuerUnavailable),
+            (503, b"{}", IssuerUnavailable),
         ]
         for status, body, expected in answers:
 

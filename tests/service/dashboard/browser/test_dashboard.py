@@ -10,6 +10,7 @@ from service.dashboard.pages import NAVIGATION
 from tests.service.dashboard.browser.conftest import Window
 from tests.service.dashboard.shown_invoices import invoice_of
 from tests.service.harness import Shop, stripe_event
+from tests.service.invoices.invoice_actions import act
 from tests.service.operations.test_alerts import disable_endpoint, leave_drift
 from tests.service.subscriptions.subscription_actions import subscribed
 
@@ -116,6 +117,24 @@ def test_a_refund_from_the_click_to_the_ledger(shop: Shop, window: Window) -> No
     expect(window.page.locator("main")).to_contain_text("12.74 EUR refundable now")
     found = shop.get(f"{shop.url}/invoices/{invoice_id}").json()["items"][0]
     assert found["amountRefundedMinor"] == 725
+
+
+def test_what_changes_while_a_dialog_is_open_is_shown_once_it_is_closed(
+    shop: Shop, window: Window
+) -> None:
+    invoice_id = invoice_of(shop)
+    window.sign_in(shop)
+    window.open(f"/dashboard/invoices/{invoice_id}")
+    expect(window.page.locator("#live")).to_have_text("Live")
+    window.page.get_by_role("button", name="Refund").first.click()
+    dialog = window.page.locator("dialog[open]")
+    other = window.page.context.new_page()
+    other.goto(window.page.url)
+    expect(other.locator("#live")).to_have_text("Live")
+    act(shop, f"{shop.url}/invoices/{invoice_id}/refunds", {"amountMinor": 725})
+    expect(other.locator("main")).to_contain_text("12.74 EUR refundable now")
+    dialog.get_by_text("Keep as it is").click()
+    expect(window.page.locator("main")).to_contain_text("12.74 EUR refundable now")
 
 
 def test_a_subscription_is_changed_from_the_click_to_the_provider(
