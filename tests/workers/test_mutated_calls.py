@@ -192,9 +192,9 @@ def test_many_mutated_answers_fail_no_job(
 ) -> None:
     seed = secrets.randbits(32)
     try:
-        check_stripe(bench, proxy, seed=seed, stories=30)
-        check_mollie(mollie, proxy, seed=seed, stories=60)
-        check_mandates(mollie, proxy, seed=seed, stories=15)
+        check_stripe(bench, proxy, seed=seed, stories=12)
+        check_mollie(mollie, proxy, seed=seed, stories=25)
+        check_mandates(mollie, proxy, seed=seed, stories=6)
     except BaseException as error:
         error.add_note(f"seed {seed}")
         raise

@@ -17,6 +17,7 @@ from domain.gateway.objects import (
     RefundDraft,
     RefundsAndDisputes,
 )
+from workers.providers.bounded_fields import reading
 from workers.providers.stripe import objects, refund_objects
 from workers.providers.stripe.client import (
     answered_at,
@@ -68,7 +69,8 @@ class IssuedInvoiceCalls:
                 lambda: self._client.v1.credit_notes.create(noted, {"idempotency_key": key})
             )
         )
-        refund_id = refund_objects.refund_ids_of(note)[0]
+        with reading("credit_note.refunds"):
+            refund_id = refund_objects.refund_ids_of(note)[0]
         found = call_stripe(lambda: self._client.v1.refunds.retrieve(refund_id))
         return refund_objects.to_refund(json_of(found), reference=draft.reference)
 
