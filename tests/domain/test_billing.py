@@ -12,7 +12,7 @@ from domain.apps.connection import Connection, ConnectionCreated
 from domain.billing import Billing
 from domain.core import ids
 from domain.core.effects import Effect
-from domain.core.errors import Contradiction, NotFound, StaleWrite
+from domain.core.errors import Contradiction, IdOfOtherKind, NotFound, StaleWrite
 from domain.invoices.invoice import Invoice
 from domain.tenants.commands import SetTenant
 from domain.tenants.events import TenantCreated
@@ -156,10 +156,10 @@ def test_what_does_not_exist_is_not_found(billing: Billing) -> None:
         billing.change_app(ChangeApp(app_id=APP_ID, name="x", actor="cli"), occurred_at=NOW)
 
 
-def test_an_id_of_another_kind_is_not_found(billing: Billing) -> None:
+def test_an_id_of_another_kind_is_not_found_nor_created(billing: Billing) -> None:
     _requested(billing)
     assert billing.find(App, INVOICE_ID) is None
-    with pytest.raises(NotFound):
+    with pytest.raises(IdOfOtherKind):
         billing.create_app(
             CreateApp(app_id=INVOICE_ID, name="x", slug="x", actor="cli"), occurred_at=NOW
         )
