@@ -96,13 +96,19 @@ def store(
     operator.app(app_id)
     known = operator.billing.find(Connection, ids.for_connection(app_id, name))
     kept = None if known is None or known.deleted else known
+    mode = mode_from_key(provider, secrets.key)
+    if known is not None and (known.provider, known.mode) != (provider, mode):
+        fail(
+            f"connection {name} is of {known.provider} in {known.mode} mode, and stays so: this key"
+            f" is of {provider} in {mode} mode, for a connection with another name"
+        )
     sealed = [box.seal(secret, context=context) for secret in secrets.webhook_secrets]
     return operator.billing.set_connection(
         SetConnection(
             app_id=app_id,
             name=name,
             provider=provider,
-            mode=mode_from_key(provider, secrets.key),
+            mode=mode,
             sealed_key=box.seal(secrets.key, context=context),
             sealed_webhook_secrets=sealed or (known.sealed_webhook_secrets if known else []),
             redirect_url=redirect_url or (kept.redirect_url if kept else None),

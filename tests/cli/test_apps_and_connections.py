@@ -216,7 +216,8 @@ def test_a_connection_never_changes_its_mode(run: Run) -> None:
     run(connections, "set", app["app_id"], "main", input="sk_test_1\n")
     ended = run(connections, "set", app["app_id"], "main", input="sk_live_1\n")
     assert ended.exit_code == 1
-    assert "mode" in ended.stderr
+    assert "is of stripe in test mode, and stays so" in ended.stderr
+    assert "with another name" in ended.stderr
 
 
 def test_without_master_keys_no_secret_is_taken(run: Run) -> None:
