@@ -32,6 +32,7 @@ from service.dashboard.visitor import Visitor
 from service.http.errors import BadRequest, problem_of
 from service.http.queries import Moment, ReadQuery, read_query
 from service.http.validation import Currency, Token
+from service.invoices.connection_choice import default_mode
 from service.reports.periods import Bucket
 
 _PATH: Final = "/dashboard/recurring-revenue"
@@ -102,6 +103,8 @@ def _url_of(row: RecurringRow, bucket: Bucket) -> str:
 async def _list(request: Request, visitor: Visitor) -> Response:
     context, app = context_of(request), visitor.caller.app
     given = given_filters(request.query_params)
+    if "mode" not in given:
+        given["mode"] = await default_mode(context.auth.access, app, None) or "live"
     found, moved, currency, messages = None, None, None, []
     try:
         written = with_moments(given, _TIMES, zone=app.settings.time_zone)

@@ -48,6 +48,8 @@ def test_each_bar_leads_to_the_subscriptions_behind_it(shop: Shop, other_shop: S
     assert "19.98 EUR" in page  # the sum of the bar
     whole = visitor.get("/dashboard/recurring-revenue?mode=test&currency=eur").text
     assert _ROW.findall(whole)[0] == ended
+    cleared = visitor.get("/dashboard/recurring-revenue").text
+    assert set(_ROW.findall(cleared)) == {stayed, ended}  # in the mode of the default connection
     day = (now - timedelta(days=1)).date()
     of_day = visitor.get(f"/dashboard/recurring-revenue?mode=test&from={day}&to={day}").text
     assert set(_ROW.findall(of_day)) == {ended}
