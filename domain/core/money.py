@@ -46,6 +46,11 @@ def exponent(currency: str) -> int:
     raise UnknownCurrency(currency=currency)
 
 
+def is_known(currency: str) -> bool:
+    """Return whether amounts in a currency can be converted."""
+    return currency in _TWO_DECIMALS | _ZERO_DECIMALS | _THREE_DECIMALS
+
+
 def to_major(amount_minor: int, currency: str) -> str:
     """Write an amount in major units, for example 1999 eur as `19.99`."""
     return str(Decimal(amount_minor).scaleb(-exponent(currency)))
@@ -77,10 +82,14 @@ def step_minor(provider: Provider, currency: str) -> int:
     """Return the amount of which a provider's charges and refunds must be multiples.
 
     100 for a currency with two decimals that the provider accepts in whole units alone, 10 for
-    one with three decimals, else 1.
+    one with three decimals, else 1: of a currency that is not known here, in which an invoice can
+    be made at the provider, the provider decides.
     """
     whole = _WHOLE_AT_MOLLIE if provider == "mollie" else _WHOLE_AT_STRIPE
-    decimals = exponent(currency)
+    try:
+        decimals = exponent(currency)
+    except UnknownCurrency:
+        return 1
     if currency in whole:
         return int(10**decimals)
     return 10 if decimals == 3 else 1  # noqa: PLR2004 - decimals

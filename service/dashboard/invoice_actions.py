@@ -167,6 +167,9 @@ def _amount_minor(text: str, currency: str, *, step_minor: int) -> int:
     groups thousands there: 1.000 has decimals that the euro lacks, and means 1000, not 1.
     """
     decimals = len(text.partition(".")[2])
+    if not money.is_known(currency):
+        message = f"amount: can't be read in {currency.upper()}; leave it empty for all of it"
+        raise BadRequest(FieldError(message=message, path="amount"))
     try:
         minor = money.from_major(text.replace(",", ""), currency)
         is_clear = "," not in text or formats.amount(minor, currency).startswith(f"{text} ")

@@ -26,6 +26,11 @@ def test_unknown_currency_codes_are_rejected(currency: str) -> None:
     assert refusal.value.facts == {"currency": currency}
 
 
+def test_a_provider_decides_about_amounts_in_a_currency_that_is_not_known() -> None:
+    assert not money.is_known("mru")
+    assert money.step_fault(1, "stripe", "mru") is None
+
+
 def test_no_currency_has_two_numbers_of_decimals() -> None:
     lists = (money._ZERO_DECIMALS, money._TWO_DECIMALS, money._THREE_DECIMALS)  # noqa: SLF001 - the tables themselves are the subject
     assert sum(len(codes) for codes in lists) == len(frozenset().union(*lists))

@@ -71,6 +71,17 @@ def test_what_a_dispute_took_is_not_refunded_once_more() -> None:
     assert refundable_minor(rest.given.root.view) == 400
 
 
+def test_an_invoice_in_a_currency_that_is_not_known_is_refunded() -> None:
+    given = Given(
+        Invoice,
+        happened(e.InvoiceRequested),
+        happened(e.InvoiceIssued, currency="mru"),
+        happened(pe.PaymentSucceeded, amount_minor=TOTAL),
+    )
+    assert given.root.view.currency == "mru"
+    request_refund(given, 100).then(happened(m.RefundRequested, amount_minor=100))
+
+
 def shown(given: Given[Invoice]) -> tuple[str | None, int]:
     view = given.root.view
     return view.dispute_status, view.amount_disputed_minor
