@@ -99,6 +99,7 @@ _POSSIBLE: Final[dict[str, tuple[str, ...]]] = {
 NOTES: Final = {
     "done": ("good", "Done. The invoice below has the result."),
     "pending": ("plain", "Recorded. The provider has not answered yet: its result appears below."),
+    "impossible": ("plain", "This can't be done any more: the invoice has changed meanwhile."),
     "refused": ("bad", "The provider refused it. The reason is on the timeline."),
 }
 _REFUSALS: Final = (RequestRefused, PaymentFailed, InvoiceRejected, RefundFailed)

@@ -1,13 +1,14 @@
 """An invoice: its amounts, its timeline as a picture, and what it was at any moment."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import orjson
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from domain.invoices.refunds import refundable_minor
 from domain.invoices.view import InvoiceView
@@ -62,12 +63,18 @@ async def _show(request: Request, visitor: Visitor) -> Response:
 
 
 async def _confirm(request: Request, visitor: Visitor) -> Response:
-    """Show the form of an action as a page of its own, for browsers without scripts."""
+    """Show the form of an action as a page of its own, for browsers without scripts.
+
+    An action that has become impossible leads back to the invoice: the link was out of date.
+    """
     context, invoice_id = context_of(request), path_uuid(request, "invoiceUuid")
     found = await find_invoice(context.recording, visitor.caller, invoice_id)
     values = _action_values(visitor, found.view, is_past=False)
     name = request.path_params["action"]
     action = next((one for one in values["actions"] if one.path == name), None)
+    if action is None and visitor.acts and name in ACTIONS:
+        url = f"/dashboard/invoices/{invoice_id}?note=impossible"
+        return RedirectResponse(url, status_code=HTTPStatus.SEE_OTHER)
     if action is None:
         raise NotFound
     values = {**values, "invoice": found.view, "action": action}

@@ -70,6 +70,16 @@ def test_part_of_an_authorized_payment_is_captured(shop: Shop) -> None:
     assert f"{path}/confirm/capture" not in visitor.get(path).text
 
 
+def test_a_question_that_is_out_of_date_leads_back_to_the_invoice(shop: Shop) -> None:
+    path = f"/dashboard/invoices/{invoice_of(shop)}"
+    visitor = visit(shop)
+    response = visitor.get(f"{path}/confirm/void")  # it is paid
+    assert (response.status_code, response.headers["location"]) == (303, f"{path}?note=impossible")
+    assert "has changed meanwhile" in visitor.get(response.headers["location"]).text
+    assert visitor.get(f"{path}/confirm/nothing").status_code == 404
+    assert visit(shop, "read").get(f"{path}/confirm/refund").status_code == 404
+
+
 @pytest.mark.parametrize("amount", ["0", "-1", "1.234", "99999", "abc", "1e3"])
 def test_impossible_refunds_show_their_reason(shop: Shop, amount: str) -> None:
     invoice_id = invoice_of(shop)
