@@ -70,7 +70,7 @@ def _embedded(environment: Mapping[str, str]) -> Iterator[Finding]:
         )
         return
     # Imported here: production installs no embedded servers.
-    from cli.local.postgres import installation  # noqa: PLC0415
+    from cli.local.postgres_wheel import installation  # noqa: PLC0415
     from cli.local.process import EmbeddedError  # noqa: PLC0415
     from cli.local.redis import redis_server  # noqa: PLC0415
 

