@@ -197,7 +197,8 @@ class MollieBooks(ProviderBooks):
     def _is_expected(self, seen: ProviderInvoice) -> bool:
         """Return whether a payment is one of an invoice, and not a second one of the same.
 
-        An imported one is the only payment of its invoice, and need not name it.
+        An imported one is the only payment of its invoice, and need not name it. One that names an
+        invoice which the log does not have was requested by a log that lost it: a restored backup.
         """
         if seen.subscription_id is not None:
             return True
@@ -206,7 +207,7 @@ class MollieBooks(ProviderBooks):
         if invoice is None:
             invoice = self.billing.find(Invoice, self.account.id_of(seen.id))
         if invoice is None:
-            return named is None and self.import_payments
+            return named is not None or self.import_payments
         return seen.id not in invoice.view.paid_elsewhere
 
 

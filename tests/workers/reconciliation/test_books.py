@@ -7,11 +7,13 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from typer.testing import CliRunner, Result
 
 from cli.books import COLUMNS, Line
 from cli.reconcile import reconcile
+from domain.core import metadata
 from tests.support.canned_server import serve_canned
 from tests.workers.history.imports import open_imports
 from tests.workers.mollie_harness import MollieBench
@@ -120,6 +122,19 @@ def test_mollies_books_have_imported_payments(mollie: MollieBench, database: str
     ended = books(mollie, database)
     assert ended.exit_code == 0, ended.output
     assert amounts(ended) == {"charged": (1234, 1234)}
+
+
+def test_mollies_books_have_payments_of_invoices_that_a_restored_log_lost(
+    mollie: MollieBench, database: str
+) -> None:
+    connect(mollie)
+    ours = {metadata.APP: str(mollie.app_id), metadata.INVOICE: str(uuid4())}
+    others = {metadata.APP: str(uuid4()), metadata.INVOICE: str(uuid4())}
+    for names in (ours, others):
+        mollie.pay(mollie.account.pay("12.34", metadata=names).id)
+    ended = books(mollie, database)
+    assert ended.exit_code == 1
+    assert amounts(ended) == {"charged": (0, 1234)}
 
 
 def pass_days(of: Bench | MollieBench, days: int) -> None:
