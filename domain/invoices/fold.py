@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from domain.core.calendar import from_unix
 from domain.core.failures import Failure
+from domain.invoices import disputes, refunds, status
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
-from domain.invoices import refunds, status
 from domain.invoices.first_view import copy_lines, first_view
 from domain.invoices.payment_fold import (
     apply_amount_due,
@@ -154,7 +154,7 @@ _APPLIED_BY: Final[tuple[tuple[type | tuple[type, ...], Apply], ...]] = (
     (m.RefundEvent, refunds.apply_refund),
     (pe.AmountDueChanged, apply_amount_due),
     (pe.AuthorizationChanged, apply_authorization),
-    (m.DisputeEvent, refunds.apply_dispute),
+    (m.DisputeEvent, disputes.apply_dispute),
     ((m.CreditNoteEvent, m.CreditNoteRefused), refunds.apply_credit_note),
     ((e.InvoiceVoided, e.MarkedUncollectible), _apply_end),
     (e.ProviderStateConfirmed, _apply_confirmation),

@@ -17,10 +17,10 @@ from domain.gateway.objects import (
     RefundsAndDisputes,
 )
 from domain.invoices import action_events as ae
+from domain.invoices import disputes, refunds, status
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
-from domain.invoices import refunds, status
 from domain.invoices.commands import ImportInvoice, InvoiceCommand, RequestInvoice
 from domain.invoices.fold import fold
 from domain.invoices.invoice_steps import InvoiceSteps
@@ -207,7 +207,7 @@ class Invoice(InvoiceSteps):
             events = refunds.decide_credit_note(self.view, note, source=source)
             self.record_events(events, actor=actor, occurred_at=occurred_at)
         for dispute in back.disputes:
-            events = refunds.decide_dispute(self.view, dispute, source=source)
+            events = disputes.decide_dispute(self.view, dispute, source=source)
             self.record_events(events, actor=actor, occurred_at=occurred_at)
         return Effect.CHANGED if self.version > before else Effect.CONFIRMED
 

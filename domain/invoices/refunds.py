@@ -1,7 +1,7 @@
-"""Refunds and disputes of an invoice: their fold, and the events of a provider's update.
+"""Refunds of an invoice with their credit notes: their fold, and the events of an update.
 
-States only move forward (a refund: requested, pending, succeeded, failed; a dispute: open, lost,
-won), so that updates may arrive in any order and twice.
+States only move forward (requested, pending, succeeded, failed), so that updates of the provider
+may arrive in any order and twice.
 """
 
 from __future__ import annotations
@@ -13,20 +13,13 @@ from uuid import UUID
 
 from domain.core.aggregate import NewEvent
 from domain.core.calendar import from_unix
-from domain.gateway.objects import ProviderCreditNote, ProviderDispute, ProviderRefund
+from domain.gateway.objects import ProviderCreditNote, ProviderRefund
 from domain.invoices import refund_events as m
 from domain.invoices import status
-from domain.invoices.view import CreditNote, Dispute, InvoiceView, Refund
+from domain.invoices.view import CreditNote, InvoiceView, Refund
 
 RESERVING: Final = {"requested", "pending", "succeeded"}
 _REFUND_RANK: Final = {"requested": 0, "pending": 1, "succeeded": 2, "failed": 3}
-# An appeal may still win what was lost.
-_DISPUTE_RANK: Final = {"open": 0, "lost": 1, "won": 2}
-_DISPUTE_EVENTS: Final[dict[str, type[m.DisputeEvent]]] = {
-    "open": m.DisputeOpened,
-    "won": m.DisputeWon,
-    "lost": m.DisputeLost,
-}
 
 
 def apply_refund(view: InvoiceView, event: m.RefundEvent) -> None:
@@ -179,7 +172,7 @@ def _issued(view: InvoiceView) -> list[CreditNote]:
     return [note for note in view.credit_notes if note.status == "issued"]
 
 
-def _sum(entries: Iterable[Refund | Dispute], states: set[str]) -> int:
+def _sum(entries: Iterable[Refund], states: set[str]) -> int:
     return sum(entry.amount_minor for entry in entries if entry.status in states)
 
 
@@ -275,36 +268,3 @@ def decide_credit_note(
 def _is_due(view: InvoiceView, note: ProviderCreditNote) -> bool:
     refund = None if note.reference is None else find_refund(view, note.reference, None)
     return refund is not None and refund.note_due
-
-
-def apply_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:
-    """Apply an event of one dispute; the invoice shows the gravest status of all disputes."""
-    dispute = Dispute(
-        id=event.dispute_id,
-        status=_dispute_state(event),
-        amount_minor=event.amount_minor,
-        disputed_at=from_unix(event.disputed_at) or event.timestamp,
-    )
-    view.disputes = [*(one for one in view.disputes if one.id != dispute.id), dispute]
-    states = [one.status for one in view.disputes]
-    view.dispute_status = next(state for state in ("open", "lost", "won") if state in states)
-    view.amount_disputed_minor = _sum(view.disputes, {"open", "lost"})
-
-
-def _dispute_state(event: m.DisputeEvent) -> str:
-    return next(state for state, kind in _DISPUTE_EVENTS.items() if isinstance(event, kind))
-
-
-def decide_dispute(view: InvoiceView, dispute: ProviderDispute, *, source: str) -> list[NewEvent]:
-    """Decide the event of a provider's dispute; none where its state is known already."""
-    known = next((entry for entry in view.disputes if entry.id == dispute.id), None)
-    rank = -1 if known is None else _DISPUTE_RANK[known.status]
-    if _DISPUTE_RANK[dispute.state] <= rank:
-        return []
-    fields: dict[str, Any] = {
-        "dispute_id": dispute.id,
-        "amount_minor": dispute.amount_minor,
-        "disputed_at": dispute.disputed_at,
-        "source": source,
-    }
-    return [NewEvent(_DISPUTE_EVENTS[dispute.state], fields)]
