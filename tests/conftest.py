@@ -1,4 +1,5 @@
 import gc
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ _TESTS = Path(__file__).parent
 _SANDBOX = _TESTS / "sandbox"
 # Each case of these takes seconds: a death at each point, random orders of events.
 _GRIDS = (_TESTS / "workers" / "crash_grids", _TESTS / "workers" / "event_orders")
+
+
+def pytest_configure() -> None:
+    """Let the processes of tests hear SIGINT, which a shell's job in the background ignores."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
