@@ -167,7 +167,9 @@ STEPS: Final[dict[str, list[str]]] = {
     "refund of two payments": [
         "get /v1/invoice_payments",
         "get /v1/refunds",
+        "get /v1/disputes",
         "get /v1/refunds",
+        "get /v1/disputes",
         "append",
         "append",
         "post /v1/refunds",
