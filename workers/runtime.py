@@ -50,6 +50,7 @@ class Runtime:
     gateways: Gateways
     callback_urls: CallbackUrls
     max_tries: int
+    backup_at: datetime | None = None
 
 
 def open_billing(log: Log, *, name: str = _LOG_NAME) -> Billing:
@@ -148,6 +149,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             gateways=open_gateways(settings, billing, vault, before_calls=slots.before_calls),
             callback_urls=open_callback_urls(settings),
             max_tries=settings.max_tries,
+            backup_at=settings.restored_backup_at,
         )
     finally:
         unassigned.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventlog.security.master_keys import MasterKeys
@@ -47,4 +47,6 @@ class Settings(BaseSettings):
     body_life_days: int = Field(default=400, ge=30)
     heartbeat_file: Path | None = None
     max_tries: int = Field(default=30, ge=1)
+    # Set after a restore: calls since then may be missing in the log.
+    restored_backup_at: AwareDatetime | None = None
     public_url: str = "http://127.0.0.1:8000"

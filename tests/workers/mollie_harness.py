@@ -34,7 +34,7 @@ from workers.payments.actions import charge_or_perform_action
 from workers.payments.checkout import CheckoutDeps
 from workers.payments.refund_overpayment import refund_overpayment
 from workers.providers.callback_urls import CallbackUrls
-from workers.providers.key_lifetime import MOLLIE_KEY_LIFETIME
+from workers.providers.key_trust import MOLLIE_KEYS, KeyTrust
 from workers.providers.mollie.gateway import MollieGateway
 from workers.webhooks.mollie_jobs import apply_payment_event, apply_payment_hint
 from workers.webhooks.mollie_payment import MolliePaymentDeps
@@ -52,6 +52,7 @@ class MollieBench:
         self.billing = billing
         self.account = account
         self.clock = Clock()
+        self.keys: KeyTrust = MOLLIE_KEYS
         self.gateway: Any = self.new_gateway()
         self.links = SignedLinks([Fernet.generate_key().decode()], public_url=PUBLIC_URL)
         self.callback_urls = CallbackUrls(self.links, public_url=PUBLIC_URL, api_base=account.url)
@@ -139,12 +140,12 @@ class MollieBench:
                 gateway=self.gateway,
                 bodies=self.log,
                 now=self.clock,
-                key_lifetime=MOLLIE_KEY_LIFETIME,
+                keys=self.keys,
             ),
             callback_urls=self.callback_urls,
             now=self.clock,
             heartbeat=lambda: None,
-            key_lifetime=MOLLIE_KEY_LIFETIME,
+            keys=self.keys,
         )
 
     def charge(self, invoice_id: UUID) -> Invoice:

@@ -30,6 +30,7 @@ from workers.invoices.charge_invoice import charge_invoice
 from workers.invoices.customers import TenantCustomers
 from workers.invoices.job import InvoicingDeps
 from workers.invoices.refund import refund_invoice
+from workers.providers.key_trust import STRIPE_KEYS, KeyTrust
 from workers.providers.stripe.gateway import StripeGateway
 from workers.subscriptions.change import SubscriptionDeps, change_subscription
 from workers.webhooks.apply import Applier
@@ -57,6 +58,7 @@ class Bench:
         self.billing = billing
         self.account = account
         self.clock = Clock()
+        self.keys: KeyTrust = STRIPE_KEYS
         self.gateway: Any = StripeGateway(account.key, api_base=account.url)
         self.app_id = uuid4()
         self.connection_id = uuid4()
@@ -148,10 +150,15 @@ class Bench:
             billing=self.billing,
             gateway=self.gateway,
             customers=TenantCustomers(
-                billing=self.billing, gateway=self.gateway, bodies=self.log, now=self.clock
+                billing=self.billing,
+                gateway=self.gateway,
+                bodies=self.log,
+                now=self.clock,
+                keys=self.keys,
             ),
             now=self.clock,
             heartbeat=lambda: None,
+            keys=self.keys,
         )
 
     def charge(self, invoice_id: UUID) -> Invoice:

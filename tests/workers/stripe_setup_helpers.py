@@ -9,7 +9,6 @@ from domain.core import ids
 from domain.payment_methods.commands import RequestSetup
 from domain.payment_methods.setup import MethodSetup
 from tests.workers.stripe_harness import Bench
-from workers.invoices.customers import TenantCustomers
 from workers.payments.setup_method import SetupDeps, set_up_method
 
 RETURN_URL = "https://shop.example.org/saved"
@@ -37,11 +36,10 @@ def do(bench: Bench, setup_id: UUID) -> MethodSetup:
     deps = SetupDeps(
         billing=bench.billing,
         gateway=bench.gateway,
-        customers=TenantCustomers(
-            billing=bench.billing, gateway=bench.gateway, bodies=bench.log, now=bench.clock
-        ),
+        customers=bench.deps().customers,
         now=bench.clock,
         heartbeat=lambda: None,
+        keys=bench.keys,
     )
     set_up_method(setup_id, deps)
     return known(bench, setup_id)

@@ -20,18 +20,16 @@ def capture_payment(invoice: Invoice, deps: InvoiceDeps) -> Invoice:
     """Capture the requested amount; raises GatewayUnavailable for a retry."""
     pending, at_provider = invoice.pending_request, object_id(invoice.view)
     step = invoice.view.steps.get(pending.step)
-    made: ProviderCapture | None = None
-    if step is not None and step.attempt == pending.attempt:
-        made = deps.gateway.find_capture(
-            CapturePlan.of(step).payment, reference=_reference(invoice)
-        )
-    else:
+    is_repeat = step is not None and step.attempt == pending.attempt
+    if not is_repeat:
         seen = deps.gateway.fetch_invoice(at_provider)
         try:
             plan = _plan(seen, pending.amount_minor)
         except RequestRejected as rejection:
             return record_rejection(invoice, seen, deps, rejection)
         invoice = start_step(invoice, pending.step, deps, attempt=pending.attempt, plan=plan)
+    may_be_made = is_repeat or deps.keys.may_miss_calls
+    made = _made_before(invoice, deps) if may_be_made else None
     deps.heartbeat()
     try:
         made = made or _capture(invoice, deps)
@@ -42,6 +40,11 @@ def capture_payment(invoice: Invoice, deps: InvoiceDeps) -> Invoice:
     if made.state == "failed":
         return record_rejection(invoice, answer, deps, _failed())
     return _record(invoice, answer, made, deps)
+
+
+def _made_before(invoice: Invoice, deps: InvoiceDeps) -> ProviderCapture | None:
+    plan = CapturePlan.of(invoice.view.steps[invoice.pending_request.step])
+    return deps.gateway.find_capture(plan.payment, reference=_reference(invoice))
 
 
 def _plan(seen: ProviderInvoice, wanted_minor: int | None) -> CapturePlan:

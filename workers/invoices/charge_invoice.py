@@ -81,8 +81,8 @@ def _pay(invoice: Invoice, deps: InvoicingDeps) -> None:
     at_provider = object_id(view)
     if "pay" not in view.steps:
         invoice = start_step(invoice, "pay", deps)
-    late = deps.key_expired(invoice, "pay")
-    answer = deps.gateway.fetch_invoice(at_provider) if late else None
+    may_be_paid = deps.must_look_up(invoice, "pay")
+    answer = deps.gateway.fetch_invoice(at_provider) if may_be_paid else None
     if answer is None or _untried(answer):
         answer = _charge(invoice, deps)
     after = record_answer(invoice, answer, deps, source="answer", attempted=True)

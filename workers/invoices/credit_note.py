@@ -27,7 +27,7 @@ def create_note(
 ) -> None:
     """Create the note once; a refusal leaves the refund without one. Raises GatewayUnavailable."""
     step = f"{REFUND_STEP}{draft.reference}{_NOTE}"
-    note = _made_before(draft, deps) if deps.key_expired(invoice, step) else None
+    note = _made_before(draft, deps) if deps.must_look_up(invoice, step) else None
     invoice = start_step(invoice, step, deps)
     deps.heartbeat()
     # Only a provider that has invoices has notes that are due.

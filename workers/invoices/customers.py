@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from domain.gateway.port import ProviderGateway
 from domain.invoices.view import InvoiceView
 from domain.tenants.tenant import Tenant
 from workers.invoices.rejections import RequestRejected, missing_payment_method
-from workers.providers.key_lifetime import CLOCK_SKEW, KEY_LIFETIME
+from workers.providers.key_trust import STRIPE_KEYS, KeyTrust
 
 
 class Bodies(Protocol):
@@ -46,7 +46,7 @@ class TenantCustomers:
     gateway: ProviderGateway
     bodies: Bodies
     now: Callable[[], datetime]
-    key_lifetime: timedelta = KEY_LIFETIME
+    keys: KeyTrust = STRIPE_KEYS
 
     def id_of(self, view: InvoiceView) -> str:
         """Return the id of the invoice's customer; create the customer if the tenant has none."""
@@ -104,10 +104,10 @@ class TenantCustomers:
         return linked.customers[connection]
 
     def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
-        """Find the customer that an earlier try created, once its key may have expired."""
-        if self.now() - started_at < self.key_lifetime:
+        """Find the customer that an earlier try created, where its key may not return it."""
+        if not self.keys.must_look_up(self.now() - started_at):
             return None
-        since = int((started_at - CLOCK_SKEW).timestamp())
+        since = self.keys.search_from(started_at)
         found = self.gateway.find_customers(metadata, created_after=since)
         return found[0] if found else None
 

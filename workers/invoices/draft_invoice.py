@@ -22,7 +22,6 @@ from domain.invoices.view import InvoiceView
 from workers.invoices.customers import credentials_rejected
 from workers.invoices.job import InvoicingDeps, billhook_metadata, object_id, start_step
 from workers.invoices.rejections import RequestRejected, lines_mismatch, missing_payment_method
-from workers.providers.key_lifetime import CLOCK_SKEW
 
 
 def draft_invoice(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
@@ -136,12 +135,12 @@ def create(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
 
 def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice | None:
     step = invoice.view.steps["create"]
-    if not deps.key_expired(invoice, "create"):
+    if not deps.must_look_up(invoice, "create"):
         return None
     found = deps.gateway.find_invoices(
         customer=DraftPlan.of(step).customer,
         reference=str(invoice.id),
-        created_after=int((step.started_at - CLOCK_SKEW).timestamp()),
+        created_after=deps.keys.search_from(step.started_at),
     )
     return found[0] if found else None
 
@@ -150,11 +149,11 @@ def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> Sequence[ProviderLine] 
     """Add the missing lines; return all lines of the draft, None if they must be listed."""
     view, step = invoice.view, invoice.view.steps["lines"]
     wanted, plan = _line_drafts(view), AddLinesPlan.of(step)
-    if deps.key_expired(invoice, "lines"):
+    if deps.must_look_up(invoice, "lines"):
         # Under an expired key the same lines would be added and charged a second time.
         present = {line.reference for line in deps.gateway.list_lines(object_id(view))}
         wanted = [line for line in wanted if line.reference not in present]
-        if wanted:
+        if wanted and deps.key_expired(invoice, "lines"):
             invoice = start_step(invoice, "lines", deps, attempt=step.attempt + 1, plan=plan)
     if not wanted:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast
 
 from domain.billing import Billing
@@ -20,15 +20,14 @@ from domain.subscriptions.commands import StartSubscription
 from eventlog.bodies import Body
 from workers.invoices.customers import TenantCustomers
 from workers.invoices.rejections import RequestRejected
-from workers.providers.key_lifetime import KEY_LIFETIME
+from workers.providers.key_trust import STRIPE_KEYS, KeyTrust
 
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceDeps:
     """Dependencies of a job on an invoice at any provider.
 
-    `heartbeat` is called between steps. `key_lifetime`: minimum time that the provider remembers
-    the key of a call.
+    `heartbeat` is called between steps.
     """
 
     billing: Billing
@@ -36,11 +35,15 @@ class InvoiceDeps:
     customers: TenantCustomers
     now: Callable[[], datetime]
     heartbeat: Callable[[], None]
-    key_lifetime: timedelta = KEY_LIFETIME
+    keys: KeyTrust = STRIPE_KEYS
 
     def key_expired(self, invoice: Invoice, step: str) -> bool:
         """Check whether the provider may have forgotten a step's key."""
-        return invoice.step_age(step, occurred_at=self.now()) >= self.key_lifetime
+        return self.keys.is_expired(invoice.step_age(step, occurred_at=self.now()))
+
+    def must_look_up(self, invoice: Invoice, step: str) -> bool:
+        """Check whether a step's object may exist that its key would not return any more."""
+        return self.keys.must_look_up(invoice.step_age(step, occurred_at=self.now()))
 
     def record_deleted(self, invoice: Invoice) -> Invoice:
         """Record that the provider no longer has the draft."""

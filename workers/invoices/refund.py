@@ -46,7 +46,7 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None
 def _refund(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> Invoice:
     """Refund the requested amount, or what is left of it after the split; record the outcome."""
     step = f"{REFUND_STEP}{refund_id}"
-    may_be_made = deps.key_expired(invoice, step) or _has_unrequested(invoice.view)
+    may_be_made = deps.must_look_up(invoice, step) or _has_unrequested(invoice.view)
     found = _made_before(invoice, refund_id, deps) if may_be_made else None
     try:
         if step not in invoice.view.steps:

@@ -143,7 +143,7 @@ def _create(invoice: Invoice, deps: InvoicingDeps) -> ProviderSubscription:
 
 
 def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderSubscription | None:
-    if not deps.key_expired(invoice, "subscribe"):
+    if not deps.must_look_up(invoice, "subscribe"):
         return None
     customer = SubscribePlan.of(invoice.view.steps["subscribe"]).customer
     found = deps.gateway.find_subscriptions(customer=customer, reference=str(invoice.id))

@@ -36,7 +36,6 @@ from workers.payments.plan import (
     redirect_url_for,
 )
 from workers.providers.callback_urls import CallbackUrls
-from workers.providers.key_lifetime import CLOCK_SKEW
 
 CREATE = "create"
 
@@ -105,6 +104,7 @@ def find_or_create_payment(
     `is_repeat`: an earlier run may have created the payment.
     """
     deps.heartbeat()
+    is_repeat = is_repeat or deps.keys.may_miss_calls
     found = _made_before(invoice, step, deps) if is_repeat else []
     made = next((payment for payment in found if not _is_over(payment)), None)
     if made is not None:
@@ -137,7 +137,7 @@ def _made_before(invoice: Invoice, step: str, deps: CheckoutDeps) -> list[Provid
     found = deps.gateway.find_payments(
         customer=PaymentPlan.of(record).customer,
         reference=str(invoice.id),
-        created_after=int((record.started_at - CLOCK_SKEW).timestamp()),
+        created_after=deps.keys.search_from(record.started_at),
     )
     return [payment for payment in found if payment.id not in invoice.view.objects]
 

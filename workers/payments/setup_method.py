@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from domain.payment_methods.setup import (
 from domain.payment_methods.view import MethodSetupView
 from workers.invoices.customers import TenantCustomers, credentials_rejected
 from workers.invoices.rejections import RequestRejected
-from workers.providers.key_lifetime import KEY_LIFETIME
+from workers.providers.key_trust import STRIPE_KEYS, KeyTrust
 
 _STATES_THAT_COUNT: Final = ("complete", "open")
 # The provider's name for its page.
@@ -49,7 +49,7 @@ class SetupDeps:
     customers: TenantCustomers
     now: Callable[[], datetime]
     heartbeat: Callable[[], None]
-    key_lifetime: timedelta = KEY_LIFETIME
+    keys: KeyTrust = STRIPE_KEYS
     webhook_url: str | None = None
 
     def start(
@@ -103,7 +103,7 @@ def _open(setup: MethodSetup, deps: SetupDeps) -> None:
     if begun is None:
         plan = OpenPagePlan(customer=_customer_of(view, deps).id)
         begun = deps.start(setup, OPEN_PAGE, plan=plan)
-    elif setup.step_age(OPEN_PAGE, occurred_at=deps.now()) >= deps.key_lifetime:
+    if deps.keys.must_look_up(setup.step_age(OPEN_PAGE, occurred_at=deps.now())):
         found = _opened_before(setup, begun, deps)
         if found is not None:
             _record(setup, found, deps)

@@ -12,7 +12,7 @@ from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
 from domain.payment_methods.setup import MethodSetup
-from workers.providers.key_lifetime import CLOCK_SKEW
+from workers.providers.key_trust import CLOCK_SKEW
 
 _UNATTEMPTED: Final = ("open", "canceled", "expired")
 _CREATION_STEPS: Final = ("create", "subscribe")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from workers.invoices.job import InvoiceDeps, InvoicingDeps
 from workers.payments.checkout import CheckoutDeps
 from workers.payments.setup_method import SetupDeps
 from workers.provider_objects.assign_to_tenant import AssignDeps
-from workers.providers.key_lifetime import KEY_LIFETIME, MOLLIE_KEY_LIFETIME
+from workers.providers.key_trust import MOLLIE_KEYS, STRIPE_KEYS, KeyTrust
 from workers.runtime import Runtime, utc_now
 from workers.subscriptions.change import SubscriptionDeps
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
@@ -50,6 +51,7 @@ def invoice(runtime: Runtime, job: Job) -> InvoiceDeps:
         customers=_customers(runtime, gateway),
         now=utc_now,
         heartbeat=_heartbeat(runtime, job),
+        keys=_keys(runtime),
     )
 
 
@@ -64,7 +66,7 @@ def checkout(runtime: Runtime, job: Job) -> CheckoutDeps:
         callback_urls=runtime.callback_urls,
         now=utc_now,
         heartbeat=_heartbeat(runtime, job),
-        key_lifetime=MOLLIE_KEY_LIFETIME,
+        keys=_keys(runtime, payments=True),
     )
 
 
@@ -85,6 +87,7 @@ def mandate_subscription(runtime: Runtime, job: Job) -> StartSubscriptionDeps:
         gateway=runtime.gateways.checkout(view.app_id, view.connection),
         callback_urls=runtime.callback_urls,
         now=utc_now,
+        keys=_keys(runtime, payments=True),
     )
 
 
@@ -99,6 +102,7 @@ def setup(runtime: Runtime, job: Job) -> SetupDeps:
             customers=_customers(runtime, gateway),
             now=utc_now,
             heartbeat=_heartbeat(runtime, job),
+            keys=_keys(runtime),
         )
     checkout_gateway = runtime.gateways.checkout(view.app_id, view.connection)
     return SetupDeps(
@@ -107,7 +111,7 @@ def setup(runtime: Runtime, job: Job) -> SetupDeps:
         customers=_customers(runtime, checkout_gateway, payments=True),
         now=utc_now,
         heartbeat=_heartbeat(runtime, job),
-        key_lifetime=MOLLIE_KEY_LIFETIME,
+        keys=_keys(runtime, payments=True),
         webhook_url=runtime.callback_urls.webhook_url(view.provider, view.connection_id),
     )
 
@@ -171,6 +175,10 @@ def _heartbeat(runtime: Runtime, job: Job) -> Callable[[], None]:
     return renew
 
 
+def _keys(runtime: Runtime, *, payments: bool = False) -> KeyTrust:
+    return replace(MOLLIE_KEYS if payments else STRIPE_KEYS, backup_at=runtime.backup_at)
+
+
 def _customers(
     runtime: Runtime, gateway: ProviderGateway, *, payments: bool = False
 ) -> TenantCustomers:
@@ -179,5 +187,5 @@ def _customers(
         gateway=gateway,
         bodies=runtime.log,
         now=utc_now,
-        key_lifetime=MOLLIE_KEY_LIFETIME if payments else KEY_LIFETIME,
+        keys=_keys(runtime, payments=payments),
     )

@@ -17,7 +17,6 @@ from tests.workers.crash_points import APPEND, MOLLIE_GAPS, Death, Died, death_p
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from workers.payments.setup_method import SetupDeps, set_up_method
-from workers.providers.key_lifetime import MOLLIE_KEY_LIFETIME
 
 RETURN_URL = "https://shop.example.org/saved"
 
@@ -50,7 +49,7 @@ def do(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
             customers=deps.customers,
             now=mollie.clock,
             heartbeat=lambda: None,
-            key_lifetime=MOLLIE_KEY_LIFETIME,
+            keys=mollie.keys,
             webhook_url=mollie.callback_urls.webhook_url("mollie", mollie.connection_id),
         ),
     )

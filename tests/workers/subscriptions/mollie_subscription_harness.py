@@ -74,6 +74,7 @@ class Recurring:
             gateway=bench.gateway,
             now=bench.clock,
             callback_urls=bench.callback_urls,
+            keys=bench.keys,
         )
         start_subscription(stream, deps)
         return self.view(stream)
