@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects assets screenshots test test-extended test-all check fmt bench bench-check bench-record bench-lists faults contract constraints lock clean
+.PHONY: help install run examples dialects assets screenshots test test-extended test-all fuzz check fmt bench bench-check bench-record bench-lists faults contract constraints lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-extended: $(INSTALLED) ## Run the extended tests alone: large, long, and of
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m extended
 
 test-all: test test-extended ## Run every test
+
+fuzz: $(INSTALLED) ## Look for new faults with generated inputs, more than the tests': SEED=<number>
+	BILLHOOK_FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -n 3 --dist worksteal -m fuzz
 
 check: $(INSTALLED) ## Check style, types and who imports whom
 	$(BIN)/ruff check .

@@ -125,7 +125,8 @@ def _apply_issue(
         issued_at = from_unix(getattr(event, "issued_at", None))
         view.issued_at = view.issued_at or issued_at or event.timestamp
     view.status = status.DRAFT if isinstance(event, e.InvoiceDrafted) else status.OPEN
-    view.customer = event.customer or view.customer
+    # A provider never changes an object's customer or subscription; an answer may still be wrong.
+    view.customer = view.customer or event.customer
     if isinstance(event, e.CheckoutOpened):
         view.next_action, view.failure = {"type": "redirect", "url": event.url}, None
         view.objects = [*view.objects, event.provider_object_id]
@@ -139,7 +140,7 @@ def _apply_issue(
         view.in_progress = False
         return
     view.number = event.number
-    view.subscription_id = event.subscription_id or view.subscription_id
+    view.subscription_id = view.subscription_id or event.subscription_id
     view.hosted_url = event.hosted_url
     view.due_at = from_unix(event.due_at)
     view.period_start, view.period_end = from_unix(event.period_start), from_unix(event.period_end)

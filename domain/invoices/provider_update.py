@@ -226,7 +226,7 @@ def _newer_events(
             status=status.OPEN,
             provider_object_type=snapshot.object_type,
             provider_object_id=snapshot.id,
-            subscription_id=snapshot.subscription_id or view.subscription_id,
+            subscription_id=view.subscription_id or snapshot.subscription_id,
             amount_due_minor=snapshot.amount_due_minor,
         )
     then, state_events = _state_events(view, snapshot, update)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import secrets
 from collections import Counter
 from typing import Any, Final
 from uuid import uuid4
@@ -21,6 +20,7 @@ from eventlog.follow.positions import follower_states
 from service.openapi_document import document
 from tests.service.harness import Shop
 from tests.service.running_service import Service
+from tests.support.fuzzing import fuzz_seed, size
 from tests.support.mutations import Json, mutated, stretched
 from tests.support.wait_until import until_async
 from workers.queue.relay import relay_follower
@@ -118,15 +118,11 @@ async def catch_up(database: str) -> None:
 
 def check(database: str, *, seed: int, count: int) -> None:
     with Service(database, wait_default_s=0, wait_charged_s=0) as service:
-        try:
-            answers = send(Shop(service), random.Random(seed), count)  # noqa: S311 - repeatable
-            wrong = {key: n for key, n in answers.items() if key[1] >= 500}
-            assert {key: n for key, n in wrong.items() if key[1] not in _ANSWERED} == {}
-            assert sum(n for (_, status), n in answers.items() if status < 300) > count / 10
-            asyncio.run(catch_up(database))
-        except BaseException as error:
-            error.add_note(f"seed {seed}")
-            raise
+        answers = send(Shop(service), random.Random(seed), count)  # noqa: S311 - repeatable
+        wrong = {key: n for key, n in answers.items() if key[1] >= 500}
+        assert {key: n for key, n in wrong.items() if key[1] not in _ANSWERED} == {}
+        assert sum(n for (_, status), n in answers.items() if status < 300) > count / 10
+        asyncio.run(catch_up(database))
 
 
 def test_mutated_requests_stop_no_follower(database: str) -> None:
@@ -134,5 +130,7 @@ def test_mutated_requests_stop_no_follower(database: str) -> None:
 
 
 @pytest.mark.extended
+@pytest.mark.fuzz
 def test_thousands_of_mutated_requests_stop_no_follower(database: str) -> None:
-    check(database, seed=secrets.randbits(32), count=2_000)
+    with fuzz_seed() as seed:
+        check(database, seed=seed, count=size(700, large=7_000))

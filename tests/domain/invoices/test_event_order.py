@@ -98,3 +98,9 @@ def test_once_all_has_arrived_the_invoice_shows_what_the_provider_has(
     assert view.status == provider.status
     assert view.amount_paid_minor == (TOTAL if provider.status == status.PAID else 0)
     assert view.amount_overpaid_minor == 0
+
+
+def test_an_answer_with_another_customer_and_subscription_changes_neither() -> None:
+    other = snapshot("open", customer="cus_other", subscription_id="sub_other")
+    created = Given(Invoice, REQUESTED, happened(e.ProviderInvoiceCreated))
+    created.when(answered(other)).then(ISSUED).showing(customer="cus_1", subscription_id="sub_1")

@@ -7,7 +7,6 @@ payments and the imports of both providers read.
 from __future__ import annotations
 
 import random
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -16,6 +15,7 @@ import pytest
 from domain.gateway.errors import GatewayError
 from domain.inbox.payment_hint import PaymentHintFetched
 from eventlog.codec import Codec
+from tests.support.fuzzing import fuzz_seed, size
 from tests.support.mollie_account import amount
 from tests.support.mutating_proxy import MutatingProxy
 from tests.workers.history.imports import Imports, open_imports
@@ -134,13 +134,10 @@ def test_mutated_stripe_lists_stop_nothing(
 
 
 @pytest.mark.extended
+@pytest.mark.fuzz
 def test_many_mutated_answers_stop_nothing(
     bench: Bench, mollie: MollieBench, proxy: MutatingProxy, imports: Imports
 ) -> None:
-    seed = secrets.randbits(32)
-    try:
-        check_mollie(mollie, proxy, imports, seed=seed, count=200)
-        check_stripe(bench, proxy, imports, seed=seed, runs=10)
-    except BaseException as error:
-        error.add_note(f"seed {seed}")
-        raise
+    with fuzz_seed() as seed:
+        check_mollie(mollie, proxy, imports, seed=seed, count=size(60, large=600))
+        check_stripe(bench, proxy, imports, seed=seed, runs=size(5, large=50))

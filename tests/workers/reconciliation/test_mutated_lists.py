@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -13,6 +12,7 @@ import pytest
 
 from domain.gateway.errors import GatewayError
 from domain.inbox.provider_event import ProviderEvent, ProviderEventParked
+from tests.support.fuzzing import fuzz_seed, size
 from tests.support.mutating_proxy import MutatingProxy
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.reconciliation import test_mollie_audit, test_stripe_audit
@@ -132,6 +132,7 @@ def test_changed_lists_stop_no_part(
 
 
 @pytest.mark.extended
+@pytest.mark.fuzz
 def test_many_changed_lists_stop_no_part(
     bench: Bench,
     stripe_nets: Nets,
@@ -139,10 +140,6 @@ def test_many_changed_lists_stop_no_part(
     mollie_nets: Nets,
     proxy: MutatingProxy,
 ) -> None:
-    seed = secrets.randbits(32)
-    try:
-        check_stripe(bench, stripe_nets, proxy, seed=seed, runs=20)
-        check_mollie(mollie, mollie_nets, proxy, seed=seed, runs=20)
-    except BaseException as error:
-        error.add_note(f"seed {seed}")
-        raise
+    with fuzz_seed() as seed:
+        check_stripe(bench, stripe_nets, proxy, seed=seed, runs=size(10, large=100))
+        check_mollie(mollie, mollie_nets, proxy, seed=seed, runs=size(10, large=100))
