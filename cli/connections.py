@@ -24,7 +24,6 @@ from cli.webhooks import check, enable_webhook, register_webhook, webhook_secret
 from domain.apps.app import App
 from domain.apps.commands import ChangeApp, SetConnection
 from domain.apps.connection import Connection, ConnectionCreated, secret_context
-from domain.core import ids
 from domain.core.providers import Mode, Provider
 from service.apps.provider_keys import CONNECTION_NAME, mode_of
 
@@ -94,17 +93,17 @@ def store(
     """Create a connection or replace its credentials, encrypted; omitted values are kept."""
     box, context = vault(), secret_context(app_id, name)
     operator.app(app_id)
-    known = operator.billing.find(Connection, ids.for_connection(app_id, name))
-    kept = None if known is None or known.deleted else known
     mode = mode_from_key(provider, secrets.key)
-    if known is not None and (known.provider, known.mode) != (provider, mode):
-        fail(
-            f"connection {name} is of {known.provider} in {known.mode} mode, and stays so: this key"
-            f" is of {provider} in {mode} mode, for a connection with another name"
-        )
     sealed = [box.seal(secret, context=context) for secret in secrets.webhook_secrets]
-    return operator.billing.set_connection(
-        SetConnection(
+
+    def decide(known: Connection | None) -> SetConnection:
+        kept = None if known is None or known.deleted else known
+        if known is not None and (known.provider, known.mode) != (provider, mode):
+            fail(
+                f"connection {name} is of {known.provider} in {known.mode} mode, and stays so: this"
+                f" key is of {provider} in {mode} mode, for a connection with another name"
+            )
+        return SetConnection(
             app_id=app_id,
             name=name,
             provider=provider,
@@ -115,9 +114,10 @@ def store(
             refund_overpayments=kept.refund_overpayments if kept else False,
             import_payments=kept.import_payments if kept else True,
             actor=BY,
-        ),
-        new_connection_id=uuid4(),
-        occurred_at=now(),
+        )
+
+    return operator.billing.change_connection(
+        app_id, name, decide, new_connection_id=uuid4(), occurred_at=now()
     )
 
 

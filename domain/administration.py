@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -100,19 +100,40 @@ class Administration(Store):
         self, command: SetConnection, *, new_connection_id: UUID, occurred_at: datetime
     ) -> Connection:
         """Create or replace a connection; `new_connection_id` (random) serves a new one."""
-        self.get(App, command.app_id)
-        connection_id = ids.for_connection(command.app_id, command.name)
+        return self.change_connection(
+            command.app_id,
+            command.name,
+            lambda _: command,
+            new_connection_id=new_connection_id,
+            occurred_at=occurred_at,
+        )
+
+    def change_connection(
+        self,
+        app_id: UUID,
+        name: str,
+        decide: Callable[[Connection | None], SetConnection],
+        *,
+        new_connection_id: UUID,
+        occurred_at: datetime,
+    ) -> Connection:
+        """Create or replace a connection by a command that is decided from the stored one.
+
+        `decide` runs again after a concurrent write, so that what it keeps is the newest: a key
+        that is replaced while a webhook secret is added must not lose that secret.
+        """
+        self.get(App, app_id)
 
         def create() -> Connection:
             return Connection.create(
-                command, connection_id=new_connection_id, occurred_at=occurred_at
+                decide(None), connection_id=new_connection_id, occurred_at=occurred_at
             )
 
         return self.create_or_change(
             Connection,
-            connection_id,
+            ids.for_connection(app_id, name),
             create,
-            lambda known: known.change(command, occurred_at=occurred_at),
+            lambda known: known.change(decide(known), occurred_at=occurred_at),
         )
 
     def delete_connection(self, command: DeleteConnection, *, occurred_at: datetime) -> Connection:

@@ -32,7 +32,7 @@ _SHARE_DIGITS: Final = 4
 
 
 class ConnectionBody(RequestModel):
-    """A provider's credentials. Omitted secrets keep their values."""
+    """Credentials for a provider. Omitted fields keep their values; null removes a redirect URL."""
 
     provider: Provider
     secret_key: Token | None = None
@@ -74,19 +74,16 @@ async def put_connection(request: Request) -> Response:
     body = validate(ConnectionBody, given)
     if not CONNECTION_NAME.fullmatch(name):
         raise _refused("name", "must be 1 to 64 letters, digits, dots, hyphens or underscores")
-    stream = ids.for_connection(caller.app.app_id, name)
-    known = await asyncio.to_thread(context.recording.billing.find, Connection, stream)
-    command = _command(context, caller, name, body, known)
     connection = await asyncio.to_thread(
-        context.recording.billing.set_connection,
-        command,
+        context.recording.billing.change_connection,
+        caller.app.app_id,
+        name,
+        lambda known: _command(context, caller, name, body, known),
         new_connection_id=uuid4(),
         occurred_at=context.now(),
     )
-    if body.add_webhook_secrets or body.drop_webhook_secrets:
-        await asyncio.to_thread(_change_webhook_secrets, context, caller, connection, body)
     await _set_defaults(context, caller, connection, wanted=body.default)
-    headers = await wait_for_access(context.recording, stream, caller.app.app_id)
+    headers = await wait_for_access(context.recording, connection.id, caller.app.app_id)
     return document(await _shown(context, caller, name), headers)
 
 
@@ -108,7 +105,7 @@ async def delete_connection(request: Request) -> Response:
 def _command(
     context: AppsContext, caller: Caller, name: str, body: ConnectionBody, known: Connection | None
 ) -> SetConnection:
-    """Build the command: encrypt given secrets, keep the others. Raises BadRequest."""
+    """Build the command: encrypt given secrets, keep what is omitted. Raises BadRequest."""
     scope = secret_context(caller.app.app_id, name)
     mode = _mode(body, known)
     if known is not None and known.provider != body.provider:
@@ -116,19 +113,16 @@ def _command(
     if known is not None and known.mode != mode:
         raise _refused("secretKey", f"is not of {known.mode} mode; take another name")
     sealed_key = "" if known is None else known.sealed_key
-    sealed = [] if known is None else known.sealed_webhook_secrets
     if body.secret_key is not None:
         sealed_key = context.auth.seal_secret(body.secret_key, scope)
-    if body.webhook_secrets is not None:
-        sealed = [context.auth.seal_secret(secret, scope) for secret in body.webhook_secrets]
     return SetConnection(
         app_id=caller.app.app_id,
         name=name,
         provider=body.provider,
         mode=mode,
         sealed_key=sealed_key,
-        sealed_webhook_secrets=sealed,
-        redirect_url=body.redirect_url,
+        sealed_webhook_secrets=_webhook_secrets(context, body, known, scope),
+        redirect_url=_redirect_url(body, known),
         refund_overpayments=_refunds_overpayments(body, known),
         import_payments=_imports_payments(body, known),
         actor=caller.actor,
@@ -149,22 +143,24 @@ def _imports_payments(body: ConnectionBody, known: Connection | None) -> bool:
     return body.import_payments
 
 
-def _change_webhook_secrets(
-    context: AppsContext, caller: Caller, connection: Connection, body: ConnectionBody
-) -> None:
-    """Add and drop webhook secrets; concurrent changes of others are kept."""
-    scope = secret_context(connection.app_id, connection.name)
+def _redirect_url(body: ConnectionBody, known: Connection | None) -> str | None:
+    """Return the requested URL, or else the current one; null removes it."""
+    if "redirect_url" in body.model_fields_set or known is None:
+        return body.redirect_url
+    return known.redirect_url
+
+
+def _webhook_secrets(
+    context: AppsContext, body: ConnectionBody, known: Connection | None, scope: str
+) -> list[str]:
+    """Return the sealed secrets, the newest first: at most WEBHOOK_SECRETS, the oldest go."""
+    current = [] if known is None else known.sealed_webhook_secrets
+    if body.webhook_secrets is not None:
+        current = [context.auth.seal_secret(secret, scope) for secret in body.webhook_secrets]
     added = [context.auth.seal_secret(secret, scope) for secret in body.add_webhook_secrets]
-
-    def decide(known: Connection) -> None:
-        kept = [
-            sealed
-            for sealed in known.sealed_webhook_secrets
-            if _mark(context, sealed, scope) not in body.drop_webhook_secrets
-        ]
-        known.set_webhook_secrets([*added, *kept], actor=caller.actor, occurred_at=context.now())
-
-    context.recording.billing.change(Connection, connection.id, decide)
+    dropped = body.drop_webhook_secrets
+    kept = [one for one in current if not dropped or _mark(context, one, scope) not in dropped]
+    return [*added, *kept][:WEBHOOK_SECRETS]
 
 
 def _mark(context: AppsContext, sealed: str, scope: str) -> str:

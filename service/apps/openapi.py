@@ -145,8 +145,8 @@ _OF_CONNECTIONS: Final = (
         id="putConnection",
         tag=TAG,
         summary="Create a payment connection or replace its credentials",
-        description="Secrets are encrypted and never returned; omitted ones keep their values. "
-        "The mode is derived from the provider's key.",
+        description="Secrets are encrypted and never returned. Omitted fields keep their values; "
+        "`redirectUrl: null` removes it. The mode is derived from the provider's key.",
         security=_ADMIN,
         body=json_body(ConnectionBody, stripe=examples.CONNECTION_BODY),
         responses={

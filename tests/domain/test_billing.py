@@ -261,3 +261,34 @@ def test_the_effect_is_that_of_the_try_that_was_recorded(
     assert pay() is Effect.CONFIRMED
     view = billing.get(Invoice, INVOICE_ID).view
     assert (view.status, view.amount_paid_minor, len(view.payments)) == ("paid", TOTAL, 1)
+
+
+def test_a_connection_keeps_what_another_writer_added_while_its_change_was_decided(
+    billing: Billing, recorder: ContendedRecorder
+) -> None:
+    billing.create_app(CREATE, occurred_at=NOW)
+    first = _connection(sealed_webhook_secrets=["sealed:1"])
+    made = billing.set_connection(first, new_connection_id=CONNECTION_ID, occurred_at=NOW)
+    recorder.others.append(
+        lambda: billing.change(
+            Connection,
+            made.id,
+            lambda known: known.set_webhook_secrets(
+                ["sealed:2", *known.sealed_webhook_secrets], actor="other", occurred_at=NOW
+            ),
+        )
+    )
+
+    def with_a_new_key(known: Connection | None) -> SetConnection:
+        kept = [] if known is None else known.sealed_webhook_secrets
+        return _connection(sealed_key="sealed:new", sealed_webhook_secrets=kept)
+
+    changed = billing.change_connection(
+        first.app_id,
+        first.name,
+        with_a_new_key,
+        new_connection_id=CONNECTION_ID,
+        occurred_at=NOW,
+    )
+    assert changed.sealed_key == "sealed:new"
+    assert changed.sealed_webhook_secrets == ["sealed:2", "sealed:1"]

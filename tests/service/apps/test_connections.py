@@ -1,5 +1,6 @@
 """Payment connections over HTTP: credentials go in, and never come out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -69,13 +70,36 @@ def test_secrets_are_sealed_in_the_log_for_this_connection(shop: Shop) -> None:
     assert [vault.open(text, context=scope) for text in created.sealed_webhook_secrets] == [HOOK]
 
 
-def test_what_is_left_out_of_a_replacement_stays_but_the_redirect(shop: Shop) -> None:
+def test_what_is_left_out_of_a_replacement_stays(shop: Shop) -> None:
     first = item(put(shop, webhookSecrets=[HOOK], redirectUrl="https://tea.example/"))
     again = item(put(shop, secretKey=None))
-    assert again == first | {"redirectUrl": None}
+    assert again == first
     events = shop.service.events(ids.for_connection(shop.app_id, "second"))
     assert events[1].sealed_key == events[0].sealed_key
     assert item(put(shop, webhookSecrets=[]))["webhookSecretsSet"] == 0
+
+
+def test_the_redirect_is_removed_by_null(shop: Shop) -> None:
+    put(shop, redirectUrl="https://tea.example/")
+    body = {"provider": "stripe", "redirectUrl": None}
+    changed = admin(shop, "PUT", "/payment-connections/second", body)
+    assert item(changed)["redirectUrl"] is None
+
+
+def test_a_key_that_is_replaced_while_a_webhook_secret_is_added_loses_no_secret(shop: Shop) -> None:
+    def replace_key() -> httpx.Response:
+        return put(shop, secretKey="sk_test_51Rotated")
+
+    def add_secret() -> httpx.Response:
+        return put(shop, secretKey=None, addWebhookSecrets=["whsec_2"])
+
+    for _ in range(12):
+        put(shop, webhookSecrets=[HOOK])
+        with ThreadPoolExecutor(2) as pool:
+            sent = [pool.submit(change) for change in (replace_key, add_secret)]
+        assert [each.result().status_code for each in sent] == [200, 200]
+        shown = item(admin(shop, "GET", "/payment-connections/second"))
+        assert shown["webhookSecretMarks"] == [secret_mark("whsec_2"), secret_mark(HOOK)]
 
 
 def test_webhook_secrets_are_added_and_dropped_without_the_others_or_the_key(shop: Shop) -> None:
