@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from service.oidc.errors import TokenRejected
@@ -16,6 +16,7 @@ Claims = Mapping[str, Any]
 # By public keys alone: with HMAC, the issuer's published key would sign tokens.
 ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+    "Ed25519",
 )  # fmt: skip
 _LEEWAY_S: Final = 60
 _LONGEST: Final = 32 * 1024
@@ -23,7 +24,10 @@ _LONGEST_NAME: Final = 255
 
 
 class UnknownKey(TokenRejected):
-    """The token was signed with a key that the key set does not have."""
+    """The token was signed with a key that the key set does not have.
+
+    A key may be replaced under its id, or have none: then its signature is wrong.
+    """
 
 
 def verified_claims(
@@ -52,7 +56,7 @@ def verified_claims(
         decoded = jwt.decode(token, keys, algorithms=list(ALGORITHMS))
         claims = CodeIDToken(decoded.claims, decoded.header, options, params)
         claims.validate(now=int(now.timestamp()), leeway=_LEEWAY_S)
-    except InvalidKeyIdError as error:
+    except (InvalidKeyIdError, BadSignatureError) as error:
         raise UnknownKey(type(error).__name__) from None
     except (JoseError, ValueError, TypeError) as error:  # of any JSON that an issuer may sign
         claim = getattr(error, "claim", "")

@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.discovery import get_well_known_url
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.oidc.errors import IssuerUnavailable, refusal_of
@@ -148,11 +148,10 @@ class Issuer:
         return known
 
     async def _fetch_keys(self) -> KeySet:
-        found = await self._get((await self.configuration()).jwks_uri)
-        try:
-            return KeySet.import_key_set(found)
-        except (JoseError, ValueError, TypeError, KeyError):
-            raise IssuerUnavailable("the key set is not one") from None
+        keys = readable_keys(await self._get((await self.configuration()).jwks_uri))
+        if not keys:
+            raise IssuerUnavailable("the key set has no key that can be read")
+        return KeySet(keys)
 
     async def _get(self, url: str) -> Any:  # noqa: ANN401 - any JSON
         status, found = await self._send("GET", url, headers={"accept": "application/json"})
@@ -178,3 +177,19 @@ class Issuer:
             raise IssuerUnavailable(type(error).__name__) from None
         except orjson.JSONDecodeError:
             raise IssuerUnavailable("the answer is not JSON") from None
+
+
+def readable_keys(found: object) -> list[Key]:
+    """Return the keys of a key set, without those that cannot be read.
+
+    An issuer may publish keys of kinds that are unknown here, and signs with the others. RFC 7517,
+    section 5.
+    """
+    listed = found.get("keys") if isinstance(found, dict) else None
+    keys: list[Key] = []
+    for one in listed if isinstance(listed, list) else ():
+        try:
+            keys += KeySet.import_key_set({"keys": [one]}).keys
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            _log.info("oidc_key_left_out", error=type(error).__name__)
+    return keys

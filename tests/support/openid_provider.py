@@ -19,13 +19,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from tests.support.http_server import serving
 
 CLIENT_ID = "billhook"
 CLIENT_SECRET = "a secret of the client"
-Key = RSAKey | ECKey
+Key = RSAKey | ECKey | OKPKey
 Claims = dict[str, Any]
 
 

@@ -11,11 +11,12 @@ from uuid import uuid4
 import pytest
 
 from service.oidc.errors import IssuerUnavailable, OidcError, SignInRefused
-from service.oidc.issuer import ClientSettings, Issuer
+from service.oidc.issuer import ClientSettings, Issuer, readable_keys
 from service.oidc.roles import claim_at, roles_of
 from service.oidc.shared_fetch import SharedFetch
 from service.oidc.urls import is_secure_url
 from tests.support.canned_server import Canned, serve_canned
+from tests.support.openid_provider import ec_key
 
 T = TypeVar("T")
 SETTINGS = ClientSettings(
@@ -161,6 +162,22 @@ def test_all_callers_share_a_fetch_and_its_error_for_a_moment() -> None:
         assert await shared.get() == 4
 
     asyncio.run(scenario())
+
+
+def test_keys_that_cannot_be_read_leave_the_others_in_use() -> None:
+    known = ec_key()
+    good = known.as_dict(private=False)
+    others = [
+        {"kty": "XYZ", "kid": "of an unknown kind"},
+        {"kty": "EC", "crv": "P-999", "x": "AAAA", "y": "AAAA", "kid": "of an unknown curve"},
+        good | {"kid": "for an unknown use", "use": "wrap"},
+        {"kid": "without a kind"},
+        7,
+    ]
+    found = readable_keys({"keys": [*others[:3], good, *others[3:]]})
+    assert [key.kid for key in found] == [known.kid]
+    rubbish: list[object] = [{"keys": others}, {"keys": 7}, {}, [], None]
+    assert [readable_keys(one) for one in rubbish] == [[]] * len(rubbish)
 
 
 def test_urls_are_https_or_of_this_machine() -> None:

@@ -4,7 +4,7 @@ import time
 
 import httpx
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from tests.service.dashboard.oidc.issuer_world import START, World, changed, without
 from tests.service.dashboard.visits import Visit
@@ -86,6 +86,27 @@ def test_new_keys_of_the_issuer_are_fetched_when_they_are_needed(world: World) -
     world.provider.key, world.provider.published = key, [key]
     world.provider.sign = rs256
     assert world.sign_in()[1].status_code == 200
+
+
+def test_a_key_that_is_replaced_under_its_id_is_fetched_too(world: World) -> None:
+    world.provider.key = ECKey.generate_key("P-256", {"kid": "signing"})
+    world.provider.published = [world.provider.key]
+    assert world.sign_in()[1].status_code == 200
+    world.provider.key = ECKey.generate_key("P-256", {"kid": "signing"})
+    world.provider.published = [world.provider.key]
+    assert world.sign_in()[1].status_code == 200
+
+
+def test_the_newer_name_of_an_edwards_curve_is_accepted(world: World) -> None:
+    key = OKPKey.generate_key("Ed25519", {"kid": "edwards"})
+    world.provider.key, world.provider.published = key, [key]
+    world.provider.sign = ed25519
+    assert world.sign_in()[1].status_code == 200
+
+
+def ed25519(provider: OpenIdProvider, claims: Claims) -> str:
+    header = {"alg": "Ed25519", "kid": "edwards"}
+    return jwt.encode(header, claims, provider.key, algorithms=["Ed25519"])
 
 
 def rs256(provider: OpenIdProvider, claims: Claims) -> str:
