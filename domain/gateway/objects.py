@@ -89,7 +89,8 @@ class ProviderInvoice:
     canceled or expire, and another one may be made for the same invoice of ours.
     `reason`: why the provider has it; only a subscription's `first` one can be what we asked for.
     `amount_due_minor`: the remaining amount at the provider, less credit notes, the customer's
-    balance and partial payments. `part_paid_at`: when the newest payment of a part came in.
+    balance and partial payments. `paid_parts`: the payments that came in as (Unix seconds, minor
+    units), in order; none where the provider's object does not tell.
     `credit_notes_minor`: the sum of the invoice's credit notes.
     `revision_of`, `latest_revision`: the invoice that it replaces, and the one that replaces it.
     `amount_capturable_minor`: what an authorized payment (`capturable_payment`) still holds until
@@ -115,7 +116,7 @@ class ProviderInvoice:
     period_start: int | None
     period_end: int | None
     paid_at: int | None
-    part_paid_at: int | None = None
+    paid_parts: tuple[tuple[int, int], ...] = ()
     credit_notes_minor: int = 0
     revision_of: str | None = None
     latest_revision: str | None = None

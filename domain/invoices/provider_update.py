@@ -15,6 +15,7 @@ from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices import first_payment, status
+from domain.invoices.paid_parts import paid_minor
 from domain.invoices.staleness import Age, age_of, holds_otherwise, owes_otherwise
 from domain.invoices.steps import UNSUBSCRIBE_STEP
 from domain.invoices.update_events import (
@@ -23,9 +24,9 @@ from domain.invoices.update_events import (
     authorization_changed,
     closed,
     drafted,
+    earlier_parts,
     issued,
     overpaid,
-    paid_minor,
     payment_event,
     payments_left_over,
     revised,
@@ -135,7 +136,8 @@ def _decide_amount_due(
         return Decision(Effect.STALE)
     if update.source == "webhook":
         return Decision(Effect.FETCH)
-    return Decision(Effect.CHANGED, (amount_due_changed(snapshot, update),))
+    parts = earlier_parts(view, snapshot, update)
+    return Decision(Effect.CHANGED, (*parts, amount_due_changed(snapshot, update)))
 
 
 def _decide_newer(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -> Decision:
@@ -230,19 +232,26 @@ def _newer_events(
             amount_due_minor=snapshot.amount_due_minor,
         )
     then, state_events = _state_events(view, snapshot, update)
-    events += state_events
-    is_known = then not in status.PAYABLE or (
-        view.amount_due_minor == snapshot.amount_due_minor
-        and view.amount_paid_minor == paid_minor(snapshot)
-    )
-    if not is_known:
+    if then in status.PAYABLE:
         # Before the state: the amount due of a failed payment is what it left.
-        events.insert(len(events) - len(state_events), amount_due_changed(snapshot, update))
+        events += _changed_amounts(view, snapshot, update)
+    elif then == status.PAID and state_events:
+        events += earlier_parts(view, snapshot, update)
+    events += state_events
     if not events or not first_payment.is_first_payment(view):
         return tuple(events)
     paid_by = snapshot.id if state_events and then == status.PAID else view.paid_by_object
     after = replace(view, status=then, paid_by_object=paid_by)
     return (*events, *first_payment.consequences(after))
+
+
+def _changed_amounts(
+    view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource
+) -> list[NewEvent]:
+    known = view.amount_due_minor, view.amount_paid_minor
+    if known == (snapshot.amount_due_minor, paid_minor(snapshot)):
+        return []
+    return [*earlier_parts(view, snapshot, update), amount_due_changed(snapshot, update)]
 
 
 def _state_events(

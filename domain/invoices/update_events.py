@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import status
+from domain.invoices.paid_parts import paid_minor, paid_parts
 from domain.invoices.staleness import issued_lines, progress_of
 from domain.invoices.view import InvoiceView
 
@@ -126,9 +127,32 @@ def amount_due_changed(snapshot: ProviderInvoice, update: UpdateSource) -> NewEv
             **_snapshot_fields(snapshot, update),
             "amount_due_minor": snapshot.amount_due_minor,
             "amount_paid_minor": paid_minor(snapshot),
-            "paid_at": snapshot.part_paid_at,
+            "paid_at": _newest_part(snapshot),
         },
     )
+
+
+def earlier_parts(
+    view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource
+) -> list[NewEvent]:
+    """Build AmountDueChanged for new parts that count before the snapshot's own event does."""
+    events, paid, whole = [], 0, paid_minor(snapshot)
+    own = snapshot.paid_at if snapshot.state == "paid" else _newest_part(snapshot)
+    for paid_at, amount_minor in paid_parts(snapshot):
+        paid += amount_minor
+        if paid > view.amount_paid_minor and paid_at != own:
+            part = replace(
+                snapshot,
+                amount_paid_minor=paid + snapshot.amount_overpaid_minor,
+                amount_due_minor=snapshot.amount_due_minor + whole - paid,
+                paid_parts=((paid_at, amount_minor),),
+            )
+            events.append(amount_due_changed(part, update))
+    return events
+
+
+def _newest_part(snapshot: ProviderInvoice) -> int | None:
+    return snapshot.paid_parts[-1][0] if snapshot.paid_parts else None
 
 
 def authorization_changed(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
@@ -141,11 +165,6 @@ def authorization_changed(snapshot: ProviderInvoice, update: UpdateSource) -> Ne
             "source": update.source,
         },
     )
-
-
-def paid_minor(snapshot: ProviderInvoice) -> int:
-    """Return the amount paid towards the invoice, without what was paid beyond it."""
-    return snapshot.amount_paid_minor - snapshot.amount_overpaid_minor
 
 
 def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> NewEvent:

@@ -100,10 +100,10 @@ class MollieImport(ImportRun):
             return SKIPPED
         if self.dry_run:
             return NEW if known is None else KNOWN
+        back = RefundsAndDisputes()
+        if past.has_parts:
+            seen, back = self.history.with_parts(seen)
         whole = as_invoice(seen, self._subscription_of(seen))
-        back = (
-            self.history.refunds_and_disputes(seen.id) if past.went_back else RefundsAndDisputes()
-        )
         return self.outcome(
             lambda: import_invoice(whole, self.account, self.deps(back), with_refunds=True)
         )

@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeVar
 from domain.billing import Billing
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
+from domain.invoices.paid_parts import paid_parts
 from domain.invoices.payments import is_payment_of
 from workers.provider_objects.import_object import ProviderAccount
 from workers.provider_objects.ownership import app_mismatch, invoice_named_by
@@ -99,6 +100,11 @@ class ProviderBooks(ABC):
             return Span(start=0, end=period.end)
         return Span(start=max(period.start - self.look_back_days * _DAY_S, 0), end=period.end)
 
+    def add_charged(self, seen: ProviderInvoice, period: Span) -> None:
+        """Add what was paid towards an invoice, each part at its own time."""
+        for paid_at, amount_minor in paid_parts(seen):
+            self.add("charged", paid_at, seen.currency, amount_minor, period)
+
     def is_ours(self, seen: ProviderInvoice) -> bool:
         """Return whether an invoice or payment belongs to this app and mode."""
         return app_mismatch(self.account, seen) is None
@@ -133,10 +139,9 @@ class StripeBooks(ProviderBooks):
         created = self.created_for(period)
         for invoices in self.pages(lambda after: self.lists.charged_invoices(created, after)):
             for one in invoices.items:
-                if self.is_ours(one.invoice):
-                    for at, amount_minor in one.parts:
-                        self.add("charged", at, one.invoice.currency, amount_minor, period)
-            oldest = invoices.items[-1].invoice.created_at if invoices.items else None
+                if self.is_ours(one):
+                    self.add_charged(one, period)
+            oldest = invoices.items[-1].created_at if invoices.items else None
             self.report(0.8 * _share(oldest, period, last=invoices.last))
 
     def _add_fees(self, period: Span) -> None:
@@ -170,11 +175,10 @@ class MollieBooks(ProviderBooks):
     def add_all(self, period: Span) -> None:
         """Read payments, refunds and chargebacks, newest first, down to the period's start."""
         created = self.created_for(period)
-        for page in self.pages(self.lists.current_payments):
+        for page in self.pages(self.lists.charged_payments):
             for seen in page.items:
                 if self.is_ours(seen) and self._is_expected(seen):
-                    paid = seen.amount_paid_minor
-                    self.add("charged", seen.paid_at, seen.currency, paid, period)
+                    self.add_charged(seen, period)
             oldest = page.items[-1].created_at if page.items else None
             self.report(0.6 * _share(oldest, period, last=page.last))
             if oldest is not None and oldest < created.start:

@@ -48,6 +48,13 @@ def test_what_was_collected_leads_to_the_invoices_paid_in_its_period(shop: Shop)
     assert str(invoice_id) in visitor.get(html.unescape(links[0])).text
 
 
+def test_lists_without_a_chosen_mode_say_whose_they_have(shop: Shop) -> None:
+    visitor = visit(shop)
+    for path in ("/dashboard/invoices", "/dashboard/subscriptions"):
+        assert "of the default connection's mode" in visitor.get(path).text
+        assert "default connection" not in visitor.get(f"{path}?mode=live").text
+
+
 def test_pages_may_load_and_be_framed_by_nothing_else(shop: Shop) -> None:
     visitor = visit(shop)
     for path in (*PAGES, "/dashboard/sign-in", "/dashboard/nothing"):

@@ -155,3 +155,19 @@ def test_a_trial_run_records_nothing(mollie: MollieBench, start: Start) -> None:
 
     assert done.counts["invoices"] == {"new": 9, "skipped": 1}
     assert mollie.log.head() == head
+
+
+def test_a_subscription_of_a_fixed_number_of_payments_ended_with_the_last(
+    mollie: MollieBench, start: Start
+) -> None:
+    account, recurring = mollie.account, Recurring(mollie)
+    made = account.subscribe(account.with_mandate(), times=3, startDate="2027-01-31")
+    for _ in range(6):
+        recurring.pass_time(timedelta(days=31))
+    assert start().run(0).counts["subscriptions"] == {"new": 1}
+    view = mollie.billing.get(Subscription, start().account.id_of(made.id)).view
+    assert (view.status, view.canceled_at) == ("canceled", None)
+    assert view.ended_at is not None
+    renewals = [view for view in views(mollie) if view.subscription_id is not None]
+    assert len(renewals) == 3
+    assert view.ended_at.date() == max(one.created_at for one in renewals).date()

@@ -123,9 +123,9 @@ class MollieGateway(SubscriptionCalls, SetupCalls, CaptureCalls):
         return self._read(line, line.payments.get(named(invoice_id)))
 
     def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, RefundsAndDisputes]:
-        """Fetch a payment with its refunds and chargebacks in one answer. Mollie docs: embed."""
+        """Fetch a payment with its captures, refunds and chargebacks. Mollie docs: embed."""
         line = self._sdk
-        found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
+        found = line.payments.get(named(payment_id), embed=objects.WITH_PARTS)
         return self._read(line, found), objects.to_refunds_and_disputes(found)
 
     def cancel_payment(self, payment_id: str) -> ProviderInvoice:

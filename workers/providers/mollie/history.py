@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mollie.api.objects.customer import Customer
@@ -47,10 +47,10 @@ _UNREADABLE: Final = "unreadable"
 
 @dataclass(frozen=True, kw_only=True)
 class PastPayment:
-    """A payment. `id`: the next page starts after it."""
+    """A payment. `has_parts`: it has captures, refunds or chargebacks, which lists do not have."""
 
     invoice: ProviderInvoice
-    went_back: bool
+    has_parts: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +107,17 @@ class MollieHistory:
             line.payments, after, lambda item: objects.to_invoice(item, as_of=line.answered_at)
         )
 
+    def charged_payments(self, after: str | None) -> Page[ProviderInvoice]:
+        """Read a page of payments as they are now, with captures where it has any."""
+        line = self._clients.for_thread()
+
+        def read(item: Json) -> ProviderInvoice:
+            was_captured = _was_captured(_times(item))
+            whole = _with_parts(line, objects.object_id(item)) if was_captured else item
+            return objects.to_invoice(whole, as_of=line.answered_at)
+
+        return _page(line.payments, after, read)
+
     def refunds(self, after: str | None) -> Page[PartOfPayment]:
         """Read a page of refunds. Mollie docs: list all refunds."""
         return _page(self._clients.for_thread().refunds, after, _refund)
@@ -130,8 +141,13 @@ class MollieHistory:
     def refunds_and_disputes(self, payment_id: str) -> RefundsAndDisputes:
         """Read a payment's refunds and chargebacks."""
         line = self._clients.for_thread()
-        found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
-        return objects.to_refunds_and_disputes(found)
+        return objects.to_refunds_and_disputes(_with_parts(line, payment_id))
+
+    def with_parts(self, seen: ProviderInvoice) -> tuple[ProviderInvoice, RefundsAndDisputes]:
+        """Add a payment's captures; return also its refunds and chargebacks."""
+        whole = _with_parts(self._clients.for_thread(), seen.id)
+        parts = objects.to_invoice(whole, as_of=seen.as_of).paid_parts
+        return replace(seen, paid_parts=parts), objects.to_refunds_and_disputes(whole)
 
     def subscription(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
         """Fetch the subscription that a payment names."""
@@ -153,15 +169,30 @@ def _subscription(line: MollieClient, item: Json) -> ProviderSubscription:
     return to_subscription(item, as_of=line.answered_at)
 
 
+def _with_parts(line: MollieClient, payment_id: str) -> Json:
+    found: Json = line.payments.get(named(payment_id), embed=objects.WITH_PARTS)
+    return found
+
+
+def _times(item: Json) -> MollieTimes:
+    return read_as(MollieTimes, dict(item), kind="payment")
+
+
+def _was_captured(read: MollieTimes) -> bool:
+    """Return whether a payment was authorized first, and captured then, in one part or more."""
+    captured = read.amount_captured
+    return read.authorized_at is not None and captured is not None and captured.minor > 0
+
+
 def _past(item: Json) -> PastPayment:
-    read = read_as(MollieTimes, dict(item), kind="payment")
+    read = _times(item)
     times = [getattr(read, name) for name in _TIMES]
     # As of its last change, so that reading it again records nothing.
     invoice = objects.to_invoice(item, as_of=max(time for time in times if time is not None))
     named_back = any(name in (read.links or {}) for name in _BACK)
     amounts = (read.amount_refunded, read.amount_charged_back)
     moved = any(amount is not None and amount.minor > 0 for amount in amounts)
-    return PastPayment(invoice=invoice, went_back=moved or named_back)
+    return PastPayment(invoice=invoice, has_parts=moved or named_back or _was_captured(read))
 
 
 def _refund(item: Json) -> PartOfPayment:

@@ -25,15 +25,15 @@ from workers.providers.mollie.schemas import (
     MollieObject,
     MolliePayment,
     MolliePaymentStatus,
-    MolliePaymentWithRefunds,
+    MolliePaymentWithParts,
     MollieRefund,
     MollieTime,
 )
 
 Json = Mapping[str, Any]
 
-# With these a payment brings along all that went back on it.
-WITH_MONEY_BACK: Final = "refunds,chargebacks"
+# With these a payment brings along all that was taken by parts, and all that went back on it.
+WITH_PARTS: Final = "refunds,chargebacks,captures"
 
 _STATES: Final[dict[MolliePaymentStatus, tuple[InvoiceState, PaymentState]]] = {
     "open": ("open", "open"),
@@ -79,6 +79,7 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         period_start=None,
         period_end=None,
         paid_at=read.paid_at,
+        paid_parts=_captured_parts(read, data),
         **_authorization_of(read, rest_minor=total - paid),
         object_type="payment",
         created_at=read.created_at,
@@ -128,6 +129,20 @@ def _authorization_of(read: MolliePayment, *, rest_minor: int) -> _Authorization
         "capture_before": read.capture_before if is_authorized else None,
         "capturable_payment": read.id if is_authorized else None,
     }
+
+
+def _captured_parts(read: MolliePayment, data: Json) -> tuple[tuple[int, int], ...]:
+    """Read the embedded captures: (Unix seconds, minor units), in order.
+
+    A capture may take days. The one that completes a payment counts when that was paid.
+    """
+    embedded = read_as(MolliePaymentWithParts, dict(data), kind="payment").embedded
+    captures = (embedded and embedded.captures) or ()
+    taken = [one for one in captures if one.status == "succeeded"]
+    parts = sorted((one.created_at, one.amount.minor) for one in taken)
+    if parts and read.paid_at is not None and _paid_minor(read) == read.amount.minor:
+        parts[-1] = (read.paid_at, parts[-1][1])
+    return tuple(parts)
 
 
 def _raw(data: Json) -> bytes:
@@ -186,7 +201,7 @@ def _link(payment: MolliePayment, name: Literal["checkout", "dashboard"]) -> str
 
 def to_refunds_and_disputes(data: Json) -> RefundsAndDisputes:
     """Read the refunds and chargebacks that are embedded in a payment."""
-    embedded = read_as(MolliePaymentWithRefunds, dict(data), kind="payment").embedded
+    embedded = read_as(MolliePaymentWithParts, dict(data), kind="payment").embedded
     if embedded is None:
         return RefundsAndDisputes()
     return RefundsAndDisputes(

@@ -191,7 +191,7 @@ def to_subscription(data: Mapping[str, Any], *, as_of: int) -> ProviderSubscript
         trial_end=None,
         cancel_at=None,
         canceled_at=read.canceled_at,
-        ended_at=read.canceled_at,
+        ended_at=read.canceled_at or _completed_at(read, interval, count, as_of=as_of),
         description=read.description,
         metadata=read.metadata,
         raw=raw_json(data, kind="subscription"),
@@ -223,6 +223,22 @@ def _period_of(
     if start < 0:
         raise ProviderObjectUnreadable("subscription.nextPaymentDate")
     return start, end
+
+
+def _completed_at(
+    subscription: MollieSubscription, interval: Interval, count: int, *, as_of: int
+) -> int | None:
+    """Return the day of the last of a fixed number of payments, which completed a subscription."""
+    if subscription.status != "completed" or not subscription.times:
+        return None
+    try:
+        first = date.fromisoformat(subscription.start_date or "")
+        last = calendar.after(
+            first, interval, count * (subscription.times - 1), billing_day=first.day
+        )
+        return min(_midnight(last), as_of)
+    except (ValueError, OverflowError):
+        raise ProviderObjectUnreadable("subscription.times") from None
 
 
 def _billing_day(subscription: MollieSubscription) -> int:

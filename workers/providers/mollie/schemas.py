@@ -14,6 +14,7 @@ from domain.gateway.objects import MandateState
 from workers.providers.bounded_fields import (
     MAX_AMOUNT_MINOR,
     MAX_METADATA_KEYS,
+    Count,
     ProviderObject,
     Text,
     Time,
@@ -148,6 +149,7 @@ class MollieCapture(MollieObject):
     id: Token
     status: Literal["pending", "succeeded", "failed"]
     amount: MollieAmount
+    created_at: MollieTime
     metadata: AnyMetadata = Field(default_factory=dict)
 
 
@@ -179,10 +181,11 @@ class MolliePartOfPayment(MollieObject):
 class _Embedded(MollieObject):
     refunds: list[MollieRefund] | None = None
     chargebacks: list[MollieChargeback] | None = None
+    captures: list[MollieCapture] | None = None
 
 
-class MolliePaymentWithRefunds(MollieObject):
-    """A payment with its refunds and chargebacks embedded."""
+class MolliePaymentWithParts(MollieObject):
+    """A payment with its refunds, chargebacks and captures embedded."""
 
     embedded: _Embedded | None = Field(None, alias="_embedded")
 
@@ -195,6 +198,7 @@ class MollieSubscription(MollieObject):
     mode: Literal["live", "test"]
     amount: MollieAmount
     interval: Token
+    times: Count | None = None
     start_date: Token | None = None
     next_payment_date: Token | None = None
     created_at: MollieTime
@@ -229,8 +233,9 @@ class MollieMark(MollieObject):
 
 
 class MollieTimes(MollieMark):
-    """The times of a payment, and the amounts that were returned."""
+    """The times of a payment, and the amounts that were captured and returned."""
 
+    amount_captured: MollieAmount | None = None
     created_at: MollieTime
     authorized_at: MollieTime | None = None
     paid_at: MollieTime | None = None

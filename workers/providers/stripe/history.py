@@ -33,12 +33,11 @@ from workers.providers.stripe.client import (
 )
 from workers.providers.stripe.history_schemas import (
     ListedIntent,
-    ListedPayments,
     ListedPrice,
     ListedTaxRate,
-    ListedTimes,
     PaidBy,
 )
+from workers.providers.stripe.past_invoices import past_invoice
 from workers.providers.stripe.past_objects import (
     PastInvoice,
     PastPayment,
@@ -140,7 +139,7 @@ class StripeHistory:
     def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
         """List the invoices created in a time range. Stripe docs: list all invoices."""
         found, last = self._page("invoices", after, span=span, expand=["data.payments"])
-        return read_page(found, _invoice, last=last)
+        return read_page(found, past_invoice, last=last)
 
     def lines(self, invoice_id: str) -> tuple[ProviderLine, ...]:
         """List an invoice's lines. Stripe docs: retrieve an invoice's line items."""
@@ -249,26 +248,6 @@ def _price(data: Json) -> PastPrice | None:
         interval=None if recurring is None else recurring.interval,
         interval_count=(recurring.interval_count if recurring else None) or 1,
     )
-
-
-def _invoice(data: dict[str, Any]) -> PastInvoice:
-    payments = read_as(ListedPayments, data.pop("payments", None), kind="invoice.payments")
-    paid_by = [entry.payment for entry in payments.data]
-    named = [one.payment_intent or one.charge for one in paid_by]
-    chosen = next((entry.payment for entry in payments.data if entry.is_default), None)
-    return PastInvoice(
-        invoice=objects.to_invoice(data, as_of=_newest_time(data)),
-        default=None if chosen is None else chosen.payment_intent,
-        payments=tuple(name for name in named if name is not None),
-        more=payments.has_more,
-    )
-
-
-def _newest_time(invoice: Json) -> int:
-    """Return the newest time in an invoice's own fields."""
-    read = read_as(ListedTimes, invoice, kind="invoice")
-    times = [read.created, *read.status_transitions.values()]
-    return max(time for time in times if time is not None)
 
 
 def _payment(intent: Json) -> PastPayment:

@@ -17,6 +17,7 @@ from workers.providers.bounded_fields import (
     Token,
     TokenOrObject,
 )
+from workers.providers.stripe.schemas import StripePartOfInvoice
 
 
 class ListedTaxRate(ProviderObject):
@@ -54,7 +55,7 @@ class _Payment(ProviderObject):
     charge: TokenOrObject | None = None
 
 
-class _ListedPayment(ProviderObject):
+class _ListedPayment(StripePartOfInvoice):
     is_default: bool
     payment: _Payment
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from domain.gateway.objects import InvoicePayment, PaymentState, ProviderPayment
@@ -10,6 +10,7 @@ from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.schemas import (
     StripeInvoice,
     StripeInvoicePayment,
+    StripePartOfInvoice,
     StripePaymentError,
     StripePaymentIntent,
 )
@@ -58,10 +59,10 @@ def capturable_minor(invoice: StripeInvoice, held: StripePaymentIntent | None) -
     return 0 if held is None else held.amount_capturable or 0
 
 
-def part_paid_at(invoice: StripeInvoice) -> int | None:
-    """Return when the newest payment came in, where payments were expanded."""
-    entries = () if invoice.payments is None else invoice.payments.data
-    return max((entry.paid_at for entry in entries if entry.paid_at is not None), default=None)
+def paid_parts(entries: Iterable[StripePartOfInvoice]) -> tuple[tuple[int, int], ...]:
+    """Return when the payments came in, and what each paid, in order."""
+    paid = ((entry.paid_at, entry.amount_paid or 0) for entry in entries)
+    return tuple(sorted((at, amount) for at, amount in paid if at is not None and amount))
 
 
 def to_payment(intent: Json) -> ProviderPayment:

@@ -169,17 +169,23 @@ class PaymentTransitions(ProviderObject):
     paid_at: Time | None = None
 
 
-class _InvoicePayment(ProviderObject):
-    is_default: bool
+class StripePartOfInvoice(ProviderObject):
+    """A payment of an invoice, and what it paid of it."""
+
     status: Token | None = None
+    amount_paid: Amount | None = None
     status_transitions: PaymentTransitions | None = None
-    payment: _PaidBy
 
     @property
     def paid_at(self) -> int | None:
         """Return when it was paid; None where it was not."""
         moments = self.status_transitions if self.status == "paid" else None
         return None if moments is None else moments.paid_at
+
+
+class _InvoicePayment(StripePartOfInvoice):
+    is_default: bool
+    payment: _PaidBy
 
 
 class _InvoicePayments(ProviderObject):
