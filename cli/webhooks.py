@@ -131,14 +131,17 @@ def webhook_registration(
 ) -> Iterator[WebhookRegistration]:
     """Open the webhook registration of an app's connection."""
     # Imported here: it loads Stripe's SDK.
+    from workers.webhooks.health import evidence_of  # noqa: PLC0415
     from workers.webhooks.registration import WebhookRegistration  # noqa: PLC0415
 
+    connection = operator.connection(app_named(operator, app), name)
     yield WebhookRegistration(
-        operator.connection(app_named(operator, app), name),
+        connection,
         billing=operator.billing,
         vault=vault(),
         api_base=worker_settings().stripe_api_base,
         now=now,
+        evidence=evidence_of(connection, dsn=database_url()),
     )
 
 

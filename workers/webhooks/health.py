@@ -28,6 +28,11 @@ from eventlog.follow.leader import LOST_CONNECTION, LeaderSessions, Leadership
 from eventlog.log import Log
 from eventlog.security.vault import Vault
 from projections.access.queries import connections_in_use
+from projections.inbox.delivery_evidence import (
+    NO_EVIDENCE,
+    DeliveryEvidence,
+    delivery_evidence,
+)
 from projections.work.checkpoints import Checkpoints
 from projections.work.sessions import WorkUnavailable
 from workers.errors import OperatorError
@@ -52,6 +57,7 @@ class HealthDeps:
     checkpoints: Checkpoints
     api_base: str
     now: Callable[[], datetime]
+    evidence: Callable[[Connection], DeliveryEvidence] = lambda _: NO_EVIDENCE
 
 
 def check_endpoints(connections: Iterable[Connection], deps: HealthDeps) -> int:
@@ -86,7 +92,13 @@ def registration_of(connection: Connection, deps: HealthDeps) -> WebhookRegistra
         vault=deps.vault,
         api_base=deps.api_base,
         now=deps.now,
+        evidence=deps.evidence(connection),
     )
+
+
+def evidence_of(connection: Connection, *, dsn: str) -> DeliveryEvidence:
+    """Return what the deliveries since the connection's last change say. Raises LogUnavailable."""
+    return delivery_evidence(dsn, connection.connection_id, since=connection.modified_on)
 
 
 def record_state(connection: Connection, seen: EndpointState, deps: HealthDeps) -> None:
@@ -156,6 +168,7 @@ def check_all(settings: Settings) -> int:
             checkpoints=checkpoints,
             api_base=settings.stripe_api_base,
             now=utc_now,
+            evidence=lambda one: evidence_of(one, dsn=settings.database_url),
         )
         return check_endpoints(_connections(settings, billing), deps)
 

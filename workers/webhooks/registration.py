@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
@@ -23,6 +23,7 @@ from domain.inbox.webhook_health import (
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.security.vault import Vault
+from projections.inbox.delivery_evidence import NO_EVIDENCE, DeliveryEvidence
 from workers.errors import OperatorError
 from workers.providers.gateways import open_key
 from workers.providers.stripe.client import API_VERSION
@@ -36,6 +37,11 @@ _POLL_S: Final = 0.1
 _CAUSE_EVERY_S: Final = 5.0
 _REGISTER: Final = "run: billhook connections register-webhook"
 _BEST_FIRST: Final = (HEALTHY, MISCONFIGURED, DISABLED)
+_ADD_OR_REGISTER: Final = (
+    "add it: billhook connections webhook-secrets --add; or have another endpoint made: billhook"
+    " connections register-webhook"
+)
+_REFUSED: Final = "sends deliveries that no stored secret verifies"
 _LATER: Final = "try again later; is BILLHOOK_STRIPE_API_BASE right?"
 
 
@@ -80,7 +86,9 @@ class WebhookRegistration:
         vault: Vault,
         api_base: str,
         now: Callable[[], datetime],
+        evidence: DeliveryEvidence = NO_EVIDENCE,
     ) -> None:
+        """Use what the connection's deliveries say of the endpoint's secret, if it is known."""
         if connection.provider != "stripe":
             raise OperatorError(
                 f"{connection.provider} has no webhook endpoints: each payment carries its own URL"
@@ -90,6 +98,7 @@ class WebhookRegistration:
         self._vault = vault
         self._api_base = api_base
         self._now = now
+        self._evidence = evidence
         self._codec = Codec()
         self._endpoints = StripeEndpoints(
             open_key(connection, vault), api_base=api_base, mode=cast("Mode", connection.mode)
@@ -103,10 +112,13 @@ class WebhookRegistration:
         """
         url = webhook_url(base_url, self._connection, api_base=self._api_base)
         present = [endpoint for endpoint in self._endpoints.all() if endpoint.url == url]
-        matching = [endpoint for endpoint in present if self._matches(endpoint)]
+        evidence = self._evidence_on(present)
+        matching = [endpoint for endpoint in present if self._matches(endpoint, evidence)]
         if matching and not renew:
             kept, action = matching[0].id, "updated"
             self._endpoints.refresh(kept)
+            if matching[0].mark not in self._marks():
+                self._endpoints.mark(kept, self._marks()[0])
         else:
             kept, action = self._create(url), "replaced" if present else "created"
         others = [endpoint.id for endpoint in present if endpoint.id != kept]
@@ -160,7 +172,7 @@ class WebhookRegistration:
                 text="no webhook endpoint at Stripe has this connection's URL", remedy=_REGISTER
             )
         for endpoint in registered:
-            yield from self._check_endpoint(endpoint)
+            yield from self._check_endpoint(endpoint, self._evidence_on(registered))
         if len({endpoint.url for endpoint in registered}) > 1:
             yield Finding(
                 text="several URLs lead to this connection: each event is delivered once per URL",
@@ -172,13 +184,11 @@ class WebhookRegistration:
 
         Of several the best one counts: each delivers every event.
         """
-        states = [
-            self._state_of(endpoint)
-            for endpoint in self._endpoints.all()
-            if self._is_registered(endpoint)
-        ]
-        if not states:
+        registered = [found for found in self._endpoints.all() if self._is_registered(found)]
+        if not registered:
             return EndpointState(state=MISSING, problems=["no endpoint has the connection's URL"])
+        evidence = self._evidence_on(registered)
+        states = [self._state_of(endpoint, evidence) for endpoint in registered]
         return min(states, key=lambda known: _BEST_FIRST.index(known.state))
 
     def enable(self) -> list[str]:
@@ -193,14 +203,18 @@ class WebhookRegistration:
             self._endpoints.refresh(endpoint_id)
         return registered
 
-    def _state_of(self, endpoint: Endpoint) -> EndpointState:
+    def _evidence_on(self, endpoints: Sequence[Endpoint]) -> DeliveryEvidence:
+        """Return what deliveries say of an endpoint; of several, none is known to be its own."""
+        return self._evidence if len(endpoints) == 1 else NO_EVIDENCE
+
+    def _state_of(self, endpoint: Endpoint, evidence: DeliveryEvidence) -> EndpointState:
         state = HEALTHY
-        problems = self._problems(endpoint)
+        problems = self._problems(endpoint, evidence)
         if problems:
             state = MISCONFIGURED if endpoint.enabled else DISABLED
         return EndpointState(state=state, endpoint_id=endpoint.id, problems=problems)
 
-    def _problems(self, endpoint: Endpoint) -> list[str]:
+    def _problems(self, endpoint: Endpoint, evidence: DeliveryEvidence) -> list[str]:
         """Return what is wrong with an endpoint, without secrets and URLs."""
         faults = {
             "is disabled": not endpoint.enabled,
@@ -208,15 +222,17 @@ class WebhookRegistration:
             != API_VERSION,
             f"does not receive {', '.join(sorted(endpoint.missing))}": bool(endpoint.missing),
             "signs with a secret that is not stored": (
-                endpoint.mark is not None and endpoint.mark not in self._marks()
+                endpoint.mark is not None and not self._has_secret_of(endpoint, evidence)
             ),
+            _REFUSED: evidence.is_refused,
         }
         return [fault for fault, present in faults.items() if present]
 
-    def _check_endpoint(self, endpoint: Endpoint) -> Iterator[Finding]:
-        name, found = f"endpoint {endpoint.id} ({endpoint.url})", self._problems(endpoint)
+    def _check_endpoint(self, endpoint: Endpoint, evidence: DeliveryEvidence) -> Iterator[Finding]:
+        name, found = f"endpoint {endpoint.id} ({endpoint.url})", self._problems(endpoint, evidence)
         for fault in found:
-            yield Finding(text=f"{name} {fault}", remedy=_REGISTER)
+            remedy = _ADD_OR_REGISTER if fault == _REFUSED else _REGISTER
+            yield Finding(text=f"{name} {fault}", remedy=remedy)
         if not found and endpoint.mark is None:
             yield Finding(
                 text=f"{name} was created outside Billhook: its secret cannot be compared"
@@ -224,8 +240,20 @@ class WebhookRegistration:
         elif not found:
             yield Finding(text=f"{name} is enabled, has our API version, and its secret is stored")
 
-    def _matches(self, endpoint: Endpoint) -> bool:
-        return endpoint.version == API_VERSION and endpoint.mark in self._marks()
+    def _matches(self, endpoint: Endpoint, evidence: DeliveryEvidence) -> bool:
+        return (
+            endpoint.version == API_VERSION
+            and self._has_secret_of(endpoint, evidence)
+            and not evidence.is_refused
+        )
+
+    def _has_secret_of(self, endpoint: Endpoint, evidence: DeliveryEvidence) -> bool:
+        """Return whether the endpoint's secret is stored.
+
+        Its mark is that of the secret with which it was made. One that was rolled in Stripe's
+        dashboard since leaves the mark as it was, but its deliveries are verified.
+        """
+        return evidence.is_verified or endpoint.mark in self._marks()
 
     def _is_registered(self, endpoint: Endpoint) -> bool:
         return endpoint.url.endswith(webhook_path(self._connection))
@@ -245,13 +273,14 @@ class WebhookRegistration:
         self._endpoints.mark(made, secret_mark(secret))
         return made
 
-    def _marks(self) -> set[str]:
+    def _marks(self) -> list[str]:
+        """Return the marks of the stored secrets, the newest first."""
         connection = self._connection
         context = secret_context(connection.app_id, connection.name)
-        return {
+        return [
             secret_mark(self._vault.open(sealed, context=context))
             for sealed in connection.sealed_webhook_secrets
-        }
+        ]
 
 
 def _failed_call(error: GatewayError) -> Finding:

@@ -13,6 +13,7 @@ from domain.apps.connection import Connection, secret_context, secret_mark
 from domain.core import ids
 from domain.gateway.errors import GatewayMisconfigured
 from eventlog.security.vault import Vault
+from projections.inbox.delivery_evidence import NO_EVIDENCE, DeliveryEvidence
 from tests.workers.stripe_harness import Bench
 from workers.errors import OperatorError
 from workers.polling.run import connection_in_use
@@ -35,7 +36,12 @@ def registration(bench: Bench) -> Callable[..., WebhookRegistration]:
         occurred_at=bench.clock(),
     )
 
-    def make(name: str = "main", *, key: str = bench.account.key) -> WebhookRegistration:
+    def make(
+        name: str = "main",
+        *,
+        key: str = bench.account.key,
+        evidence: DeliveryEvidence = NO_EVIDENCE,
+    ) -> WebhookRegistration:
         if bench.billing.find(Connection, ids.for_connection(bench.app_id, name)) is None:
             set_connection(bench, name, key=key)
         return WebhookRegistration(
@@ -44,6 +50,7 @@ def registration(bench: Bench) -> Callable[..., WebhookRegistration]:
             vault=VAULT,
             api_base=bench.account.url,
             now=bench.clock,
+            evidence=evidence,
         )
 
     return make
