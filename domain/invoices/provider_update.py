@@ -232,11 +232,11 @@ def _newer_events(
             amount_due_minor=snapshot.amount_due_minor,
         )
     then, state_events = _state_events(view, snapshot, update)
-    if then in status.PAYABLE:
-        # Before the state: the amount due of a failed payment is what it left.
+    # Before the state: the amount due of a failed payment is what it left.
+    if then == status.PAID:
+        events += earlier_parts(view, snapshot, update) if state_events else []
+    elif then in status.PAYABLE or (state_events and paid_minor(snapshot)):
         events += _changed_amounts(view, snapshot, update)
-    elif then == status.PAID and state_events:
-        events += earlier_parts(view, snapshot, update)
     events += state_events
     if not events or not first_payment.is_first_payment(view):
         return tuple(events)

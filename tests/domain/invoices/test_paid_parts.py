@@ -38,7 +38,7 @@ def test_parts_that_are_seen_when_the_invoice_is_paid_count_when_they_came_in() 
     ]
 
 
-@pytest.mark.parametrize("state", ["open", "uncollectible"])
+@pytest.mark.parametrize("state", ["open", "uncollectible", "void"])
 def test_parts_of_an_unpaid_invoice_count_when_they_came_in(state: str) -> None:
     parts = ((JANUARY, 500), (FEBRUARY, 300))
     assert counted(state=state, amount_paid_minor=800, amount_due_minor=REST, paid_parts=parts) == [

@@ -51,10 +51,10 @@ def assert_books_agree(of: Bench | MollieBench, database: str) -> None:
 def test_parts_of_stripes_invoices_are_of_their_days(bench: Bench, database: str) -> None:
     connect(bench)
     admin, customer = bench.account.admin, bench.account.add_customer()
-    paid, credited, written_off = (
-        admin.make_invoice(customer, amount=1000, collect="send")["id"] for _ in range(3)
+    paid, credited, written_off, voided = (
+        admin.make_invoice(customer, amount=1000, collect="send")["id"] for _ in range(4)
     )
-    for invoice in (paid, credited, written_off):
+    for invoice in (paid, credited, written_off, voided):
         admin.pay_part(invoice, 300)
         pass_days(bench, 3)
     admin.pay_part(paid, 200)
@@ -62,12 +62,13 @@ def test_parts_of_stripes_invoices_are_of_their_days(bench: Bench, database: str
     admin.pay_part(paid, 500)
     bench.account.v1.credit_notes.create({"invoice": credited, "amount": 700})
     admin.mark_uncollectible(written_off)
+    admin.void(voided)
     pass_days(bench, 1)
 
     with open_imports(database) as imports:
-        assert imports.stripe(bench).run(0).counts["invoices"] == {"new": 3}
+        assert imports.stripe(bench).run(0).counts["invoices"] == {"new": 4}
 
-    assert len(charged(bench)) == 5
+    assert len(charged(bench)) == 6
     assert imported(bench) == charged(bench)
     assert_books_agree(bench, database)
 
