@@ -102,12 +102,11 @@ def replay(
             received_to=None if to is None else to.replace(tzinfo=UTC),
         )
         letters, total = _run(lambda pool: DeadLetterQueries(pool).find(filters, limit=_MOST))
-        if not dry_run:
-            replay_dead_letters(operator.billing, letters, actor=BY, occurred_at=now())
-    if dry_run:
-        typer.echo(f"{total} dead letters")
-        return
-    typer.echo(f"requested {len(letters)} replays; {total - len(letters)} dead letters are left")
+        if dry_run:
+            typer.echo(f"{total} dead letters")
+            return
+        requested = replay_dead_letters(operator.billing, letters, actor=BY, occurred_at=now())
+    typer.echo(f"requested {requested} replays; {total - len(letters)} dead letters are left")
 
 
 def _query(query: Callable[[WorkQueries], Coroutine[None, None, T]]) -> T:

@@ -171,6 +171,11 @@ class Store(Application[UUID]):
                 return made
         raise StaleWrite(id=aggregate_id)
 
+    def add(self, aggregate: AggregateRoot) -> None:
+        """Save a new aggregate. Raises StaleWrite if another writer made it first."""
+        if not self._saved([aggregate], ()):
+            raise StaleWrite(id=aggregate.id)
+
     def save(  # type: ignore[override] # aggregates alone
         self, *aggregates: AggregateRoot, bodies: Bodies = ()
     ) -> list[Recording[UUID]]:

@@ -42,7 +42,7 @@ async def replay_deliveries(request: Request) -> Response:
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
         replay_dead_letters(billing, letters, actor=caller.actor, occurred_at=occurred_at)
         if idempotency_record is not None:
-            billing.save(IdempotencyRecord.create(idempotency_record, occurred_at=occurred_at))
+            billing.add(IdempotencyRecord.create(idempotency_record, occurred_at=occurred_at))
 
     result = {"requested": len(letters), "remaining": total - len(letters)}
     recorded = await record_once(request, caller, given, result, write)

@@ -1,5 +1,7 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -61,6 +63,23 @@ def test_a_repeated_request_returns_the_first_result(shop: Shop) -> None:
         }
     )
     assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_the_same_request_several_times_at_once_is_carried_out_once(shop: Shop) -> None:
+    several = 8
+    for turn in range(3):
+        letters = [dead(shop, "unknown invoice") for _ in range(5)]
+
+        def send(key: str) -> httpx.Response:
+            return replay(shop, {"reason": "unknown invoice"}, idempotency_key=key)
+
+        with ThreadPoolExecutor(several) as pool:
+            answers = list(pool.map(send, [f"turn-{turn}"] * several))
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.text for answer in answers}) == 1
+        for letter in letters:
+            events = [type(event).__name__ for event in shop.service.events(UUID(letter))]
+            assert events.count("ProviderEventReplayRequested") == 1
 
 
 def test_a_replay_without_a_filter_and_with_unknown_fields_is_refused(shop: Shop) -> None:
