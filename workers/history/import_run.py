@@ -14,7 +14,7 @@ import structlog
 
 from domain.billing import Billing
 from domain.core.errors import StaleWrite
-from domain.gateway.errors import ProviderObjectUnreadable
+from domain.gateway.errors import GatewayRejected, ProviderObjectUnreadable
 from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
@@ -150,10 +150,20 @@ class ImportRun(ABC):
     ) -> ImportCheckpoint:
         """Import pages with several threads; the checkpoint moves once a page is complete.
 
-        After the last page the caller moves the checkpoint to the next window or phase.
+        After the last page the caller moves the checkpoint to the next window or phase. Where the
+        object that a page starts after was deleted, as drafts are, the list starts anew.
         """
+        deleted: set[str] = set()
         while True:
-            page = fetch(checkpoint.after)
+            after = checkpoint.after
+            try:
+                page = fetch(after)
+            except GatewayRejected as error:
+                if not error.missing or after is None or after in deleted:
+                    raise
+                deleted.add(after)
+                checkpoint = replace(checkpoint, after=None)
+                continue
             outcomes = list(self.pool.map(partial(_import_readable, take), page.items))
             outcomes += [UNREADABLE] * page.unreadable
             checkpoint = checkpoint.counted(outcomes, after=page.last)
@@ -182,9 +192,13 @@ class ImportRun(ABC):
 
 
 def _import_readable(take: Callable[[T], str], item: T) -> str:
-    """Import one object; one that cannot be read or stored stops no import."""
+    """Import one object; one that cannot be read or stored, or is deleted, stops no import."""
     try:
         return take(item)
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        return SKIPPED
     except (ProviderObjectUnreadable, EventNotStorable) as error:
         _log.warning("import.unreadable", reason=str(error))
         return UNREADABLE
