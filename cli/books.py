@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal
-from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -18,8 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from cli.common import Operator, fail, operating, table, vault, worker_settings
 from cli.drift import query
 from cli.known_apps import app_named
-from domain.apps.connection import Connection, ConnectionCreated
-from domain.core import ids
+from domain.apps.connection import Connection
 from eventlog.errors import LogUnavailable
 from projections.reports.queries import ReportFilter, ReportQueries, RevenueRow
 from projections.work.sessions import WorkUnavailable
@@ -124,7 +122,7 @@ def books(
     unreadable = 0
     with operating() as operator:
         app_id = app_named(operator, app)
-        chosen = [one for one in _connections(operator, app_id) if connection in (None, one.name)]
+        chosen = [one for one in operator.connections(app_id) if connection in (None, one.name)]
         if not chosen:
             fail(f"the app has no connection {connection or ''}".rstrip())
         for one in chosen:
@@ -237,17 +235,6 @@ def _print(lines: list[Line], output: str) -> None:
             writer.writerows([harmless(row[name]) for name in COLUMNS] for row in rows)
         case _:
             table([{name: _text(value) for name, value in row.items()} for row in rows])
-
-
-def _connections(operator: Operator, app_id: UUID) -> list[Connection]:
-    """Return an app's connections that are not deleted."""
-    created = [
-        event.name
-        for event in operator.events(ConnectionCreated.TOPIC)
-        if isinstance(event, ConnectionCreated) and event.app_id == app_id
-    ]
-    found = [operator.billing.get(Connection, ids.for_connection(app_id, name)) for name in created]
-    return [one for one in found if not one.deleted]
 
 
 def _text(value: str | int | None) -> str:

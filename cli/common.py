@@ -15,7 +15,7 @@ import typer
 
 from cli.local.files import saved_settings
 from domain.apps.app import App
-from domain.apps.connection import Connection
+from domain.apps.connection import Connection, ConnectionCreated
 from domain.billing import Billing
 from domain.core import ids
 from domain.core.aggregate import DomainEvent
@@ -90,6 +90,15 @@ class Operator:
         if found is None or found.deleted:
             fail(f"the app has no connection {name!r}")
         return found
+
+    def connections(self, app_id: UUID) -> list[Connection]:
+        """Load an app's connections, without deleted ones."""
+        known = (
+            self.billing.get(Connection, event.originator_id)
+            for event in self.events(ConnectionCreated.TOPIC)
+            if isinstance(event, ConnectionCreated) and event.app_id == app_id
+        )
+        return [connection for connection in known if not connection.deleted]
 
     def events(self, *topics: str) -> Iterator[DomainEvent]:
         """Read all events of some topics, in the order of the log."""

@@ -72,6 +72,11 @@ def connect_mollie(
 def _connect(provider: Provider, name: str, *, app: str) -> Connection:
     """Check a key with its provider and store it as a connection of the app."""
     # Imported here: it loads the providers' SDKs.
+    from workers.history.same_account import (  # noqa: PLC0415
+        open_history,
+        others_like,
+        refuse_recorded_account,
+    )
     from workers.providers.check_key import check_key  # noqa: PLC0415
 
     if not CONNECTION_NAME.fullmatch(name):
@@ -81,7 +86,12 @@ def _connect(provider: Provider, name: str, *, app: str) -> Connection:
     mode = mode_from_key(provider, key)
     with operating() as operator:
         app_id = app_named(operator, app)
-        check_key(provider, key, mode=mode, settings=worker_settings())
+        settings = worker_settings()
+        check_key(provider, key, mode=mode, settings=settings)
+        history = open_history(provider, key, mode=mode, settings=settings)
+        known = operator.connections(app_id)
+        others = others_like(known, name, provider=provider, mode=mode)
+        refuse_recorded_account(history, others, billing=operator.billing)
         typer.echo(f"key          {provider.title()} accepts it, in {mode} mode")
         secrets = Secrets(key=key, webhook_secrets=[])
         created = store(

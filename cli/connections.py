@@ -23,7 +23,7 @@ from cli.known_apps import AppName, app_named
 from cli.webhooks import check, enable_webhook, register_webhook, webhook_secrets
 from domain.apps.app import App
 from domain.apps.commands import ChangeApp, SetConnection
-from domain.apps.connection import Connection, ConnectionCreated, secret_context
+from domain.apps.connection import Connection, secret_context
 from domain.core.providers import Mode, Provider
 from service.apps.provider_keys import CONNECTION_NAME, mode_of
 
@@ -127,12 +127,7 @@ def list_connections(app: AppName, *, as_json: AsJson = False) -> None:
     with operating() as operator:
         app_id = app_named(operator, app)
         defaults = operator.app(app_id).default_connections
-        known = [
-            operator.billing.get(Connection, event.originator_id)
-            for event in operator.events(ConnectionCreated.TOPIC)
-            if isinstance(event, ConnectionCreated) and event.app_id == app_id
-        ]
-        rows = [_row(each, defaults) for each in known if not each.deleted]
+        rows = [_row(each, defaults) for each in operator.connections(app_id)]
     if as_json:
         typer.echo(json.dumps(rows))
     else:

@@ -147,6 +147,7 @@ def run_import(
         return import_account(
             worker_settings(),
             connection,
+            known=operator.connections(connection.app_id),
             billing=operator.billing,
             vault=vault(),
             since_s=since_s,

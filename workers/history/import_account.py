@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
@@ -11,8 +11,9 @@ from domain.billing import Billing
 from domain.core.providers import Mode, Provider
 from eventlog.security.vault import Vault
 from projections.work.checkpoints import Checkpoints
-from workers.history.import_run import ImportCheckpoint, ImportRun
+from workers.history.import_run import ImportCheckpoint
 from workers.history.mollie import MollieImport
+from workers.history.same_account import others_like, refuse_recorded_account
 from workers.history.stripe import StripeImport
 from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.gateways import open_key
@@ -30,6 +31,7 @@ def import_account(
     settings: Settings,
     connection: Connection,
     *,
+    known: Sequence[Connection],
     billing: Billing,
     vault: Vault,
     since_s: int,
@@ -38,8 +40,9 @@ def import_account(
 ) -> ImportCheckpoint:
     """Import what the account has had since `since_s` (Unix seconds), or continue a killed import.
 
-    `report` is called after each page, with the share (0 to 1) of the time that is read. Raises the
-    gateway's errors, LogUnavailable and WorkUnavailable; the next call continues in either case.
+    `known`: the app's connections. `report` is called after each page, with the share (0 to 1) of
+    the time that is read. Raises OperatorError if the account is recorded through another of these,
+    the gateway's errors, LogUnavailable and WorkUnavailable; the next call continues then.
     """
     checkpoints = Checkpoints(settings.database_url)
     checkpoints.open()
@@ -54,14 +57,19 @@ def import_account(
                 "report": report,
                 "dry_run": dry_run,
             }
-            return _history_run(settings, connection, vault=vault, shared=shared).run(since_s)
+            importing = _history_run(settings, connection, vault=vault, shared=shared)
+            others = others_like(
+                known, connection.name, provider=connection.provider, mode=connection.mode
+            )
+            refuse_recorded_account(importing.history, others, billing=billing)
+            return importing.run(since_s)
     finally:
         checkpoints.close()
 
 
 def _history_run(
     settings: Settings, connection: Connection, *, vault: Vault, shared: dict[str, Any]
-) -> ImportRun:
+) -> StripeImport | MollieImport:
     key, mode = open_key(connection, vault), cast("Mode", connection.mode)
     await_rate_limit = open_gateways(settings, shared["billing"], vault).rate_limit_for(connection)
     if connection.provider == "mollie":

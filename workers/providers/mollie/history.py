@@ -100,6 +100,11 @@ class MollieHistory:
         line = self._clients.for_thread()
         return _page(line.payments, after, _past)
 
+    def newest(self) -> list[str]:
+        """Return the ids of the newest payments. Mollie docs: list payments."""
+        listed = items_of(self._clients.for_thread().payments.list(limit=PAGE))
+        return list(read_readable(listed, objects.object_id))
+
     def current_payments(self, after: str | None) -> Page[ProviderInvoice]:
         """Read a page of payments as they are now. Mollie docs: list payments."""
         line = self._clients.for_thread()

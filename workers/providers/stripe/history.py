@@ -141,6 +141,11 @@ class StripeHistory:
         found, last = self._page("invoices", after, span=span, expand=["data.payments"])
         return read_page(found, past_invoice, last=last)
 
+    def newest(self) -> list[str]:
+        """Return the ids of the newest invoices. Stripe docs: list all invoices."""
+        found, _ = self._page("invoices", None)
+        return list(read_readable(found, objects.object_id))
+
     def lines(self, invoice_id: str) -> tuple[ProviderLine, ...]:
         """List an invoice's lines. Stripe docs: retrieve an invoice's line items."""
         found: list[ProviderLine] = []
