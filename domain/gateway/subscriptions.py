@@ -75,7 +75,7 @@ class ProviderSubscription:
     changes later; `scheduled_change`: what our own changes next. `latest_invoice`: the provider's
     id of its newest.
     `is_incomplete`: it has items, discounts or amounts that the snapshot does not list, as in
-    webhooks.
+    webhooks. `changed_at`: the time of the provider's event that it was fetched for.
     """
 
     id: str
@@ -97,6 +97,7 @@ class ProviderSubscription:
     scheduled_change: ScheduledPhase | None = None
     is_incomplete: bool = False
     latest_invoice: str | None = None
+    changed_at: int | None = None
     description: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     raw: bytes = b""

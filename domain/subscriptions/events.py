@@ -49,7 +49,8 @@ class SubscriptionStateEvent(SubscriptionEvent):
     interval_count, usage_based}. `monthly_minor`: what it brings in a month, net of tax and
     discounts; None where the amount of an item is unknown. `scheduled_phases`: {starts_at, items:
     [{price, quantity}]}, changes by a schedule that is not ours. `scheduled_change`: such a phase,
-    which our own schedule has next.
+    which our own schedule has next. `changed_at`: when it changed, where that is known and before
+    `as_of`.
     """
 
     source: str
@@ -66,6 +67,7 @@ class SubscriptionStateEvent(SubscriptionEvent):
     ended_at: int | None
     scheduled_phases: list[dict[str, Any]]
     scheduled_change: dict[str, Any] | None = None
+    changed_at: int | None = None
 
 
 class SubscriptionIncomplete(SubscriptionStateEvent):

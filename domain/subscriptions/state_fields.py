@@ -38,6 +38,13 @@ def plan_of(fields: dict[str, Any]) -> tuple[Any, ...]:
     return fields["items"], fields["monthly_minor"], fields["currency"]
 
 
+def change_time(seen: ProviderSubscription, *, known_as_of: int) -> int | None:
+    """Return when a state changed that was fetched later: by its event, if that is not older."""
+    changed_at = seen.changed_at
+    is_between = changed_at is not None and known_as_of <= changed_at < seen.as_of
+    return changed_at if is_between else None
+
+
 def state_fields(seen: ProviderSubscription) -> dict[str, Any]:
     """Return the fields of a SubscriptionStateEvent for a provider's state."""
     shown = (

@@ -22,7 +22,7 @@ from domain.subscriptions.commands import (
     SubscriptionCommand,
 )
 from domain.subscriptions.items import has_lines
-from domain.subscriptions.state_fields import EVENTS, STATUS, plan_of, state_fields
+from domain.subscriptions.state_fields import EVENTS, STATUS, change_time, plan_of, state_fields
 from domain.subscriptions.view import ENDED, PendingRequest, SubscriptionView, fold, items_mark
 
 
@@ -250,6 +250,7 @@ class Subscription(AggregateRoot):
             source=source,
             as_of=seen.as_of,
             body=body,
+            changed_at=change_time(seen, known_as_of=self.view.as_of),
             **facts,
         )
         return Effect.CHANGED

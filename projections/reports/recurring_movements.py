@@ -131,7 +131,8 @@ def _moment(known: Known, view: SubscriptionView, event: SubscriptionEvent) -> d
 
 
 def _reported_at(event: SubscriptionEvent) -> datetime:
-    return from_unix(getattr(event, "as_of", 0) or None) or event.timestamp
+    moments = (getattr(event, name, None) for name in ("changed_at", "as_of"))
+    return from_unix(next((one for one in moments if one), None)) or event.timestamp
 
 
 def _beginning(view: SubscriptionView) -> datetime:

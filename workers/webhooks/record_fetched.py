@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -19,7 +19,7 @@ from domain.core.providers import Mode, Provider
 from domain.gateway.errors import JobPostponed
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import InvoicingGateway
-from domain.inbox.provider_event import ProviderEventReceived
+from domain.inbox.provider_event import DIFFERENCE_FOUND, ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from domain.invoices.staleness import is_ambiguous
 from domain.reconciliation.comparison import Comparison
@@ -127,6 +127,8 @@ def _record_subscription(
         return []  # a schedule that has not begun has no subscription yet
     before = _version(Subscription, account.id_of(subscription_id), deps)
     seen = gateway.fetch_subscription(subscription_id)
+    if received.type != DIFFERENCE_FOUND:
+        seen = replace(seen, changed_at=received.occurred_at)
     _require_match(app_mismatch(received, seen))
     check = partial(_raise_if_changed, before, lambda known: known.is_ambiguous(seen))
     importing = ImportDeps(billing=deps.billing, gateway=gateway, now=deps.now)
