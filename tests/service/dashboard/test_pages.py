@@ -15,6 +15,7 @@ from tests.service.dashboard.shown_invoices import invoice_of
 from tests.service.dashboard.visits import visit
 from tests.service.harness import Shop, free_line, stripe_event
 from tests.service.operations.test_alerts import disable_endpoint
+from tests.service.subscriptions.subscription_actions import subscribed
 from tests.support.drift_examples import drifted
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
@@ -53,6 +54,14 @@ def test_lists_without_a_chosen_mode_say_whose_they_have(shop: Shop) -> None:
     for path in ("/dashboard/invoices", "/dashboard/subscriptions"):
         assert "of the default connection's mode" in visitor.get(path).text
         assert "default connection" not in visitor.get(f"{path}?mode=live").text
+
+
+def test_a_tenants_subscriptions_name_their_mode(shop: Shop) -> None:
+    made, visitor = subscribed(shop), visit(shop)
+    shown = visitor.get(f"/dashboard/tenants/{made.view.tenant_id}").text
+    table = shown[shown.index("Subscriptions, of all modes") : shown.index("Newest invoices")]
+    assert str(made.id) in table
+    assert "stripe · test" in table
 
 
 def test_pages_may_load_and_be_framed_by_nothing_else(shop: Shop) -> None:
