@@ -26,6 +26,7 @@ from workers.invoices.job import (
     start_step,
 )
 from workers.invoices.rejections import RequestRejected, failed_payment, unpaid
+from workers.provider_objects.same_account import require_same_account
 
 
 def perform_action(invoice: Invoice, deps: InvoicingDeps) -> None:
@@ -123,6 +124,7 @@ def _void(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
             answer = deps.gateway.void_invoice(at_provider, key=invoice.view.steps["void"].key)
     except GatewayRejected as error:
         if error.missing and invoice.view.status in (status.DRAFT, status.REQUESTED):
+            require_same_account(invoice.view.customer, deps.gateway)
             return deps.record_deleted(invoice)
         answer = deps.gateway.fetch_invoice(at_provider)
         if answer.state in ("open", "uncollectible", "draft"):
@@ -164,6 +166,7 @@ def _change_state(
         answer = call(at_provider, invoice.view.steps[invoice.pending_request.step].key)
     except GatewayRejected as error:
         if error.missing:
+            require_same_account(invoice.view.customer, deps.gateway)
             deleted = deps.record_deleted(invoice)
             if deleted.view.in_progress:
                 raise  # only a draft can be deleted: the request is refused

@@ -13,7 +13,7 @@ from uuid import UUID
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
-from domain.invoices.step_plans import DraftPlan
+from domain.invoices.step_plans import DraftPlan, SubscribePlan
 from workers.invoices.actions import perform_action
 from workers.invoices.draft_invoice import draft_invoice
 from workers.invoices.hand_over_draft import (
@@ -24,6 +24,7 @@ from workers.invoices.hand_over_draft import (
 from workers.invoices.job import InvoicingDeps, object_id, record_answer, start_step
 from workers.invoices.rejections import RequestRejected, failed_payment
 from workers.invoices.subscribe import subscribe
+from workers.provider_objects.same_account import require_same_account
 
 
 def charge_invoice(invoice_id: UUID, deps: InvoicingDeps) -> None:
@@ -37,7 +38,21 @@ def charge_invoice(invoice_id: UUID, deps: InvoicingDeps) -> None:
     try:
         _take_steps(invoice, deps)
     except RequestRejected as rejection:
+        _require_same_account(invoice_id, deps, rejection)
         _discard(invoice_id, deps, rejection)
+
+
+def _require_same_account(
+    invoice_id: UUID, deps: InvoicingDeps, rejection: RequestRejected
+) -> None:
+    """Raise GatewayMisconfigured if an object is missing because the key is another account's."""
+    cause = rejection.__cause__
+    if isinstance(cause, GatewayRejected) and cause.missing:
+        steps = deps.billing.get(Invoice, invoice_id).view.steps
+        if "create" in steps:
+            require_same_account(DraftPlan.of(steps["create"]).customer, deps.gateway)
+        elif "subscribe" in steps:
+            require_same_account(SubscribePlan.of(steps["subscribe"]).customer, deps.gateway)
 
 
 def _take_steps(invoice: Invoice, deps: InvoicingDeps) -> None:

@@ -19,6 +19,7 @@ from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected
+from workers.provider_objects.same_account import require_same_account
 from workers.subscriptions.missing import record_missing
 
 
@@ -52,6 +53,7 @@ def change_subscription(subscription_id: UUID, deps: SubscriptionDeps) -> None:
     except GatewayRejected as error:
         if not error.missing:
             raise
+        require_same_account(known.view.customer, deps.gateway)
         record_missing(known, billing=deps.billing, occurred_at=deps.now())
         return
     _record(known, seen, rejection, deps)

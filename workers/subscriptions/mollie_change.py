@@ -31,6 +31,7 @@ from domain.subscriptions.terms import tax_of, terms_of
 from domain.subscriptions.view import PendingRequest, SubscriptionView
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected
+from workers.provider_objects.same_account import require_same_account
 from workers.subscriptions.missing import record_missing
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 
@@ -63,6 +64,7 @@ def change_mandate_subscription(subscription_id: UUID, deps: MandateSubscription
         if not error.missing:
             raise
         # Mollie deletes a customer's subscriptions with the customer.
+        require_same_account(known.view.customer, deps.gateway)
         record_missing(known, billing=deps.billing, occurred_at=deps.now())
         return
     _record(known, seen, rejection, deps)

@@ -24,6 +24,7 @@ from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED, SubscriptionView
 from eventlog.errors import HistoryDetached
 from workers.provider_objects.import_object import ProviderAccount
+from workers.provider_objects.same_account import require_same_account
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps, record_state
 from workers.subscriptions.mollie_renewal import apply_renewal
 
@@ -70,6 +71,7 @@ def _refresh(known: Subscription, deps: MandateSubscriptionDeps) -> Subscription
     except GatewayRejected as error:
         if not error.missing:
             raise
+        require_same_account(view.customer, deps.gateway)
         occurred_at = deps.now()
         return deps.billing.change(
             Subscription, view.id, lambda one: mark_missing(one, actor=_BY, occurred_at=occurred_at)
