@@ -10,6 +10,8 @@ from sandbox.stripe.core.errors import BadParameters
 from sandbox.stripe.core.price_amounts import coupon_options, options_of
 from sandbox.stripe.core.views import view
 
+# A list that is expanded within an object has its first page alone.
+_EXPANDED_LIST = 10
 MAX_DEPTH = 4
 
 # By type: the dotted path of an expandable field, and the type of its objects.
@@ -211,7 +213,7 @@ COMPUTED: dict[str, Callable[[Call, Json], object]] = {
 def _list(call: Call, found: list[Json], url: str) -> Json:
     return {
         "object": "list",
-        "data": [view(call, body) for body in found],
-        "has_more": False,
+        "data": [view(call, body) for body in found[:_EXPANDED_LIST]],
+        "has_more": len(found) > _EXPANDED_LIST,
         "url": url,
     }

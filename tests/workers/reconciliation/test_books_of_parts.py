@@ -73,6 +73,27 @@ def test_parts_of_stripes_invoices_are_of_their_days(bench: Bench, database: str
     assert_books_agree(bench, database)
 
 
+def test_more_payments_than_stripe_expands_are_imported(bench: Bench, database: str) -> None:
+    connect(bench)
+    admin, v1 = bench.account.admin, bench.account.v1
+    invoice = admin.make_invoice(bench.account.add_customer(), amount=1300, collect="send")["id"]
+    for _ in range(13):
+        pass_days(bench, 1)
+        admin.pay_part(invoice, 100)
+    paid = v1.invoice_payments.list({"invoice": invoice, "status": "paid", "limit": 100}).data
+    newest = max(paid, key=lambda one: one.status_transitions.paid_at or 0)
+    admin.refund(str(newest.payment.payment_intent), amount=70)
+    pass_days(bench, 1)
+
+    with open_imports(database) as imports:
+        assert imports.stripe(bench).run(0).counts["invoices"] == {"new": 1}
+
+    assert imported(bench) == charged(bench)
+    ended = books(bench, database, "--from", str((bench.clock() - timedelta(days=30)).date()))
+    assert ended.exit_code == 0, ended.output
+    assert amounts(ended) == {"charged": (1300, 1300), "refunded": (70, 70)}
+
+
 def test_captures_of_mollies_payments_are_of_their_days(mollie: MollieBench, database: str) -> None:
     connect(mollie)
     admin = mollie.account.admin

@@ -38,7 +38,11 @@ class StripeBookLists(StripeAuditLists):
 
     def charged_invoices(self, span: Span, after: str | None) -> Page[ProviderInvoice]:
         """List the invoices created in a time range, with their payments."""
-        return self._current("invoices", span, after, charged_invoice, expand=["data.payments"])
+
+        def read(data: dict[str, Any], as_of: int) -> ProviderInvoice:
+            return charged_invoice(self.with_payments(data), as_of=as_of)
+
+        return self._current("invoices", span, after, read, expand=["data.payments"])
 
     def fees(self, span: Span, after: str | None) -> Page[Fee]:
         """List the fees of a time range. Stripe docs: list all balance transactions."""

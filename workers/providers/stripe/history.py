@@ -123,23 +123,31 @@ class StripeHistory:
         answer = self._get(f"subscriptions/{read.id}", {"expand": WITH_AMOUNTS})
         data = json_of(answer)
         if items_need_list(data):
-            data["items"] = {"data": list(self._all_items(read.id))}
+            params = {"subscription": read.id, "expand": ITEMS_WITH_AMOUNTS}
+            data["items"] = {"data": list(self._every("subscription_items", params))}
         return to_subscription(data, as_of=answered_at(answer))
 
-    def _all_items(self, subscription_id: str) -> Iterator[dict[str, Any]]:
+    def _every(self, what: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the objects of a list that belongs to an object."""
         after: str | None = None
         while True:
-            params: dict[str, Any] = {"subscription": subscription_id, "limit": PAGE}
-            params["expand"] = ITEMS_WITH_AMOUNTS
-            found, after = page_of(self._get("subscription_items", params | _beyond(after)))
+            found, after = page_of(self._get(what, {**params, "limit": PAGE} | _beyond(after)))
             yield from found
             if after is None:
                 return
 
+    def with_payments(self, invoice: dict[str, Any]) -> dict[str, Any]:
+        """Complete the payments of a listed invoice: Stripe expands the first ten of them."""
+        payments = invoice.get("payments")
+        if isinstance(payments, dict) and payments.get("has_more"):
+            named = {"invoice": objects.object_id(invoice)}
+            invoice["payments"] = {"data": list(self._every("invoice_payments", named))}
+        return invoice
+
     def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
         """List the invoices created in a time range. Stripe docs: list all invoices."""
         found, last = self._page("invoices", after, span=span, expand=["data.payments"])
-        return read_page(found, past_invoice, last=last)
+        return read_page(found, lambda data: past_invoice(self.with_payments(data)), last=last)
 
     def newest(self) -> list[str]:
         """Return the ids of the newest invoices. Stripe docs: list all invoices."""

@@ -64,7 +64,6 @@ class ListedPayments(ProviderObject):
     """The payments of an invoice."""
 
     data: list[_ListedPayment]
-    has_more: bool = False
 
 
 class ListedTimes(ProviderObject):

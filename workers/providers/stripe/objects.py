@@ -65,7 +65,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         customer=read.customer,
         number=read.number,
         **_amounts_of(read, held),
-        paid_parts=payments.paid_parts(() if read.payments is None else read.payments.data),
+        paid_parts=payments.parts_of(read),
         revision_of=None if read.from_invoice is None else read.from_invoice.invoice,
         latest_revision=read.latest_revision,
         attempt_count=read.attempt_count,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe import objects
@@ -25,16 +24,12 @@ def past_invoice(data: dict[str, Any]) -> PastInvoice:
         invoice=_invoice(data, payments, as_of=_newest_time(data)),
         default=None if chosen is None else chosen.payment_intent,
         payments=tuple(name for name in named if name is not None),
-        more=payments.has_more,
     )
 
 
-def charged_invoice(data: dict[str, Any], as_of: int) -> ProviderInvoice:
-    """Read an invoice with all of its payments. Raises ProviderObjectUnreadable."""
-    payments = _payments_of(data)
-    if payments.has_more:
-        raise ProviderObjectUnreadable("invoice.payments.has_more")
-    return _invoice(data, payments, as_of=as_of)
+def charged_invoice(data: dict[str, Any], *, as_of: int) -> ProviderInvoice:
+    """Read an invoice with its payments, as it is now. Raises ProviderObjectUnreadable."""
+    return _invoice(data, _payments_of(data), as_of=as_of)
 
 
 def _payments_of(data: dict[str, Any]) -> ListedPayments:

@@ -50,13 +50,12 @@ class PastPayment:
 class PastInvoice:
     """An invoice without its payments, and the ids of these.
 
-    `default`: the payment that counts. `payments`: payments and charges. `more`: not all are named.
+    `default`: the payment that counts. `payments`: payments and charges.
     """
 
     invoice: ProviderInvoice
     default: str | None
     payments: tuple[str, ...]
-    more: bool
 
     def paid_with(self, known: PastPayment | None) -> ProviderInvoice:
         """Return the invoice with its payment, as of the newest time of both."""

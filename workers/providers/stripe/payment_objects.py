@@ -65,6 +65,12 @@ def paid_parts(entries: Iterable[StripePartOfInvoice]) -> tuple[tuple[int, int],
     return tuple(sorted((at, amount) for at, amount in paid if at is not None and amount))
 
 
+def parts_of(invoice: StripeInvoice) -> tuple[tuple[int, int], ...]:
+    """Return an invoice's paid parts; none where its payments are not there, or not all of them."""
+    listed = invoice.payments
+    return () if listed is None or listed.has_more else paid_parts(listed.data)
+
+
 def to_payment(intent: Json) -> ProviderPayment:
     """Read a PaymentIntent. Raises ProviderObjectUnreadable."""
     return _payment(read_as(StripePaymentIntent, intent, kind="payment_intent"))

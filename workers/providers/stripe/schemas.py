@@ -190,6 +190,7 @@ class _InvoicePayment(StripePartOfInvoice):
 
 class _InvoicePayments(ProviderObject):
     data: list[_InvoicePayment]
+    has_more: bool = False
 
 
 class _FromInvoice(ProviderObject):

@@ -28,6 +28,7 @@ PARAMS = {
     "/v1/disputes": "DisputeListParams",
     "/v1/credit_notes": "CreditNoteListParams",
     "/v1/invoices/in_1/lines": "InvoiceLineItemListParams",
+    "/v1/invoice_payments": "InvoicePaymentListParams",
     "/v1/events": "EventListParams",
 }
 INTENT = {"id": "pi_1", "status": "succeeded", "amount": 1, "created": 1, "latest_charge": "ch_1"}
@@ -38,6 +39,10 @@ CALLS: dict[str, Callable[[StripeHistory], object]] = {
     "customers": lambda history: history.customers("cus_1"),
     "subscriptions": lambda history: history.subscriptions("sub_1"),
     "invoices": lambda history: history.invoices(SPAN, "in_1"),
+    "newest": lambda history: history.newest(),
+    "with_payments": lambda history: history.with_payments(
+        {"id": "in_1", "payments": {"data": [], "has_more": True}}
+    ),
     "lines": lambda history: history.lines("in_1"),
     "payments": lambda history: history.payments(SPAN),
     "payment": lambda history: history.payment("pi_1"),
