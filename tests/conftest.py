@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.redis",
     "tests.support.shared_system",
+    "tests.support.worker_end",
 ]
 
 _TESTS = Path(__file__).parent
