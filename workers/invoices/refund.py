@@ -27,6 +27,7 @@ from domain.invoices.view import InvoiceView, Refund
 from workers.invoices.credit_note import create_note, refuse_note
 from workers.invoices.job import InvoiceDeps, billhook_metadata, object_id, start_step
 from workers.invoices.rejections import RequestRejected
+from workers.provider_objects.same_account import require_same_account
 
 
 def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None:
@@ -58,6 +59,8 @@ def _refund(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> Invoice:
         key = invoice.view.steps[step].key
         found = found or deps.gateway.refund(_draft(invoice.view, requested), key=key)
     except GatewayRejected as error:
+        if error.missing or error.code == NOT_REFUNDABLE:
+            require_same_account(invoice.view.customer, deps.gateway)
         return _record_failed(
             invoice.id,
             refund_id,

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from domain.gateway.errors import GatewayMisconfigured
-from domain.invoices.commands import RequestVoid
+from domain.invoices.commands import RequestRefund, RequestVoid
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.items import RequestedPrice
+from tests.workers.invoices.test_actions import charged_invoice
 from tests.workers.invoices.test_rejected_actions import Faulty
 from tests.workers.stripe_harness import Bench
 from tests.workers.subscriptions.test_stripe_subscriptions import (
@@ -91,3 +92,25 @@ def test_a_subscription_is_not_taken_for_ended(bench: Bench, kind: Any) -> None:
     changed = bench.change_subscription(known.id)
     assert changed.view.pending_request is None
     assert changed.view.status == ("canceled" if kind is CancelSubscription else "active")
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_refund_waits_for_the_right_key(bench: Bench, *, is_lost: bool) -> None:
+    right = bench.gateway
+    invoice_id = charged_invoice(bench, "succeeds")
+    refund_id = bench.request_action(invoice_id, RequestRefund, amount_minor=100)
+    if is_lost:
+        bench.gateway = Faulty(right, "refund", TimeoutError("its answer is lost"), made=True)
+        with pytest.raises(TimeoutError):
+            bench.refund(invoice_id, refund_id)
+
+    bench.gateway = gateway_of_another_account(bench)
+    with pytest.raises(GatewayMisconfigured):
+        bench.refund(invoice_id, refund_id)
+    assert bench.invoice(invoice_id).view.refunds[0].status == "requested"
+
+    bench.gateway = right
+    (refund,) = bench.refund(invoice_id, refund_id).view.refunds
+    assert (refund.status, refund.amount_minor) == ("succeeded", 100)
+    made = [entry for entry in bench.account.admin.ledger()["entries"] if entry["kind"] == "refund"]
+    assert len([entry for entry in made if entry["amount"] in (100, -100)]) == 1
