@@ -21,6 +21,16 @@ _FIND_EARLIER: Final[LiteralString] = """
     JOIN read.invoices AS invoice ON invoice.invoice_id = posting.invoice_id
     WHERE invoice.connection = %s AND invoice.view -> 'objects' ? wanted.id
 """
+# Of the newest invoices only: some have no customer, and none may have one.
+_CUSTOMER: Final[LiteralString] = """
+    SELECT customer FROM (
+        SELECT customer, provider_object_id, created_at, invoice_id FROM read.invoices
+        WHERE app_id = %s AND connection = %s
+        ORDER BY created_at DESC, invoice_id DESC LIMIT 100
+    ) AS newest
+    WHERE customer IS NOT NULL AND provider_object_id IS NOT NULL
+    ORDER BY created_at DESC, invoice_id DESC LIMIT 1
+"""
 # A connection whose circuit breaker is open rests.
 _CONNECTIONS: Final[LiteralString] = """
     SELECT app_id, name FROM read.connections
@@ -53,6 +63,12 @@ class ProviderObjectQueries:
         """List the app and the name of each connection that is used and may be called."""
         with self._sessions.session() as session:
             return session.execute(_CONNECTIONS).fetchall()
+
+    def newest_customer(self, app_id: UUID, connection: str) -> str | None:
+        """Return the customer of the connection's newest invoice that has one at the provider."""
+        with self._sessions.session() as session:
+            found = session.execute(_CUSTOMER, [app_id, connection]).fetchone()
+        return None if found is None else found[0]
 
     def find(self, app_id: UUID, connection: str, object_ids: Collection[str]) -> dict[str, UUID]:
         """Return the invoices' ids by the objects' ids; unknown objects are missing."""

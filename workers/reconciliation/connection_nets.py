@@ -17,6 +17,7 @@ from projections.reconciliation.provider_objects import ProviderObjectQueries
 from projections.work.checkpoints import Checkpoints
 from projections.work.open_items import OpenItems
 from workers.provider_objects.import_object import ProviderAccount
+from workers.provider_objects.same_account import require_same_account
 from workers.providers.gateways import Gateways, open_key
 from workers.providers.mollie.gateway import MollieGateway
 from workers.providers.mollie.history import MollieHistory
@@ -65,6 +66,16 @@ class ConnectionNets:
     shared: SharedParts
     report: Callable[[Finding], None] = ignore
     dry_run: bool = False
+
+    def require_same_account(self) -> None:
+        """Check that the key's account is the one whose objects are known here.
+
+        What another one has would be imported. Raises GatewayMisconfigured, GatewayUnavailable.
+        """
+        connection, shared = self.connection, self.shared
+        customer = shared.by_object.newest_customer(connection.app_id, connection.name)
+        gateway = shared.gateways.of(connection.app_id, connection.name)
+        require_same_account(customer, gateway)
 
     def catch_up(self, *, plan_audit: Callable[[Span], None]) -> CatchUp:
         """Build the catch-up on what happened since the last one.

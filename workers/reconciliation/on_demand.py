@@ -35,6 +35,7 @@ def audit_connection(
     """
     with open_parts(settings, name=_LOG_NAME) as parts, reconciliation_budget():
         nets = ConnectionNets(connection=connection, shared=parts, report=found, dry_run=dry_run)
+        nets.require_same_account()
         name = f"audit_on_demand:{connection.connection_id}"
         audit = nets.audit(name=name, progress=progress)
         period = _period(audit.stored(), start_s, end_s, now_s=int(parts.now().timestamp()))

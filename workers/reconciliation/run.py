@@ -55,12 +55,16 @@ _log = structlog.get_logger("billhook.reconciliation")
 
 @dataclass
 class _Pace:
-    """The due times of a connection's parts, by the monotonic clock, and its pause."""
+    """The due times of a connection's parts, by the monotonic clock, and its pause.
+
+    `accepted_key`: the sealed key with which the connection's account was found.
+    """
 
     due_s: dict[str, float] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     failures: int = 0
     rest_until_s: float = 0.0
+    accepted_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,11 @@ class Reconciler:
         name = connection.name
         try:
             with reconciliation_budget():
-                found = part.run(ConnectionNets(connection=connection, shared=self._shared))
+                nets = ConnectionNets(connection=connection, shared=self._shared)
+                if pace.accepted_key != connection.sealed_key:
+                    nets.require_same_account()
+                    pace.accepted_key = connection.sealed_key
+                found = part.run(nets)
         except Stopped:
             return
         except (GatewayError, LogUnavailable, WorkUnavailable) as error:

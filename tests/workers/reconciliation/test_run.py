@@ -14,13 +14,17 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from domain.apps.connection import Connection
+from domain.apps.commands import SetConnection
+from domain.apps.connection import Connection, secret_context
+from eventlog.security.vault import Vault
 from projections.operations.reconciliation_state import AUDIT_INTERVAL
 from tests.eventlog.stored_events import stored
+from tests.service.running_service import MASTER_KEY
 from tests.support.wait_until import until
 from tests.workers.reconciliation.nets import DAY_S, Nets
 from tests.workers.reconciliation.sealed_connection import connect, settings
 from tests.workers.stripe_harness import Bench
+from tests.workers.test_schedule import project
 from workers.reconciliation import run as run_module
 from workers.reconciliation.connection_nets import SharedParts
 from workers.reconciliation.known_objects import load
@@ -102,6 +106,41 @@ def test_a_provider_in_trouble_rests_and_goes_on(
     assert bench.account.admin.requests() == []
     bench.account.admin.drop_faults()
     run(reconciler, connection, lambda: checkpoint(stripe_nets, "catch_up"))
+
+
+def test_nothing_of_another_account_is_imported(
+    stripe_nets: Nets, bench: Bench, connection: Connection, reconciler: Reconciler, database: str
+) -> None:
+    bench.charge(bench.request(bench.add_tenant()))
+    asyncio.run(project(database, bench, until="invoices"))
+    right = connection.sealed_key
+    context = secret_context(bench.app_id, bench.connection)
+    other = set_key(
+        bench, connection, Vault([MASTER_KEY]).seal(f"{bench.account.key}other", context=context)
+    )
+    with capture_logs() as logs:
+        reconciler.start_due(other, now_s=time.monotonic())
+        asyncio.run(until(lambda: "reconciliation.rests" in [one["event"] for one in logs]))
+    assert any("key of the connection's account" in one.get("reason", "") for one in logs)
+    assert checkpoint(stripe_nets, "catch_up") == {}
+
+    again = set_key(bench, connection, right)
+    run(reconciler, again, lambda: checkpoint(stripe_nets, "catch_up"))
+
+
+def set_key(bench: Bench, connection: Connection, sealed_key: str) -> Connection:
+    command = SetConnection(
+        app_id=bench.app_id,
+        name=connection.name,
+        provider="stripe",
+        mode="test",
+        sealed_key=sealed_key,
+        sealed_webhook_secrets=[],
+        actor="t",
+    )
+    return bench.billing.set_connection(
+        command, new_connection_id=bench.connection_id, occurred_at=bench.clock()
+    )
 
 
 def test_a_part_that_always_fails_does_not_starve_the_others(
