@@ -52,6 +52,7 @@ COMMANDS: Final = {
     ),
     "apps": Command("cli.apps", "apps", "Manage apps: the systems whose tenants are billed."),
     "keys": Command("cli.keys", "keys", "Manage an app's API keys."),
+    "tenants": Command("cli.tenants", "tenants", "Erase tenants' personal data."),
     "connections": Command(
         "cli.connections", "connections", "Manage an app's credentials at its providers."
     ),
