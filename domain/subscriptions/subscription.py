@@ -242,9 +242,8 @@ class Subscription(AggregateRoot):
             return Effect.CONFIRMED
         if self.view.provider_fields and seen.as_of == self.view.as_of and not was_fetched:
             return Effect.FETCH
-        fact = self._fact_for(seen, facts)
         self.record_event(
-            fact,
+            self._fact_for(seen, facts),
             occurred_at=occurred_at,
             actor=actor,
             source=source,

@@ -126,8 +126,7 @@ async def _list(request: Request, visitor: Visitor) -> Response:
             moved = await _moved(context, app.app_id, query, start=start, end=end)
     except (BadRequest, BadCursor) as error:
         messages = [fault.message for fault in problem_of(error).faults]
-    listed = [] if found is None else found.rows
-    next_cursor = None if found is None else found.next_cursor
+    listed, next_cursor = ([], None) if found is None else (found.rows, found.next_cursor)
     values = {
         "given": Given(given),
         "messages": messages,
