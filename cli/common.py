@@ -20,6 +20,7 @@ from domain.billing import Billing
 from domain.core import ids
 from domain.core.aggregate import DomainEvent
 from domain.core.errors import DomainError
+from domain.events import ENDING_TOPICS
 from domain.gateway.errors import GatewayError
 from eventlog import persistence
 from eventlog.codec import Codec
@@ -101,9 +102,12 @@ class Operator:
         return [connection for connection in known if not connection.deleted]
 
     def events(self, *topics: str) -> Iterator[DomainEvent]:
-        """Read all events of some topics, in the order of the log."""
-        position = 0
-        while recorded := self.log.read(position, _PAGE, topics):
+        """Read all events of some topics, in the order of the log.
+
+        Those of apps, connections and others that never end are kept of detached partitions.
+        """
+        position, are_kept = 0, not set(topics) & set(ENDING_TOPICS)
+        while recorded := self.log.read(position, _PAGE, topics, kept_whole=are_kept):
             yield from (
                 cast("DomainEvent", self.codec.decode(entry.stored())) for entry in recorded
             )

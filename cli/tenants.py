@@ -15,8 +15,9 @@ import typer
 from cli.common import BY, Operator, database_url, fail, now, operating
 from cli.known_apps import AppName, app_named
 from domain.core import ids
-from domain.payment_methods.events import SetupRequested
 from domain.tenants.commands import SetTenant
+from domain.tenants.customer_claim import CustomerClaim
+from domain.tenants.events import ProviderCustomerLinked, TenantChanged, TenantCreated
 from domain.tenants.tenant import Tenant
 from eventlog.errors import EventsDetached
 from projections.tenants.erasure import TenantBodies
@@ -33,11 +34,15 @@ _POLL_S: Final = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class _Erased:
-    """Numbers of what was deleted. `waiting`: webhooks that are not applied yet, and stay."""
+    """Numbers of what was deleted. `waiting`: webhooks that are not applied yet, and stay.
+
+    `customers`: the tenant's, as pairs of connection and provider's id.
+    """
 
     objects: int
     payloads: int
     waiting: int
+    customers: set[tuple[str, str]]
 
 
 @tenants.callback()
@@ -73,7 +78,7 @@ def erase(
     typer.echo(f"erased {erased.objects} stored objects and {erased.payloads} webhook payloads")
     if erased.waiting:
         typer.echo(f"{erased.waiting} webhooks are not applied yet: repeat this when they are")
-    for connection, customer in sorted(known.customers.items()):
+    for connection, customer in sorted(erased.customers):
         typer.echo(f"{connection}: delete the customer {customer} at the provider, too")
 
 
@@ -111,25 +116,41 @@ def _await_read_model(operator: Operator) -> None:
 def _erase(operator: Operator, bodies: TenantBodies, tenant: Tenant) -> _Erased:
     app_id, tenant_id = tenant.app_id, tenant.tenant_id
     found = bodies.objects(app_id, tenant_id)
-    setups = [
-        event.originator_id
-        for event in operator.events(SetupRequested.TOPIC)
-        if isinstance(event, SetupRequested)
-        and (event.app_id, event.tenant_id) == (app_id, tenant_id)
-    ]
+    customers = _customers_of(operator, tenant)
     unowned = [sha256 for one in found for sha256 in _bodies_of(operator, one.id)]
     deliveries = list(
         bodies.deliveries(
             app_id,
-            streams=[*(one.id for one in found), *setups],
-            objects=[*(one.object for one in found if one.object), *tenant.customers.values()],
+            streams=[one.id for one in found],
+            objects=[one.object for one in found if one.object],
+            customers=[customer for _, customer in customers],
         )
     )
     return _Erased(
         objects=bodies.delete_owned(tenant.id) + bodies.delete_unowned(unowned),
         payloads=bodies.delete_unowned([one.body for one in deliveries if not one.is_waiting]),
         waiting=sum(one.is_waiting for one in deliveries),
+        customers=customers,
     )
+
+
+def _customers_of(operator: Operator, tenant: Tenant) -> set[tuple[str, str]]:
+    """Return the customers that the tenant has or had, without those of another tenant now."""
+    named = set(tenant.customers.items())
+    for event in operator.stream(tenant.id):
+        match event:
+            case TenantCreated() | TenantChanged():
+                named.update(event.customers.items())
+            case ProviderCustomerLinked():
+                named.add((event.connection, event.customer_id))
+    return {one for one in named if _owner(operator, tenant, *one) in (None, tenant.tenant_id)}
+
+
+def _owner(operator: Operator, tenant: Tenant, connection: str, customer: str) -> UUID | None:
+    claim = operator.billing.find(
+        CustomerClaim, ids.for_customer(tenant.app_id, connection, customer)
+    )
+    return None if claim is None else claim.tenant_id
 
 
 def _bodies_of(operator: Operator, stream: UUID) -> list[str]:

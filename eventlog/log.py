@@ -153,8 +153,9 @@ class Log:
         topics: Collection[str] | None = None,
         *,
         up_to_position: int | None = None,
+        kept_whole: bool = False,
     ) -> list[RecordedEvent]:
-        """Read the log in order, all topics or some."""
+        """Read the log in order, all topics or some. `kept_whole`: see `reading.read_log`."""
         return await self._reads.run(
             lambda connection: reading.read_log(
                 connection,
@@ -162,6 +163,7 @@ class Log:
                 limit=limit,
                 up_to_position=up_to_position,
                 topics=topics,
+                kept_whole=kept_whole,
             )
         )
 
@@ -236,10 +238,15 @@ class Log:
         topics: Collection[str] | None = None,
         *,
         up_to_position: int | None = None,
+        kept_whole: bool = False,
     ) -> list[RecordedEvent]:
         """Run `read_async` from a synchronous caller."""
         reading_ahead = self.read_async(
-            after_position, limit, topics, up_to_position=up_to_position
+            after_position,
+            limit,
+            topics,
+            up_to_position=up_to_position,
+            kept_whole=kept_whole,
         )
         return self._bridge.wait(reading_ahead)
 

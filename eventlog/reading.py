@@ -180,9 +180,13 @@ async def read_log(
     limit: int,
     up_to_position: int | None = None,
     topics: Collection[str] | None = None,
+    kept_whole: bool = False,
 ) -> list[RecordedEvent]:
-    """Read the log in order, all topics or some. Raises EventsDetached."""
-    detached = await first_detached(connection, after=after_position, up_to=up_to_position)
+    """Read the log in order, all topics or some. Raises EventsDetached.
+
+    `kept_whole`: the topics are of streams that stay whole where a partition is detached, so that
+    their events are here in any case.
+    """
     query = (
         _EVENT + "WHERE position > %s"
         " AND position <= coalesce(%s::bigint, 9223372036854775807)"
@@ -190,7 +194,11 @@ async def read_log(
         + " ORDER BY position LIMIT %s"
     )
     filtered = [] if topics is None else [list(topics)]
-    events = await _events(connection, query, [after_position, up_to_position, *filtered, limit])
+    values = [after_position, up_to_position, *filtered, limit]
+    if kept_whole:
+        return await _events(connection, query, values)
+    detached = await first_detached(connection, after=after_position, up_to=up_to_position)
+    events = await _events(connection, query, values)
     end = events[-1].position if events and len(events) == limit else up_to_position
     # Asked before and after: a partition may be detached or attached meanwhile.
     detached = detached or await first_detached(connection, after=after_position, up_to=end)

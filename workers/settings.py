@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventlog.security.master_keys import MasterKeys
@@ -50,3 +51,11 @@ class Settings(BaseSettings):
     # Set after a restore: calls since then may be missing in the log.
     restored_backup_at: AwareDatetime | None = None
     public_url: str = "http://127.0.0.1:8000"
+
+    @field_validator("restored_backup_at")
+    @classmethod
+    def _is_past(cls, backup_at: datetime | None) -> datetime | None:
+        """Refuse a time to come: what was made since the real one would not be looked for."""
+        if backup_at is not None and backup_at > datetime.now(UTC):
+            raise ValueError("is in the future; state the time of the backup, with its offset")
+        return backup_at

@@ -2,11 +2,14 @@
 
 Bodies of a tenant are stored under its stream. Webhook payloads, and objects that were recorded
 before their tenant was known, are stored under none: they are found by what they are about.
+A payload that no invoice and no subscription is known of, such as a page's for a payment method,
+is found by the customer that it names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, LiteralString
@@ -14,11 +17,14 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
+from eventlog.bodies import unpack
+from eventlog.errors import BodyDamaged
 from projections.work.sessions import SessionPool
 
 # Each statement is answered long before a session counts as silent.
 _BATCH: Final = 1_000
 _DELIVERIES: Final = 10_000
+_PAYLOADS: Final = 100
 
 _FIND: Final[LiteralString] = """
     SELECT invoice_id AS id, provider_object_id AS object FROM read.invoices
@@ -38,10 +44,18 @@ _PAGE: Final[LiteralString] = """
         OR invoice_id::text IN (SELECT unnest(%(streams)s::text[]))
         OR EXISTS (
             SELECT FROM jsonb_array_elements(effects) AS made
-            WHERE coalesce(made ->> 'invoice', made ->> 'subscription', made ->> 'setup')
+            WHERE coalesce(made ->> 'invoice', made ->> 'subscription')
                 IN (SELECT unnest(%(streams)s::text[]))
-        ) AS is_about
+        ) AS is_about,
+        NOT EXISTS (
+            SELECT FROM jsonb_array_elements(effects) AS made
+            WHERE made ? 'invoice' OR made ? 'subscription'
+        ) AS is_unattributed
     FROM page ORDER BY received_at, id
+"""
+_READ_UNOWNED: Final[LiteralString] = """
+    SELECT sha256, bytes FROM eventlog.bodies
+    WHERE tenant IS NULL AND sha256 IN (SELECT unnest(%s::bytea[]))
 """
 _DELETE_OWNED: Final[LiteralString] = """
     DELETE FROM eventlog.bodies WHERE tenant = %(owner)s AND sha256 IN (
@@ -63,13 +77,17 @@ class TenantObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A webhook. `body`: its payload's sha256; `is_waiting`: it is still to be applied."""
+    """A webhook. `body`: its payload's sha256; `is_waiting`: it is still to be applied.
+
+    `is_unattributed`: no invoice or subscription is known that it is about.
+    """
 
     received_at: datetime
     id: UUID
     body: str
     is_waiting: bool
     is_about: bool
+    is_unattributed: bool
 
 
 class TenantBodies:
@@ -94,18 +112,24 @@ class TenantBodies:
             return cursor.execute(_FIND, {"app": app_id, "tenant": tenant_id}).fetchall()
 
     def deliveries(
-        self, app_id: UUID, *, streams: Sequence[UUID], objects: Sequence[str]
+        self,
+        app_id: UUID,
+        *,
+        streams: Sequence[UUID],
+        objects: Sequence[str],
+        customers: Sequence[str],
     ) -> Iterator[Delivery]:
         """Find the app's webhooks about these streams, or about the provider's objects of the ids.
 
-        All webhooks of the app are read, some thousand in a statement.
+        All webhooks of the app are read, some thousand in a statement, and the payloads of those
+        that are about no known invoice or subscription.
         """
         last: Delivery | None = None
         while True:
             parameters = {
                 "app": app_id,
                 "streams": [str(stream) for stream in streams],
-                "objects": list(objects),
+                "objects": [*objects, *customers],
                 "after_time": datetime.min.replace(tzinfo=UTC)
                 if last is None
                 else last.received_at,
@@ -115,10 +139,27 @@ class TenantBodies:
             with self._sessions.session() as session:
                 cursor = session.cursor(row_factory=class_row(Delivery))
                 page = cursor.execute(_PAGE, parameters).fetchall()
-            yield from (one for one in page if one.is_about)
+            unknown = [one.body for one in page if one.is_unattributed and not one.is_about]
+            naming = self._naming(customers, unknown)
+            yield from (one for one in page if one.is_about or one.body in naming)
             if len(page) < _DELIVERIES:
                 return
             last = page[-1]
+
+    def _naming(self, customers: Sequence[str], sha256s: Sequence[str]) -> set[str]:
+        """Return the hashes of the payloads that have a customer's id as one of their values."""
+        quoted = [f'"{customer}"'.encode() for customer in customers]
+        naming = set()
+        for start in range(0, len(sha256s) if quoted else 0, _PAYLOADS):
+            hashes = [bytes.fromhex(sha256) for sha256 in sha256s[start : start + _PAYLOADS]]
+            with self._sessions.session() as session:
+                stored = session.execute(_READ_UNOWNED, [hashes]).fetchall()
+            for sha256, packed in stored:
+                with suppress(BodyDamaged):
+                    payload = unpack(packed, sha256=sha256)
+                    if any(one in payload for one in quoted):
+                        naming.add(sha256.hex())
+        return naming
 
     def delete_owned(self, owner: UUID) -> int:
         """Delete the bodies that are stored under a tenant's stream; return their number."""

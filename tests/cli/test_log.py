@@ -107,6 +107,22 @@ def test_a_partition_is_listed_detached_and_attached(database: str) -> None:
     assert json.loads(run("partitions", "--json").output)[0]["state"] == "attached"
 
 
+def test_apps_are_known_whose_events_are_in_a_detached_partition(database: str) -> None:
+    def apps(*arguments: str) -> Result:
+        return CliRunner().invoke(command_line("apps"), ["apps", *arguments])
+
+    set_partition_size(database, 3)
+    names = ["Books", "Shoes", "Tea"]
+    for name in names:
+        assert apps("create", name).exit_code == 0
+    assert run("detach", "1", "--days", "0").exit_code == 0
+
+    listed = apps("list")
+
+    assert listed.exit_code == 0, listed.output
+    assert [name for name in names if name in listed.output] == names
+
+
 def test_a_skip_is_recorded_as_an_event(database: str) -> None:
     with log_of(database) as log:
         log.append([stored(), stored(topic="Poison")])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import httpx
 import psycopg
 import pytest
+from stripe.params.checkout import SessionCreateParams
 from typer.testing import CliRunner, Result
 
 from cli.local.files import saved_settings
@@ -122,6 +124,65 @@ def test_a_persons_data_is_deleted_and_what_was_billed_stays(
     assert billhook(system, "log", "verify").exit_code == 0
     again = billhook(system, "tenants", "erase", caller.demo["app_id"], person, "--yes")
     assert "erased 0 stored objects and 0 webhook payloads" in again.output
+
+
+@contextmanager
+def a_partition_is_detached(database: psycopg.Connection) -> Iterator[None]:
+    """Have the log say that its first events are elsewhere: nobody may read it from the start."""
+    database.execute(
+        "INSERT INTO eventlog.detached_partitions"
+        " SELECT 1, 1, hash, hash, hash, NULL, now() FROM eventlog.events WHERE position = 1"
+    )
+    yield
+    database.execute("DELETE FROM eventlog.detached_partitions")
+
+
+def expired_page(caller: Caller, account: Account, customer: str) -> Json:
+    """Return the webhook about a page that the shop itself opened: no object of ours is named."""
+    params: SessionCreateParams = {
+        "mode": "setup",
+        "customer": customer,
+        "currency": "eur",
+        "success_url": "https://shop.example/done",
+    }
+    session = account.v1.checkout.sessions.create(params)
+    account.v1.checkout.sessions.expire(session.id)
+
+    def look() -> list[Json]:
+        found = caller.get("/webhook-deliveries", type="checkout.session.expired")["items"]
+        about = [one for one in found if one["objectId"] == session.id]
+        return [one for one in about if one["state"] == "applied"]
+
+    (page,) = eventually(look)
+    return page
+
+
+def test_payloads_about_no_known_object_are_deleted_by_the_customer_they_name(
+    system: System, caller: Caller, account: Account, database: psycopg.Connection
+) -> None:
+    before, customer, others = (account.add_customer() for _ in range(3))
+    person = add_person(caller, before, email=_EMAIL)
+    relinked = caller.http.put(
+        f"{caller.app_path}/tenants/{person}",
+        json={
+            "providerCustomers": [
+                {"connection": caller.demo["stripe_connection"], "customerId": customer}
+            ]
+        },
+        headers=caller.headers("write"),
+    )
+    assert relinked.status_code == 200, relinked.text
+    add_person(caller, others, email="charles@shop.example")
+    pages = [expired_page(caller, account, one) for one in (before, customer, others)]
+
+    with a_partition_is_detached(database):
+        ended = billhook(system, "tenants", "erase", caller.demo["app_id"], person, "--yes")
+
+    assert ended.exit_code == 0, ended.output
+    assert stored_about(database, before) == stored_about(database, customer) == []
+    assert [payload is None for payload in payloads(caller, pages)] == [True, True, False]
+    for one in (before, customer):
+        assert f"delete the customer {one} at the provider, too" in ended.output
 
 
 def test_an_unknown_tenant_is_told_and_nobody_is_asked(system: System, caller: Caller) -> None:

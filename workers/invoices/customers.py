@@ -95,28 +95,35 @@ class TenantCustomers:
             metadata_keys.APP: str(tenant.app_id),
             metadata_keys.TENANT: str(tenant.tenant_id),
         }
-        customer_id = self._made_before(started.started_at[connection], metadata)
+        stored = None if contact_body is None else self.bodies.body(bytes.fromhex(contact_body))
+        is_erased = stored is None and contact_body is not None
+        customer_id = self._made_before(
+            started.started_at[connection], metadata, is_erased=is_erased
+        )
         if customer_id is None:
-            customer_id = self.gateway.create_customer(
-                metadata, contact=self._contact(contact_body), key=key
-            )
+            customer_id = self.gateway.create_customer(metadata, contact=_contact(stored), key=key)
         linked = self.billing.link_customer(tenant, connection, customer_id, occurred_at=self.now())
         return linked.customers[connection]
 
-    def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
-        """Find the customer that an earlier try created, where its key may not return it."""
-        if not self.keys.must_look_up(self.now() - started_at):
+    def _made_before(
+        self, started_at: datetime, metadata: dict[str, str], *, is_erased: bool
+    ) -> str | None:
+        """Find the customer that an earlier try created, where its key may not return it.
+
+        Nor does the key once the contact data are erased: the provider refuses other parameters.
+        """
+        if not is_erased and not self.keys.must_look_up(self.now() - started_at):
             return None
         since = self.keys.search_from(started_at)
         found = self.gateway.find_customers(metadata, created_after=since)
         return found[0] if found else None
 
-    def _contact(self, contact_body: str | None) -> dict[str, Any]:
-        stored = None if contact_body is None else self.bodies.body(bytes.fromhex(contact_body))
-        if stored is None:
-            return {}
-        known = orjson.loads(stored)
-        contact = {name: known[name] for name in ("name", "email") if known.get(name)}
-        if known.get("country"):
-            contact["address"] = {"country": known["country"]}
-        return contact
+
+def _contact(stored: bytes | None) -> dict[str, Any]:
+    if stored is None:
+        return {}
+    known = orjson.loads(stored)
+    contact = {name: known[name] for name in ("name", "email") if known.get(name)}
+    if known.get("country"):
+        contact["address"] = {"country": known["country"]}
+    return contact

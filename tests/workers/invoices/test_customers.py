@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+import psycopg
+import pytest
 
 from domain.core import ids
 from domain.tenants.commands import SetTenant
@@ -88,3 +91,27 @@ def test_a_customer_that_was_made_is_claimed_for_its_tenant(bench: Bench) -> Non
     assert customer is not None
     owner = bench.billing.tenant_of_customer(bench.app_id, bench.connection, customer)
     assert owner == tenant_id
+
+
+def test_a_customer_whose_contact_data_are_erased_before_its_link_is_made_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant_id = add_contact(bench, name="Ada")
+    invoice_id = bench.request(tenant_id)
+    create = bench.gateway.create_customer
+
+    def create_and_die(*args: Any, **named: Any) -> None:
+        create(*args, **named)
+        raise ProcessLookupError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.gateway, "create_customer", create_and_die)
+        with pytest.raises(ProcessLookupError):
+            bench.charge(invoice_id)
+    with psycopg.connect(bench.log.dsn) as connection:
+        connection.execute("DELETE FROM eventlog.bodies WHERE tenant = %s", [tenant_id])
+
+    after = bench.charge(invoice_id).view
+
+    (customer,) = bench.account.v1.customers.list().data
+    assert after.customer == customer.id
