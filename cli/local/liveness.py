@@ -44,9 +44,13 @@ class Liveness:
         self._alive_at_s = self._probed_at_s = self._clock()
 
     def is_hung(self) -> bool:
-        """Return whether the process has been silent for too long; probes every 4 s."""
+        """Return whether the process has been silent for too long.
+
+        Probes every 4 s, and at each call until the first sign of life: a process that hangs soon
+        after it is only then known to have started.
+        """
         now_s = self._clock()
-        if now_s - self._probed_at_s >= _PROBE_S:
+        if not self._has_started or now_s - self._probed_at_s >= _PROBE_S:
             self._probed_at_s = now_s
             seen = self._probe()
             if seen != self._last:

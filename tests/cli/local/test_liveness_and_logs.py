@@ -64,6 +64,15 @@ def test_a_process_that_starts_has_two_minutes_for_its_first_sign_of_life(tmp_pa
     assert process.is_hung_after(21)
 
 
+def test_a_process_that_hangs_right_after_its_first_sign_of_life_has_started(
+    tmp_path: Path,
+) -> None:
+    process = Beating(tmp_path)
+    process.beat()
+    assert not process.is_hung_after(1)
+    assert process.is_hung_after(21)
+
+
 def test_what_an_earlier_process_left_is_no_sign_of_life(tmp_path: Path) -> None:
     process = Beating(tmp_path)
     process.beat()
