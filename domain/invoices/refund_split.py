@@ -30,9 +30,10 @@ def decide_split(
     requested = find_refund(view, refund_id, None)
     if requested is None or requested.status != "requested" or requested.payment_id is not None:
         return []
-    rest, events = requested.amount_minor, list[NewEvent]()
-    for payment in payments:
-        part = min(rest, _left_minor(view, payment))
+    made = {payment.id: _made_minor(refund_id, payment) for payment in payments}
+    rest, events = requested.amount_minor - sum(made.values()), list[NewEvent]()
+    for payment in sorted(payments, key=lambda one: _order(refund_id, one)):
+        part = made[payment.id] or min(rest, _left_minor(view, payment))
         if payment.id is None or part <= 0:
             continue
         if not events:
@@ -40,13 +41,28 @@ def decide_split(
             events.append(NewEvent(m.RefundAllocated, fields))
         else:
             events.append(_part_requested(view, requested, refund_id, part, payment_id=payment.id))
-        rest -= part
+        rest -= 0 if made[payment.id] else part
     if rest > 0 and events:
         events.append(_part_requested(view, requested, refund_id, rest, payment_id=None))
         events.append(_failed(_part_id(refund_id, None), rest))
     elif rest > 0:
         events.append(_failed(refund_id, rest))
     return events
+
+
+def _made_minor(refund_id: UUID, payment: PaidPayment) -> int:
+    """Return what a payment gave back for this request already: a restored log lacks its split."""
+    own = {str(refund_id), str(_part_id(refund_id, payment.id))}
+    made = [one for one in payment.refunds if one.state != "failed" and one.reference in own]
+    return sum(one.amount_minor for one in made)
+
+
+def _order(refund_id: UUID, payment: PaidPayment) -> int:
+    """Order payments for a split: the first one's refund has the request's id, parts their own."""
+    references = {one.reference for one in payment.refunds if one.state != "failed"}
+    if str(refund_id) in references:
+        return 0
+    return 2 if str(_part_id(refund_id, payment.id)) in references else 1
 
 
 def _left_minor(view: InvoiceView, payment: PaidPayment) -> int:

@@ -9,14 +9,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from domain.billing import Billing
+from domain.gateway.setups import SetupSession
 from domain.invoices.commands import RequestCapture, RequestRefund, RequestRetry
+from domain.invoices.refunds import parts_of_refund
 from eventlog import persistence
 from eventlog.log import Log
+from tests.workers.invoices.test_refund_split import (
+    back_at_stripe,
+    of_payments,
+    paid_in_parts,
+    request_refund,
+    run,
+)
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.payments import test_mollie_mandate_setup as mollie_setups
 from tests.workers.stripe_harness import Bench
@@ -70,6 +81,44 @@ def test_an_invoice_is_charged_once_at_stripe(bench: Bench, card: str) -> None:
     assert (after.status, after.total_minor) == (before.status, 1999)
     assert bench.account.charged() == ([1999] if card == "succeeds" else [])
     assert len(bench.account.v1.invoices.list().data) == 1
+
+
+def test_the_invoice_is_found_beside_a_later_copy_of_it(bench: Bench) -> None:
+    tenant_id = bench.add_tenant()
+    invoice_id = bench.request(tenant_id)
+    with losing_events(bench):
+        before = bench.charge(invoice_id).view
+        bench.account.admin.set_clock(advance_s=60)
+        made = bench.account.v1.invoices.retrieve(before.provider_object_id or "")
+        assert made.metadata is not None
+        bench.account.v1.invoices.create(
+            {"customer": before.customer or "", "metadata": made.metadata.to_dict()}
+        )
+
+    after = bench.charge(invoice_id).view
+
+    assert (after.provider_object_id, after.status) == (before.provider_object_id, "paid")
+    assert bench.account.charged() == [1999]
+
+
+@pytest.mark.parametrize("jobs_run", ["all", "first", "others"])
+def test_a_refund_of_several_payments_is_made_once(bench: Bench, jobs_run: str) -> None:
+    invoice_id, payments = paid_in_parts(bench)
+    refund_id = request_refund(bench, invoice_id, amount_minor=1000)
+    with losing_events(bench):
+        refund, bench.gateway.refund = bench.gateway.refund, _killed
+        with pytest.raises(ProcessLookupError):
+            bench.refund(invoice_id, refund_id)
+        bench.gateway.refund = refund
+        first, *others = parts_of_refund(bench.invoice(invoice_id).view, refund_id)
+        for part in {"all": [first, *others], "first": [first], "others": others}[jobs_run]:
+            bench.refund(invoice_id, UUID(part.id))
+
+    assert of_payments(run(bench, invoice_id, refund_id)) == [
+        (payments[0], 700, "succeeded", True),
+        (payments[1], 300, "succeeded", True),
+    ]
+    assert back_at_stripe(bench, payments) == [700, 300, 0]
 
 
 def test_lines_that_were_not_added_are_added_to_the_same_draft(bench: Bench) -> None:
@@ -127,6 +176,24 @@ def test_a_customer_and_its_page_are_made_once_at_stripe(bench: Bench) -> None:
     assert (after.status, after.customer) == ("open", before.customer)
     assert after.session_id != before.session_id
     assert len(bench.account.v1.customers.list().data) == 1
+
+
+def test_a_new_page_is_opened_under_one_key_by_two_workers_at_stripe(bench: Bench) -> None:
+    setup_id = request_setup(bench, bench.add_tenant())
+    with losing_events(bench):
+        pass
+    open_page = bench.gateway.open_setup
+
+    def beside_another(*args: Any, **named: Any) -> SetupSession:
+        bench.gateway.open_setup = open_page
+        do(bench, setup_id)
+        return open_page(*args, **named)
+
+    bench.gateway.open_setup = beside_another
+
+    assert do(bench, setup_id).view.status == "open"
+
+    assert len(bench.account.v1.checkout.sessions.list().data) == 1
 
 
 @pytest.mark.parametrize("outcome", ["paid", "failed"])

@@ -142,7 +142,8 @@ def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice | Non
         reference=str(invoice.id),
         created_after=deps.keys.search_from(step.started_at),
     )
-    return found[0] if found else None
+    # A revision or a duplicate has the metadata of its original, and is younger.
+    return min(found, key=lambda one: one.created_at or 0, default=None)
 
 
 def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> Sequence[ProviderLine] | None:

@@ -103,13 +103,17 @@ def _open(setup: MethodSetup, deps: SetupDeps) -> None:
     if begun is None:
         plan = OpenPagePlan(customer=_customer_of(view, deps).id)
         begun = deps.start(setup, OPEN_PAGE, plan=plan)
-    if deps.keys.must_look_up(setup.step_age(OPEN_PAGE, occurred_at=deps.now())):
+    age = setup.step_age(OPEN_PAGE, occurred_at=deps.now())
+    if deps.keys.must_look_up(age):
         found = _opened_before(setup, begun, deps)
-        if found is not None:
-            _record(setup, found, deps)
+        living = _that_counts(found)
+        if living is not None:
+            _record(setup, living, deps)
             return
-        plan = OpenPagePlan.of(begun)
-        begun = deps.start(setup, OPEN_PAGE, plan=plan, attempt=begun.attempt + 1)
+        if found or deps.keys.is_expired(age):
+            # Under the old key the provider would return the expired page again.
+            plan = OpenPagePlan.of(begun)
+            begun = deps.start(setup, OPEN_PAGE, plan=plan, attempt=begun.attempt + 1)
     deps.heartbeat()
     draft = SetupDraft(
         customer=OpenPagePlan.of(begun).customer,
@@ -128,10 +132,14 @@ def _customer_of(view: MethodSetupView, deps: SetupDeps) -> ProviderCustomer:
         raise credentials_rejected(view.connection) from error
 
 
-def _opened_before(setup: MethodSetup, begun: StepRecord, deps: SetupDeps) -> SetupSession | None:
-    """Find an open page that an earlier try created."""
+def _opened_before(setup: MethodSetup, begun: StepRecord, deps: SetupDeps) -> list[SetupSession]:
+    """Find the pages that earlier tries created, whatever became of them."""
     customer = OpenPagePlan.of(begun).customer
-    found = deps.gateway.find_setups(customer=customer, reference=str(setup.id))
+    return deps.gateway.find_setups(customer=customer, reference=str(setup.id))
+
+
+def _that_counts(found: list[SetupSession]) -> SetupSession | None:
+    """Choose a page that is completed, or else one that is open."""
     living = [session for session in found if session.state in _STATES_THAT_COUNT]
     return min(living, key=lambda session: _STATES_THAT_COUNT.index(session.state), default=None)
 
